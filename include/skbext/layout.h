@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the BPF programs and user space agree on: the maps of one loaded skbext and the
+ * structs in them. Internal: the API is skbext.bpf.h and skbext.h, the operations are store.h.
+ *
+ * Includes nothing, so that it fits behind vmlinux.h as well as behind <linux/types.h>.
+ */
+#ifndef SKBEXT_LAYOUT_H
+#define SKBEXT_LAYOUT_H
+
+#define SKBEXT_LAYOUT_VERSION	1		/* raise with every change to what stands here */
+#define SKBEXT_MAGIC		0x74786562736b62ULL
+
+#define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
+#define SKBEXT_MAX_PAYLOAD	2040		/* bytes, all types; as SKB_EXT chunks of the kernel */
+#define SKBEXT_NAME_LEN		32		/* a type's name with its NUL */
+
+#define SKBEXT_BUCKET_SLOTS	8		/* one cache line of slot words */
+#define SKBEXT_PROBES		16		/* buckets a record may be placed in */
+
+/* Policy of a type: what differs from the kernel's own extensions. */
+#define SKBEXT_F_NO_CLONE	(1U << 0)	/* clones, copies and fragments do not inherit it */
+#define SKBEXT_F_KEEP_SCRUB	(1U << 1)	/* survives skb_scrub_packet(): veth, tunnels, netns */
+#define SKBEXT_F_KEEP_UDP	(1U << 2)	/* survives into the UDP receive queue */
+#define SKBEXT_F_ALL		(SKBEXT_F_NO_CLONE | SKBEXT_F_KEEP_SCRUB | SKBEXT_F_KEEP_UDP)
+
+/* Both words of a slot are explained in store.h. */
+struct skbext_bucket {
+	__u64 word[SKBEXT_BUCKET_SLOTS];	/* the record; 0: free */
+	__u64 link[SKBEXT_BUCKET_SLOTS];	/* who holds the slot's object, and whose object it uses */
+};
+
+struct skbext_type_info {
+	char name[SKBEXT_NAME_LEN];	/* "": this place is not taken */
+	__u32 size;			/* bytes of payload */
+	__u32 offset;			/* of the payload in an object */
+	__u32 flags;			/* SKBEXT_F_* */
+	__u32 pad;
+};
+
+/* The control map: one value, found by every program at the same address (the base of the keys). */
+struct skbext_ctl {
+	__u64 magic;
+	__u32 version;
+	__u32 buckets;			/* prime, so that every probe step visits all of them */
+	__u32 payload;			/* bytes of one object, a multiple of 8 */
+	__u32 skb_size;			/* sizeof(struct sk_buff): distance of an fclone pair */
+	__u64 base;			/* kernel address of this struct */
+	__u8 noclone;			/* active_extensions masks, from the types' flags */
+	__u8 keep_scrub;
+	__u8 keep_udp;
+	__u8 mode;			/* enum skbext_mode */
+	__u32 pad0;
+	struct skbext_type_info types[SKBEXT_MAX_TYPES];
+
+	/* [n]: records that live n or more probes from home; 0 almost always, so a miss reads one bucket */
+	__u64 displaced[SKBEXT_PROBES] __attribute__((aligned(64)));
+} __attribute__((aligned(64)));
+
+enum skbext_stat {
+	SKBEXT_STAT_ADDS,		/* records made by add */
+	SKBEXT_STAT_ADDS_MORE,		/* adds that found a record: another type, or the same again */
+	SKBEXT_STAT_ADD_FAILED,		/* adds refused: no room */
+	SKBEXT_STAT_DELS,		/* types deleted */
+	SKBEXT_STAT_DELS_EMPTIED,	/* of these: the record ended with it */
+	SKBEXT_STAT_COW,		/* objects copied because they were shared */
+	SKBEXT_STAT_SHARES,		/* records made by clone, copy, segment, fragment */
+	SKBEXT_STAT_SHARE_FAILED,	/* shares that found no room: the copy carries nothing */
+	SKBEXT_STAT_RELEASES,		/* records ended otherwise than by del */
+	SKBEXT_STAT_SCRUBBED,		/* of these: by skb_scrub_packet */
+	SKBEXT_STAT_UDP_DROPPED,	/* of these: at the UDP receive queue */
+	SKBEXT_STAT_REPLACED,		/* of these: a copy was made into an skb that held one */
+	SKBEXT_STAT_PURGED_STALE,	/* of these: found on an skb at its birth, before anyone else did */
+	SKBEXT_STAT_FATE_DROPPED,	/* records seen at kfree_skb */
+	SKBEXT_STAT_FATE_CONSUMED,	/* records seen at consume_skb */
+	SKBEXT_STAT_NR,
+};
+
+/* One per possible CPU, two cache lines, so that CPUs do not share any. */
+struct skbext_cpu_stats {
+	__u64 v[16];
+};
+
+/* What skbext_bind() writes into an object before it is loaded: constants for the verifier. */
+struct skbext_cfg {
+	__u32 buckets;
+	__u32 payload;
+};
+
+#endif /* SKBEXT_LAYOUT_H */

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * skbext for BPF programs: private, typed metadata on any sk_buff.
+ *
+ *	#include <vmlinux.h>				(or <linux/types.h> and friends)
+ *	#include <bpf/bpf_helpers.h>
+ *	#include <skbext/skbext.bpf.h>
+ *
+ *	struct flow_note { __u64 stamp; __u32 id; };
+ *	SKBEXT_TYPE(flow_note, struct flow_note);	// file scope, once per type and object
+ *
+ *	struct flow_note *n = skbext_add(ctx, flow_note);
+ *	if (n)
+ *		n->id = 7;
+ *
+ * The skb is any program's own: struct __sk_buff * in tc, tcx, cgroup_skb, socket filter, sk_skb, LWT; struct sk_buff * in
+ * tp_btf, fentry, fexit, netfilter (ctx->skb). Programs need CAP_PERFMON and, for atomics, kernel 5.12; skbext itself needs 6.1.
+ *
+ * An object that includes this must be given its place in a loaded skbext before it is loaded: skbext_bind() of the
+ * C library, or `skbext bind` and a stock loader. One that was not works and finds nothing.
+ *
+ * A pointer from skbext_add() or skbext_find() is good until the skb is freed, or until any of add, del,
+ * reset or copy on the same skb; in a tracing program that looks at a packet it does not own, only as long as that packet
+ * lives. Owner of the memory is always the store.
+ *
+ * Names that begin with __skbext or skbext_store are internal.
+ */
+#ifndef SKBEXT_BPF_H
+#define SKBEXT_BPF_H
+
+#include <skbext/layout.h>
+
+#ifndef ENOENT
+#define ENOENT 2
+#endif
+
+/* Sizes are those of a store with no room; binding replaces the maps by those of the loaded skbext. */
+struct skbext_ctl __skbext_ctl __attribute__((section(".data.skbext"), weak));
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct skbext_bucket);
+} skbext_slots __attribute__((section(".maps"), weak));
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, SKBEXT_MAX_PAYLOAD);
+} skbext_objects __attribute__((section(".maps"), weak));
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct skbext_cpu_stats);
+} skbext_stats __attribute__((section(".maps"), weak));
+
+/* Written by skbext_bind(); the verifier knows the values and drops what they rule out. */
+const volatile struct skbext_cfg __skbext_cfg __attribute__((section(".rodata.skbext"), weak)) = {
+	.buckets = 1,
+	.payload = SKBEXT_MAX_PAYLOAD,
+};
+
+/* What store.h wants to know. Array lookups are inlined by the verifier. */
+#define SKBEXT_FN		__attribute__((weak, noinline))
+#define SKBEXT_CTL		(&__skbext_ctl)
+#define SKBEXT_BUCKETS		(__skbext_cfg.buckets)
+#define SKBEXT_ROOM		(__skbext_cfg.payload)
+
+static inline __attribute__((always_inline, unused)) struct skbext_bucket *skbext_bucket(__u32 n)
+{
+	return bpf_map_lookup_elem(&skbext_slots, &n);
+}
+
+static inline __attribute__((always_inline, unused)) void *skbext_object(__u32 n)
+{
+	return bpf_map_lookup_elem(&skbext_objects, &n);
+}
+
+static inline __attribute__((always_inline, unused)) void skbext_count(enum skbext_stat stat)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct skbext_cpu_stats *s = bpf_map_lookup_elem(&skbext_stats, &cpu);
+
+	/* Atomic: programs of other contexts run on this CPU in between. Nobody else has the line. */
+	if (s)
+		__sync_fetch_and_add(&s->v[stat], 1);
+}
+
+#include <skbext/store.h>
+
+/*
+ * The verifier forbids arithmetic on a ctx or BTF pointer, except to subtract another pointer (CAP_PERFMON; kernel
+ * adjust_reg_min_max_vals()). The control map's value is at the same address for every program, so the difference is a key.
+ * In all skb contexts the ctx is the struct sk_buff * at run time.
+ */
+static inline __attribute__((always_inline, unused)) __u64 __skbext_hash_of(const void *skb)
+{
+	__u64 diff = (__u64)skb;
+
+	asm volatile("%0 -= %1" : "+r"(diff) : "r"(&__skbext_ctl));
+	return skbext_hash(diff);
+}
+
+/* A type as its object knows it; id to 7 and offset are written by skbext_bind(). */
+#define __SKBEXT_UNBOUND	0xffU
+
+/**
+ * SKBEXT_TYPE - this object uses extension @name
+ * SKBEXT_TYPE_FLAGS - the same, with a policy
+ * @name:  the extension's name, an identifier of at most 31 characters. All objects that say it mean the same one.
+ * @type:  its payload, at most 2040 bytes. A struct known to BTF is decoded by `skbext dump`.
+ * @flags: SKBEXT_F_NO_CLONE, SKBEXT_F_KEEP_SCRUB, SKBEXT_F_KEEP_UDP or'ed. 0 (SKBEXT_TYPE) is what the kernel's own do.
+ *
+ * The first to name a type sets size and policy; binding one that disagrees is refused (-EEXIST). At file scope.
+ */
+#define SKBEXT_TYPE(name, type)		SKBEXT_TYPE_FLAGS(name, type, 0)
+#define SKBEXT_TYPE_FLAGS(name, type, policy)						\
+	const volatile struct {								\
+		__u32 id, offset, size, flags;						\
+		type payload[0];	/* for its BTF: a pointer would only name it */		\
+	} __skbext_type_##name __attribute__((section(".rodata.skbext"), used)) = {	\
+		.id = __SKBEXT_UNBOUND, .size = sizeof(type), .flags = (policy),	\
+	};										\
+	_Static_assert(sizeof(#name) <= SKBEXT_NAME_LEN, "skbext: name of type too long");	\
+	_Static_assert(sizeof(type) <= SKBEXT_MAX_PAYLOAD, "skbext: payload too large");	\
+	typedef type __skbext_payload_##name
+
+#define __SKBEXT_REF(name)	(__skbext_type_##name)
+#define __SKBEXT_BIT(name)	(1ULL << (__SKBEXT_REF(name).id & 7))
+#define __SKBEXT_BOUND(name)	(__SKBEXT_REF(name).id < SKBEXT_MAX_TYPES)
+
+static inline __attribute__((always_inline, unused)) void *__skbext_payload(int object, __u32 offset)
+{
+	char *obj = object < 0 ? (char *)0 : skbext_object(object);
+
+	return obj ? obj + offset : (char *)0;
+}
+
+/**
+ * skbext_add - make extension @name active on this skb
+ * @skb:  the program's skb; the caller is its owner at this moment
+ * @name: a type of SKBEXT_TYPE()
+ *
+ * As skb_ext_add() of the kernel: what is shared with clones is copied first, an extension that is active is
+ * returned as it is. A new payload is zeroed.
+ * Returns: the payload, writable; NULL: no room (counted as add_failed), the skb is exactly as it was.
+ */
+#define skbext_add(skb, name)								\
+	((__skbext_payload_##name *)(__SKBEXT_BOUND(name) ? __skbext_payload(		\
+		skbext_store_add(__skbext_hash_of(skb), __SKBEXT_BIT(name),		\
+				 __SKBEXT_REF(name).offset, sizeof(__skbext_payload_##name)), \
+		__SKBEXT_REF(name).offset) : (void *)0))
+
+/**
+ * skbext_find - the payload of extension @name of this skb
+ *
+ * As skb_ext_find(): possibly shared with clones, therefore read only. To write, skbext_add() it.
+ * Returns: the payload; NULL: not active.
+ */
+#define skbext_find(skb, name)								\
+	((const __skbext_payload_##name *)(__SKBEXT_BOUND(name) ? __skbext_payload(	\
+		skbext_store_find(__skbext_hash_of(skb), __SKBEXT_BIT(name)),		\
+		__SKBEXT_REF(name).offset) : (void *)0))
+
+/**
+ * skbext_exist - is extension @name active on this skb?
+ */
+#define skbext_exist(skb, name)								\
+	((_Bool)(__SKBEXT_BOUND(name) &&						\
+		 skbext_store_find(__skbext_hash_of(skb), __SKBEXT_BIT(name)) >= 0))
+
+/**
+ * skbext_del - take extension @name from this skb; clones keep theirs
+ *
+ * As skb_ext_del(). Returns: 0, or -ENOENT: it was not active.
+ */
+#define skbext_del(skb, name)								\
+	(__SKBEXT_BOUND(name) &&							\
+	 skbext_store_del(__skbext_hash_of(skb), __SKBEXT_BIT(name)) ? 0 : -ENOENT)
+
+/**
+ * skbext_reset - take all extensions from this skb, whoever added them
+ */
+#define skbext_reset(skb)	((void)skbext_store_release(__skbext_hash_of(skb)))
+
+/**
+ * skbext_copy - @dst shares what @src has, as skb_ext_copy()
+ *
+ * What @dst had is dropped first. Types with SKBEXT_F_NO_CLONE are not shared: that is their owners' word.
+ * Returns: 1: shared, 0: there was nothing to share, -ENOMEM: no room, @dst has nothing (counted as share_failed).
+ */
+#define skbext_copy(dst, src)								\
+	({ int __ret = skbext_store_share(__skbext_hash_of(dst), __skbext_hash_of(src));	\
+	   __ret < 0 ? -12 : __ret; })
+
+#endif /* SKBEXT_BPF_H */

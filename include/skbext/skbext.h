@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * libskbext: load, inspect and feed skbext from user space.
+ *
+ *	struct skbext *sk = skbext_open(NULL);
+ *	if (!sk || skbext_load(sk) || skbext_attach(sk) || skbext_pin(sk))
+ *		fprintf(stderr, "%s\n", skbext_errmsg());
+ *	skbext_close(sk);		// what is pinned lives on
+ *
+ * Errors: functions return 0 (or what they say) or a negative errno, pointers are NULL; errno is set as well, and
+ * skbext_errmsg() says in one line what, why and what to do. The library never prints and never exits.
+ * Threads: a handle belongs to one thread at a time. Every function that changes a pinned skbext takes a lock on its
+ * directory, so processes do not get into each other's way.
+ */
+#ifndef SKBEXT_H
+#define SKBEXT_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include <skbext/layout.h>
+
+#define SKBEXT_API		__attribute__((visibility("default")))
+#define SKBEXT_DEFAULT_BPFFS	"/sys/fs/bpf/skbext"
+#define SKBEXT_DEFAULT_CAPACITY	65536
+#define SKBEXT_DEFAULT_PAYLOAD	128
+
+struct skbext;			/* one skbext: being set up, or loaded and pinned */
+struct bpf_object;
+
+enum skbext_mode {
+	SKBEXT_MODE_AUTO,	/* exact if its hooks attach, else tracepoint */
+	SKBEXT_MODE_EXACT,	/* fentry where the kernel itself drops and shares extensions */
+	SKBEXT_MODE_TRACEPOINT,	/* kfree_skb, consume_skb and purging by the slab: clones are not followed */
+};
+
+enum skbext_guarantee {
+	SKBEXT_GUARANTEE_NONE,		/* not loaded, or hooks are gone */
+	SKBEXT_GUARANTEE_PARTIAL,
+	SKBEXT_GUARANTEE_COMPLETE,
+};
+
+enum skbext_role {
+	SKBEXT_ROLE_RELEASE,	/* the skb ends: so does its record */
+	SKBEXT_ROLE_SHARE,	/* a copy of the skb: it shares the record */
+	SKBEXT_ROLE_POLICY,	/* the kernel drops its extensions here; types may stay */
+	SKBEXT_ROLE_PURGE,	/* an skb is born: nothing may be found under its address */
+	SKBEXT_ROLE_FATE,	/* dropped or consumed: counted */
+};
+
+struct skbext_open_opts {
+	size_t sz;		/* of this struct: new fields do not break old callers */
+	const char *bpffs_dir;	/* where to pin; NULL: SKBEXT_DEFAULT_BPFFS */
+	__u32 capacity;		/* records to make room for; 0: SKBEXT_DEFAULT_CAPACITY */
+	__u32 payload;		/* bytes for all types of one object, at most 2040; 0: SKBEXT_DEFAULT_PAYLOAD */
+	enum skbext_mode mode;
+	bool require_complete;	/* skbext_attach() fails with -EOPNOTSUPP where it could be no more than partial */
+};
+
+/**
+ * skbext_open - prepare a new skbext; the kernel is not touched yet
+ * @opts: NULL: all defaults
+ * Returns: a handle, to be ended with skbext_close(). NULL: -EINVAL (capacity, payload or mode out of range), -ENOMEM.
+ */
+SKBEXT_API struct skbext *skbext_open(const struct skbext_open_opts *opts);
+
+/**
+ * skbext_open_pinned - a handle on the skbext that is loaded
+ * @bpffs_dir: NULL: SKBEXT_DEFAULT_BPFFS
+ * Returns: a handle. NULL: -ENOENT (not loaded), -EPERM, -ESTALE (pinned by another version of skbext: layout differs),
+ * -EUCLEAN (pins are missing or damaged).
+ */
+SKBEXT_API struct skbext *skbext_open_pinned(const char *bpffs_dir);
+
+/**
+ * skbext_load - make the maps and load the programs
+ * Returns: 0. -EPERM, -EOPNOTSUPP (no BTF, or mode exact is not to be had), -ENOMEM.
+ */
+SKBEXT_API int skbext_load(struct skbext *sk);
+
+/**
+ * skbext_attach - attach the lifecycle programs, all that the mode needs or none
+ * Mode auto becomes exact or tracepoint here, by trying.
+ * Returns: 0. -EPERM, -EOPNOTSUPP (require_complete, or mode exact is not to be had).
+ */
+SKBEXT_API int skbext_attach(struct skbext *sk);
+
+/**
+ * skbext_pin - keep maps, programs and links under the handle's directory beyond this process
+ * A bpffs is mounted on /sys/fs/bpf if nothing is. On failure nothing stays pinned.
+ * Returns: 0. -EEXIST (an skbext is pinned there), -ENODEV (no bpffs there), -EPERM.
+ */
+SKBEXT_API int skbext_pin(struct skbext *sk);
+
+/**
+ * skbext_unpin - detach and remove what is pinned under a directory, also what is damaged or of another version
+ * @bpffs_dir: NULL: SKBEXT_DEFAULT_BPFFS. Only names that skbext pins are removed.
+ * Returns: 1: removed, 0: there was nothing. Programs that were bound keep their maps, where nothing is added to or freed any more.
+ */
+SKBEXT_API int skbext_unpin(const char *bpffs_dir);
+
+/** skbext_close - end a handle; NULL is legal. What is not pinned is detached and gone. */
+SKBEXT_API void skbext_close(struct skbext *sk);
+
+/**
+ * skbext_bind - give each SKBEXT_TYPE of an object its place in the loaded skbext
+ * @obj:       opened, not yet loaded
+ * @bpffs_dir: NULL: SKBEXT_DEFAULT_BPFFS
+ * A type that nobody named before is registered with the size, policy and BTF of @obj; all or none of them.
+ * Returns: 0. -ENOENT (not loaded), -EEXIST (a type is known with another size or policy), -ENOSPC (a ninth type, or no room in
+ * the payload), -EINVAL (@obj has no SKBEXT_TYPE or no BTF), -EBUSY (@obj is loaded already).
+ */
+SKBEXT_API int skbext_bind(struct bpf_object *obj, const char *bpffs_dir);
+
+/**
+ * skbext_bind_file - the same for loaders that know nothing of skbext: write a bound copy of an object file
+ * @in, @out: paths; may be the same. Load @out with the maps of skbext_map_pin() in place of its own.
+ */
+SKBEXT_API int skbext_bind_file(const char *in, const char *out, const char *bpffs_dir);
+
+/**
+ * skbext_map_pin - the maps a bound object shares with skbext
+ * @n: 0, 1, ... @map_name, @pin: set to the map's name in the object and its file name under the directory.
+ * Returns: 0; -ENOENT: no more.
+ */
+SKBEXT_API int skbext_map_pin(unsigned int n, const char **map_name, const char **pin);
+
+/**
+ * skbext_type_add - register a type, as `load --type` does
+ * @size: bytes of payload. @flags: SKBEXT_F_* or'ed.
+ * Returns: the type's id, 0 to 7. A type that is known with the same size and policy: its id. Errors as skbext_bind().
+ */
+SKBEXT_API int skbext_type_add(struct skbext *sk, const char *name, __u32 size, __u32 flags);
+
+/**
+ * skbext_type_get - a registered type
+ * @id: 0 to 7. @info: filled in.
+ * Returns: 0. -ENOENT: not taken.
+ */
+SKBEXT_API int skbext_type_get(struct skbext *sk, unsigned int id, struct skbext_type_info *info);
+
+/** skbext_type_find - the id of a type by name. -ENOENT: unknown. */
+SKBEXT_API int skbext_type_find(struct skbext *sk, const char *name);
+
+struct btf;
+/**
+ * skbext_type_btf - the BTF of a type's payload
+ * @type_id: set to the payload's type in it. The caller frees the result with btf__free(). NULL: -ENOENT: it has none.
+ */
+SKBEXT_API struct btf *skbext_type_btf(struct skbext *sk, unsigned int id, __u32 *type_id);
+
+/**
+ * skbext_add - make a type active on the skb at a kernel address and write its payload
+ * @skb:  the address, as printed by dump. It is not checked that an skb lives there: what is added to an
+ *        address that is not an skb stays until it is deleted.
+ * @data: @len bytes, at most the type's size; the rest is 0
+ * Runs as a BPF program: whole or not at all, also when the caller is killed.
+ * Returns: 0. -EFAULT (no kernel address, or not aligned), -ENOENT (unknown type), -E2BIG (@len), -ENOSPC (no room).
+ */
+SKBEXT_API int skbext_add(struct skbext *sk, __u64 skb, const char *type, const void *data, size_t len);
+
+/**
+ * skbext_find - read a payload
+ * @buf: at most @len bytes are written
+ * Returns: the type's size. -ENODATA: not active on this skb; else as skbext_add().
+ */
+SKBEXT_API int skbext_find(struct skbext *sk, __u64 skb, const char *type, void *buf, size_t len);
+
+/**
+ * skbext_del - take a type from an skb; @type NULL: all types
+ * Returns: 0. -ENODATA: not active on this skb; else as skbext_add().
+ */
+SKBEXT_API int skbext_del(struct skbext *sk, __u64 skb, const char *type);
+
+/* One record, as skbext_for_each() shows it. Points into the live store: copy what is to be kept. */
+struct skbext_record {
+	__u64 skb;		/* kernel address */
+	__u8 active;		/* bit n: the type with id n */
+	bool shared;		/* other records use the same object */
+	__u32 refs;		/* how many, itself included */
+	__u32 object;		/* number of the object: equal for those who share it */
+	const void *payload;	/* of the object; a type's is at its offset */
+};
+
+/**
+ * skbext_for_each - call @fn for every record; stops when it returns other than 0
+ * Reads through mmap, no system call per record. Records come and go meanwhile; each is seen at most once.
+ * Returns: what @fn returned last, or 0.
+ */
+SKBEXT_API int skbext_for_each(struct skbext *sk, int (*fn)(const struct skbext_record *rec, void *arg), void *arg);
+
+struct skbext_stats {
+	size_t sz;
+	__u64 live;		/* records now, counted, not computed */
+	__u64 capacity;		/* places for records; a little more than was asked for */
+	__u64 orphans;		/* places held by an object whose first owner is gone */
+	__u64 adds;		/* records made by add */
+	__u64 adds_more;	/* adds to a record that was there */
+	__u64 add_failed;
+	__u64 dels;		/* types deleted */
+	__u64 dels_emptied;	/* of these, the last of their record */
+	__u64 cow;
+	__u64 shares;
+	__u64 share_failed;
+	__u64 releases;		/* adds + shares = releases + dels_emptied + live, when nothing is under way */
+	__u64 scrubbed;		/* of releases, as the following */
+	__u64 udp_dropped;
+	__u64 replaced;
+	__u64 purged_stale;
+	__u64 fate_dropped;
+	__u64 fate_consumed;
+	__u64 missed_hooks;	/* runs of a hook program that the kernel skipped: recursion_misses */
+};
+
+/** skbext_stats - counters; set @stats->sz before. Returns: 0. */
+SKBEXT_API int skbext_stats(struct skbext *sk, struct skbext_stats *stats);
+
+struct skbext_hook {
+	size_t sz;
+	const char *name;	/* the kernel function or tracepoint */
+	const char *kind;	/* "fentry" or "tp_btf" */
+	enum skbext_role role;
+	enum skbext_mode mode;	/* the mode that uses it; AUTO: both */
+	bool offered;		/* this kernel has it */
+	bool attached;
+	__u64 missed;		/* recursion_misses */
+	int err;		/* negative errno: why it is not attached although offered */
+};
+
+/**
+ * skbext_hook - one hook
+ * @n: 0, 1, ...: those of all modes. @hook->sz is to be set before.
+ * Returns: 0. -ENOENT: no more.
+ */
+SKBEXT_API int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook);
+
+struct skbext_status {
+	size_t sz;
+	enum skbext_mode mode;		/* never AUTO once attached */
+	enum skbext_guarantee guarantee;
+	bool healthy;			/* all hooks of the mode are attached, nothing missed, nothing refused for want of room */
+	__u32 capacity;
+	__u32 payload;			/* bytes of an object */
+	__u32 payload_used;
+	__u32 version;			/* of the pinned layout */
+};
+
+/** skbext_status - what holds; set @status->sz before. Returns: 0. */
+SKBEXT_API int skbext_status(struct skbext *sk, struct skbext_status *status);
+
+/**
+ * skbext_probe - what would load on this kernel: tries to attach every hook and lets go again
+ * @hook, @arg: called for every hook, with .offered, .attached (it would) and .err
+ * @mode, @guarantee: what `load` would come to; NULL: not wanted
+ */
+SKBEXT_API int skbext_probe(int (*fn)(const struct skbext_hook *hook, void *arg), void *arg,
+			    enum skbext_mode *mode, enum skbext_guarantee *guarantee);
+
+/** skbext_errmsg - the last error of this thread in one line: what, why, what to do. Never NULL. */
+SKBEXT_API const char *skbext_errmsg(void);
+
+/** Names for people and JSON: "exact", "partial", "release" ... */
+SKBEXT_API const char *skbext_mode_name(enum skbext_mode mode);
+SKBEXT_API const char *skbext_guarantee_name(enum skbext_guarantee guarantee);
+SKBEXT_API const char *skbext_role_name(enum skbext_role role);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SKBEXT_H */

@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The store: a hash of records, keyed by the address of an skb. Plain C with atomics and no
+ * pointers in its interface; the same source is compiled for BPF, for the library that reads
+ * records through mmap, and for the tests. No other file knows how a record is laid out.
+ *
+ * A record is one 64-bit slot word, and a link word that only shared records look at:
+ *
+ *	63                        11 10    8 7                 0
+ *	| hash of the skb's address | state | active_extensions |
+ *
+ *	63                                     32 31           0
+ *	| slot whose object it uses, when REMOTE | holders of the slot's own object |
+ *
+ * The hash is a bijection of the address, so a matching hash *is* the address: there are no false
+ * matches to check for. Every transition of a record is one atomic change of its word.
+ *
+ * Slot n owns object n, the room for the payloads of all types. While a record is not shared its
+ * object is the one of its slot, and nothing but the word is touched to end it. A share claims a
+ * slot for the new skb and points it (REMOTE) at the object's home slot; the copy's own object
+ * stays free for it, so that unsharing a copy needs no allocation. When the home slot's record
+ * ends first, its word becomes ORPHAN: no skb, but the object is still held. Whoever drops the
+ * last reference sets that word to 0.
+ *
+ *	0 --claim--> hash --publish--> hash|active <--share--> hash|SHARED|active
+ *	hash|active --release--> 0        hash|SHARED|active --release--> ORPHAN --last holder--> 0
+ *	0 --claim--> hash --publish--> hash|REMOTE|active --unshare--> hash|active
+ *
+ * What it relies on, as the kernel's skb_ext does: an skb has one owner at a time, so add, del,
+ * unshare and release of one skb never run at once; only a share may run beside another share
+ * of the same skb (both hold a reference to it). Everything that different skbs can do to
+ * the same bucket or object at once is atomic. User space that adds by address is no owner;
+ * release therefore ends every record of the address, not the first one found.
+ *
+ * Before this file, its user defines
+ *	SKBEXT_FN		linkage of the operations
+ *	SKBEXT_CTL		struct skbext_ctl *
+ *	SKBEXT_BUCKETS		number of buckets		(constants for the
+ *	SKBEXT_ROOM		bytes of an object		 verifier, if it is BPF)
+ *	skbext_bucket(n)	struct skbext_bucket *, NULL beyond the last
+ *	skbext_object(n)	the object of slot n, NULL beyond the last
+ *	skbext_count(stat)	adds 1 to an enum skbext_stat
+ */
+#ifndef SKBEXT_STORE_H
+#define SKBEXT_STORE_H
+
+#define SKBEXT_W_ORPHAN		(1ULL << 8)	/* no skb; the object has holders elsewhere */
+#define SKBEXT_W_SHARED		(1ULL << 9)	/* own object, which may have more holders */
+#define SKBEXT_W_REMOTE		(1ULL << 10)	/* the object is that of another slot */
+#define SKBEXT_W_META_BITS	11
+#define SKBEXT_W_ACTIVE		0xffULL
+
+/* BPF has atomics of 64 bits for every -mcpu, of 32 only from v3 on: one word for both. */
+#define SKBEXT_L_HOME_SHIFT	32
+#define SKBEXT_L_REFS		0xffffffffULL
+
+/*
+ * The key is the low 56 bits of the address minus a constant (SKBEXT_CTL's address). Kernel addresses
+ * differ in no other bits, also with five-level page tables, and sk_buffs are 8-byte aligned: 53
+ * bits tell all of them apart, and the odd factor keeps them apart.
+ */
+#define SKBEXT_KEY_SHIFT	8
+#define SKBEXT_HASH_MUL		0x9e3779b97f4a7c15ULL
+#define SKBEXT_HASH_INV		0xf1de83e19937733dULL	/* its inverse modulo 2^64 */
+
+#ifdef __bpf__
+#define __skbext_read(p)	(*(volatile __typeof__(*(p)) *)(p))
+/* A store after everything before it: plain on x86, else there is no BPF instruction but the full barrier. */
+#ifdef __TARGET_ARCH_x86
+#define __skbext_write(p, x)							\
+	({ asm volatile("" ::: "memory"); *(volatile __typeof__(*(p)) *)(p) = (x); })
+#else
+#define __skbext_write(p, x)	((void)__sync_lock_test_and_set((p), (x)))
+#endif
+/* The compiler must use the value that was checked, not one that it computes again from the parts. */
+#define __skbext_opaque(x)	asm volatile("" : "+r"(x))
+#define __skbext_inline		static inline __attribute__((always_inline, unused))
+#else
+#define __skbext_read(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define __skbext_write(p, x)	__atomic_store_n((p), (x), __ATOMIC_RELEASE)
+#define __skbext_opaque(x)	((void)(x))
+#define __skbext_inline		static inline __attribute__((unused))
+#endif
+
+/* Of an address minus the base. */
+__skbext_inline __u64 skbext_hash(__u64 diff)
+{
+	return (diff << SKBEXT_KEY_SHIFT) * SKBEXT_HASH_MUL;
+}
+
+/* The kernel address whose hash is in a slot word. */
+__skbext_inline __u64 skbext_address(__u64 word, __u64 base)
+{
+	__u64 h = word >> SKBEXT_W_META_BITS << SKBEXT_W_META_BITS;
+
+	return (base + (h * SKBEXT_HASH_INV >> SKBEXT_KEY_SHIFT)) | 0xffULL << 56;
+}
+
+__skbext_inline int __skbext_match(__u64 word, __u64 h)
+{
+	return (word ^ h) >> SKBEXT_W_META_BITS == 0;
+}
+
+__skbext_inline __u32 __skbext_home(__u64 h)
+{
+	return (h >> 32) * SKBEXT_BUCKETS >> 32;
+}
+
+/* From one bucket to the next where a record may be; other bits of the hash than __skbext_home(). */
+__skbext_inline __u32 __skbext_next(__u32 bucket, __u64 h)
+{
+	__u32 n = SKBEXT_BUCKETS;
+
+	if (n < 2)
+		return 0;
+	bucket += 1 + (__u32)((h >> 20 & 0xffffffff) * (n - 1) >> 32);
+	return bucket < n ? bucket : bucket - n;
+}
+
+__skbext_inline __u64 *__skbext_word(__u32 slot)
+{
+	struct skbext_bucket *b = skbext_bucket(slot / SKBEXT_BUCKET_SLOTS);
+
+	return b ? &b->word[slot % SKBEXT_BUCKET_SLOTS] : (__u64 *)0;
+}
+
+__skbext_inline __u64 *__skbext_link(__u32 slot)
+{
+	struct skbext_bucket *b = skbext_bucket(slot / SKBEXT_BUCKET_SLOTS);
+
+	return b ? &b->link[slot % SKBEXT_BUCKET_SLOTS] : (__u64 *)0;
+}
+
+/* Where the payloads of this record are: a slot number for skbext_object(). */
+__skbext_inline __u32 __skbext_object_of(__u32 slot, __u64 word)
+{
+	__u64 *link;
+
+	if (!(word & SKBEXT_W_REMOTE))
+		return slot;
+	link = __skbext_link(slot);
+	return link ? __skbext_read(link) >> SKBEXT_L_HOME_SHIFT : slot;
+}
+
+/* True: there is no record, told from one cache line. False: look. The way of nearly all packets. */
+__skbext_inline int skbext_store_absent(__u64 h)
+{
+	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
+
+	if (!b)
+		return 1;
+	return !(__skbext_read(&b->word[0]) | __skbext_read(&b->word[1]) |
+		 __skbext_read(&b->word[2]) | __skbext_read(&b->word[3]) |
+		 __skbext_read(&b->word[4]) | __skbext_read(&b->word[5]) |
+		 __skbext_read(&b->word[6]) | __skbext_read(&b->word[7]) |
+		 __skbext_read(&SKBEXT_CTL->displaced[1]));
+}
+
+/* The slot of the record with this hash, or -1. */
+SKBEXT_FN int skbext_store_slot(__u64 h)
+{
+	__u32 n = __skbext_home(h);
+
+	for (int probe = 1; probe <= SKBEXT_PROBES; probe++) {
+		struct skbext_bucket *b = skbext_bucket(n);
+
+		if (!b)
+			return -1;
+		for (int i = 0; i < SKBEXT_BUCKET_SLOTS; i++)
+			if (__skbext_match(__skbext_read(&b->word[i]), h))
+				return n * SKBEXT_BUCKET_SLOTS + i;
+		if (probe == SKBEXT_PROBES || !__skbext_read(&SKBEXT_CTL->displaced[probe]))
+			return -1;
+		n = __skbext_next(n, h);
+	}
+	return -1;
+}
+
+/* Records that live away from home make every miss probe on: count them in at each step, and out. */
+SKBEXT_FN int skbext_store_displace(__u64 h, __u32 slot, __u64 by)
+{
+	__u32 n = __skbext_home(h);
+
+	for (int probe = 1; probe < SKBEXT_PROBES; probe++) {
+		if (n == slot / SKBEXT_BUCKET_SLOTS)
+			return 0;
+		__sync_fetch_and_add(&SKBEXT_CTL->displaced[probe], by);
+		n = __skbext_next(n, h);
+	}
+	return 0;
+}
+
+__skbext_inline void __skbext_undisplace(__u64 h, __u32 slot)
+{
+	if (slot / SKBEXT_BUCKET_SLOTS != __skbext_home(h))
+		skbext_store_displace(h, slot, -1ULL);
+}
+
+/* A free slot, now holding h with nothing active; -1: no room. */
+SKBEXT_FN int skbext_store_claim(__u64 h)
+{
+	__u32 n = __skbext_home(h);
+
+	for (int probe = 0; probe < SKBEXT_PROBES; probe++) {
+		struct skbext_bucket *b = skbext_bucket(n);
+
+		if (!b)
+			return -1;
+		for (int i = 0; i < SKBEXT_BUCKET_SLOTS; i++) {
+			if (__skbext_read(&b->word[i]) ||
+			    !__sync_bool_compare_and_swap(&b->word[i], 0, h))
+				continue;
+			if (probe)
+				skbext_store_displace(h, n * SKBEXT_BUCKET_SLOTS + i, 1);
+			__skbext_write(&b->link[i], 1);
+			return n * SKBEXT_BUCKET_SLOTS + i;
+		}
+		n = __skbext_next(n, h);
+	}
+	return -1;
+}
+
+SKBEXT_FN int skbext_store_zero(__u32 slot, __u32 offset, __u32 size)
+{
+	char *obj = skbext_object(slot);
+
+	if (!obj)
+		return 0;
+	for (__u32 i = 0; i < SKBEXT_MAX_PAYLOAD && i < size; i += 8) {
+		__u64 at = (__u64)offset + i;
+
+		__skbext_opaque(at);
+		if (at > SKBEXT_ROOM - 8)
+			break;
+		*(__u64 *)(obj + at) = 0;
+	}
+	return 0;
+}
+
+SKBEXT_FN int skbext_store_copy_object(__u32 to, __u32 from)
+{
+	char *dst = skbext_object(to), *src = skbext_object(from);
+
+	if (!dst || !src)
+		return 0;
+	for (__u32 i = 0; i < SKBEXT_MAX_PAYLOAD && i < SKBEXT_ROOM; i += 8)
+		*(__u64 *)(dst + i) = *(__u64 *)(src + i);
+	return 0;
+}
+
+/* The home slot is free again when its object's last holder lets go; only an orphan can get there. */
+SKBEXT_FN int skbext_store_put(__u32 home)
+{
+	__u64 *link = __skbext_link(home);
+	__u64 *word = __skbext_word(home);
+
+	if (link && word && (__sync_fetch_and_sub(link, 1) & SKBEXT_L_REFS) == 1)
+		__skbext_write(word, 0);
+	return 0;
+}
+
+/* End the record in this slot. The key goes first, the object after it. 1: ended, 0: there was none. */
+SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 h)
+{
+	__u64 *p = __skbext_word(slot);
+	__u64 word, left;
+	__u32 obj;
+
+	if (!p)
+		return 0;
+	word = __skbext_read(p);
+	if (!__skbext_match(word, h))
+		return 0;
+	obj = __skbext_object_of(slot, word);
+	left = word & SKBEXT_W_SHARED ? SKBEXT_W_ORPHAN : 0;
+	if (!__sync_bool_compare_and_swap(p, word, left))
+		return 0;
+	__skbext_undisplace(h, slot);
+	if (word & (SKBEXT_W_REMOTE | SKBEXT_W_SHARED))
+		skbext_store_put(obj);
+	return 1;
+}
+
+/* Release: end every record of h. Returns how many there were; more than one is user space's doing. */
+SKBEXT_FN int skbext_store_release(__u64 h)
+{
+	int ended = 0;
+
+	for (int i = 0; i < 4; i++) {
+		int slot = skbext_store_slot(h);
+
+		if (slot < 0)
+			break;
+		if (!skbext_store_drop(slot, h))
+			continue;
+		skbext_count(SKBEXT_STAT_RELEASES);
+		ended++;
+	}
+	return ended;
+}
+
+/* find: the object whose payload is active, or -1. Possibly shared. */
+SKBEXT_FN int skbext_store_find(__u64 h, __u64 active)
+{
+	int slot = skbext_store_slot(h);
+	__u64 *p, word;
+
+	if (slot < 0)
+		return -1;
+	p = __skbext_word(slot);
+	if (!p)
+		return -1;
+	word = __skbext_read(p);
+	if (!__skbext_match(word, h) || !(word & active & SKBEXT_W_ACTIVE))
+		return -1;
+	return __skbext_object_of(slot, word);
+}
+
+/* active_extensions of an skb. */
+SKBEXT_FN int skbext_store_active(__u64 h)
+{
+	int slot = skbext_store_slot(h);
+	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
+	__u64 word = p ? __skbext_read(p) : 0;
+
+	return p && __skbext_match(word, h) ? (int)(word & SKBEXT_W_ACTIVE) : 0;
+}
+
+/* The owner of a shared home slot writes: it leaves the slot to the others and takes another. */
+SKBEXT_FN int skbext_store_move(__u32 slot, __u64 h)
+{
+	__u64 *from = __skbext_word(slot), *to;
+	int claimed = skbext_store_claim(h);
+
+	if (claimed < 0 || !from)
+		return -1;
+	to = __skbext_word(claimed);
+	if (!to)
+		return -1;
+	skbext_store_copy_object(claimed, slot);
+	__skbext_write(to, h | (__skbext_read(from) & SKBEXT_W_ACTIVE));
+	__skbext_write(from, SKBEXT_W_ORPHAN);
+	__skbext_undisplace(h, slot);
+	skbext_store_put(slot);
+	return claimed;
+}
+
+/*
+ * skb_ext_maybe_cow(): make the record in this slot the only holder of its object, copying all of it if need
+ * be. Returns the object, or -1: no room, nothing changed. *slot may move.
+ */
+__skbext_inline int __skbext_unshare(__u32 *slot, __u64 h)
+{
+	__u64 *p = __skbext_word(*slot);
+	__u64 word, *link;
+	__u32 obj;
+
+	if (!p)
+		return -1;
+	word = __skbext_read(p);
+	if (!(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE)))
+		return *slot;
+
+	obj = __skbext_object_of(*slot, word);
+	link = __skbext_link(obj);
+	if (!link)
+		return -1;
+	if ((__skbext_read(link) & SKBEXT_L_REFS) == 1)
+		return obj;		/* the others are gone: write in place, as the kernel does */
+
+	if (word & SKBEXT_W_REMOTE) {
+		skbext_store_copy_object(*slot, obj);
+		__skbext_write(p, word & ~SKBEXT_W_REMOTE);
+		skbext_store_put(obj);
+	} else {
+		int moved = skbext_store_move(*slot, h);
+
+		if (moved < 0)
+			return -1;
+		*slot = moved;
+	}
+	skbext_count(SKBEXT_STAT_COW);
+	return *slot;
+}
+
+/* skb_ext_add() for an skb that has no record. */
+SKBEXT_FN int skbext_store_add_first(__u64 h, __u64 active, __u32 offset, __u32 size)
+{
+	int slot = skbext_store_claim(h);
+	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
+
+	if (!p) {
+		skbext_count(SKBEXT_STAT_ADD_FAILED);
+		return -1;
+	}
+	skbext_store_zero(slot, offset, size);
+	__skbext_write(p, h | (active & SKBEXT_W_ACTIVE));
+	skbext_count(SKBEXT_STAT_ADDS);
+	return slot;
+}
+
+/* skb_ext_add() for an skb that has one: unshare, then zero the payload unless it is active already. */
+SKBEXT_FN int skbext_store_add_more(__u32 slot, __u64 h, __u64 active, __u32 offset, __u32 size)
+{
+	int obj = __skbext_unshare(&slot, h);
+	__u64 *p = obj < 0 ? (__u64 *)0 : __skbext_word(slot);
+
+	if (!p) {
+		skbext_count(SKBEXT_STAT_ADD_FAILED);
+		return -1;
+	}
+	if (!(__skbext_read(p) & active)) {
+		skbext_store_zero(obj, offset, size);
+		__sync_fetch_and_or(p, active & SKBEXT_W_ACTIVE);
+	}
+	skbext_count(SKBEXT_STAT_ADDS_MORE);
+	return obj;
+}
+
+/*
+ * skb_ext_add(): the object to write the payload to, or -1: no room, the skb is as it was.
+ * Unlike the kernel's, a payload that was not active comes zeroed.
+ */
+SKBEXT_FN int skbext_store_add(__u64 h, __u64 active, __u32 offset, __u32 size)
+{
+	int slot = skbext_store_slot(h);
+
+	return slot < 0 ? skbext_store_add_first(h, active, offset, size) :
+			  skbext_store_add_more(slot, h, active, offset, size);
+}
+
+/* Take types from this skb alone; 1: the record ended with it. */
+__skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 active)
+{
+	__u64 *p = __skbext_word(slot);
+
+	if (!p)
+		return 0;
+	if (!(__skbext_read(p) & SKBEXT_W_ACTIVE & ~active))
+		return skbext_store_drop(slot, h);
+	__sync_fetch_and_and(p, ~(active & SKBEXT_W_ACTIVE));
+	return 0;
+}
+
+/* skb_ext_del(): this skb only, clones keep theirs. 1: deleted, 0: it was not active. */
+SKBEXT_FN int skbext_store_del(__u64 h, __u64 active)
+{
+	int slot = skbext_store_slot(h);
+	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
+
+	if (!p || !(__skbext_read(p) & active & SKBEXT_W_ACTIVE))
+		return 0;
+	if (__skbext_clear(slot, h, active))
+		skbext_count(SKBEXT_STAT_DELS_EMPTIED);
+	skbext_count(SKBEXT_STAT_DELS);
+	return 1;
+}
+
+/* A policy point: keep these types, drop the others. 1: the record ended here, which counts as a release. */
+SKBEXT_FN int skbext_store_keep(__u64 h, __u64 active)
+{
+	int slot = skbext_store_slot(h);
+
+	if (slot < 0 || !__skbext_clear(slot, h, ~active))
+		return 0;
+	skbext_count(SKBEXT_STAT_RELEASES);
+	return 1;
+}
+
+/* The new record of a share, holding one more reference to obj. */
+SKBEXT_FN int skbext_store_attach(__u64 h, __u32 obj, __u64 active)
+{
+	__u64 *own, *p, *link = __skbext_link(obj);
+	int slot = skbext_store_claim(h);
+
+	if (slot < 0 || !link)
+		return -1;
+	own = __skbext_link(slot);
+	p = __skbext_word(slot);
+	if (!own || !p)
+		return -1;
+	__sync_fetch_and_add(link, 1);
+	__skbext_write(own, (__u64)obj << SKBEXT_L_HOME_SHIFT | 1);
+	__skbext_write(p, h | SKBEXT_W_REMOTE | (active & SKBEXT_W_ACTIVE));
+	return 0;
+}
+
+/*
+ * __skb_ext_copy(): to shares what from has, but for the noclone types; what to had goes first.
+ * 1: shared, 0: there was nothing to share, -1: no room, to has nothing.
+ */
+SKBEXT_FN int skbext_store_share(__u64 to, __u64 from)
+{
+	int slot;
+	__u64 *p, word;
+
+	if (skbext_store_release(to))
+		skbext_count(SKBEXT_STAT_REPLACED);
+	slot = skbext_store_slot(from);
+	p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
+	if (!p)
+		return 0;
+	word = __skbext_read(p);
+	if (!(word & SKBEXT_W_ACTIVE & ~SKBEXT_CTL->noclone))
+		return 0;
+	if (!(word & (SKBEXT_W_REMOTE | SKBEXT_W_SHARED)))
+		__sync_fetch_and_or(p, SKBEXT_W_SHARED);
+	if (skbext_store_attach(to, __skbext_object_of(slot, word), word & ~SKBEXT_CTL->noclone)) {
+		skbext_count(SKBEXT_STAT_SHARE_FAILED);
+		return -1;
+	}
+	skbext_count(SKBEXT_STAT_SHARES);
+	return 1;
+}
+
+#endif /* SKBEXT_STORE_H */
