@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# `make help` lists the targets. Everything that is made lands in .output/.
+
+VERSION	:= 0.1.0
+PREFIX	?= /usr/local
+LIBDIR	?= $(PREFIX)/lib
+OUT	:= .output
+CLANG	?= clang
+BPFTOOL	?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool || ls -1 /usr/lib/linux-tools/*/bpftool 2>/dev/null | tail -1)
+ARCH	:= $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+
+CFLAGS	?= -O2 -g
+WARN	:= -Wall -Wextra -Wno-unused-parameter
+CPPFLAGS += -Iinclude -I$(OUT) -D_GNU_SOURCE= -DSKBEXT_VERSION='"$(VERSION)"'
+USER_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(CPPFLAGS)
+BPF_CFLAGS = -O2 -g $(WARN) -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Iinclude -I$(OUT)
+LIBS	:= -lbpf -lelf -lz
+DEPS	= -MT $@ -MMD -MP -MF $@.d
+
+BPF	:= $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
+SKELS	:= $(BPF:%=$(OUT)/%.skel.h)
+LIB_OBJ	:= $(patsubst user/lib/%.c,$(OUT)/lib/%.o,$(wildcard user/lib/*.c))
+CLI_OBJ	:= $(patsubst user/cli/%.c,$(OUT)/cli/%.o,$(wildcard user/cli/*.c))
+SO	:= libskbext.so.$(VERSION)
+TESTS	:= $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/test_*.c))
+TEST_HELPERS := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
+TEST_BPF := $(patsubst tests/progs/%.bpf.c,$(OUT)/tests/%.bpf.o,$(wildcard tests/progs/*.bpf.c))
+SANITIZED := $(OUT)/tests/test_store.asan $(OUT)/tests/test_store_threads.asan $(OUT)/tests/test_store_threads.tsan
+
+ifeq ($(V),1)
+Q =
+msg =
+else
+Q = @
+msg = @printf '  %-8s %s\n' "$(1)" "$(patsubst $(OUT)/%,%,$@)";
+endif
+
+.PHONY: all lib run test tests check-setup install uninstall clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: lib $(OUT)/skbext			## build the library and the command (default)
+lib: $(OUT)/$(SO) $(OUT)/libskbext.a $(OUT)/skbext.pc
+
+run: check-setup			## the main job on real packets: build, then `skbext demo`
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(OUT)/skbext demo
+
+test: check-setup			## all tests; T=name one of them, KERNEL=6.12 one kernel
+	$(Q)scripts/setup test
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)T='$(T)' KERNEL='$(KERNEL)' tests/run
+
+tests: $(TESTS) $(TEST_BPF) $(SANITIZED)	## build the tests
+
+check-setup:
+	$(Q)scripts/setup build
+
+$(OUT)/vmlinux.h: /sys/kernel/btf/vmlinux
+	$(call msg,BTF)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) btf dump file $< format c >$@
+
+$(OUT)/%.bpf.o: bpf/%.bpf.c | $(OUT)/vmlinux.h
+	$(call msg,BPF)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -Ibpf $(DEPS) -c $< -o $@
+	$(Q)llvm-strip -g $@ 2>/dev/null || true
+
+$(OUT)/%.skel.h: $(OUT)/%.bpf.o
+	$(call msg,SKEL)
+	$(Q)$(BPFTOOL) gen skeleton $< name $* >$@
+
+$(OUT)/lib/%.o: user/lib/%.c | $(SKELS)
+	$(call msg,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) -fPIC -fvisibility=hidden $(DEPS) -c $< -o $@
+
+$(OUT)/cli/%.o: user/cli/%.c | $(SKELS)
+	$(call msg,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) $(DEPS) -c $< -o $@
+
+$(OUT)/libskbext.a: $(LIB_OBJ)
+	$(call msg,AR)
+	$(Q)rm -f $@; $(AR) rcs $@ $^
+
+$(OUT)/$(SO): $(LIB_OBJ) user/lib/libskbext.map
+	$(call msg,LINK)
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,libskbext.so.0 -Wl,--version-script=user/lib/libskbext.map \
+		-Wl,-z,defs $(LDFLAGS) $(LIB_OBJ) $(LIBS) -o $@
+
+$(OUT)/skbext.pc: user/lib/skbext.pc.in Makefile
+	$(call msg,GEN)
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' $< >$@
+
+$(OUT)/skbext: $(CLI_OBJ) $(OUT)/libskbext.a
+	$(call msg,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -ljansson $(LIBS) -lpthread -o $@
+
+# Tests use what an installed skbext offers, the sanitized ones the store's source alone.
+$(OUT)/tests/%.bpf.o: tests/progs/%.bpf.c | $(OUT)/vmlinux.h
+	$(call msg,BPF)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) $(DEPS) -c $< -o $@
+
+$(OUT)/tests/%.o: tests/%.c
+	$(call msg,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) $(DEPS) -c $< -o $@
+
+$(OUT)/tests/%: tests/%.c $(TEST_HELPERS) $(OUT)/libskbext.a
+	$(call msg,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) $(DEPS) $< $(TEST_HELPERS) $(OUT)/libskbext.a -ljansson $(LIBS) -lpthread -o $@
+
+$(OUT)/tests/%.asan: tests/%.c
+	$(call msg,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all $(DEPS) $< -lpthread -o $@
+
+$(OUT)/tests/%.tsan: tests/%.c
+	$(call msg,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) -O1 -fsanitize=thread $(DEPS) $< -lpthread -o $@
+
+install: all				## install to PREFIX (/usr/local), below DESTDIR
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/skbext $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 755 $(OUT)/skbext $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 include/skbext/*.h $(DESTDIR)$(PREFIX)/include/skbext/
+	install -m 644 $(OUT)/libskbext.a $(DESTDIR)$(LIBDIR)/
+	install -m 755 $(OUT)/$(SO) $(DESTDIR)$(LIBDIR)/
+	ln -sf $(SO) $(DESTDIR)$(LIBDIR)/libskbext.so.0
+	ln -sf libskbext.so.0 $(DESTDIR)$(LIBDIR)/libskbext.so
+	install -m 644 $(OUT)/skbext.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+
+uninstall:				## remove what install put there
+	rm -rf $(DESTDIR)$(PREFIX)/include/skbext $(DESTDIR)$(PREFIX)/bin/skbext
+	rm -f $(DESTDIR)$(LIBDIR)/libskbext.* $(DESTDIR)$(LIBDIR)/pkgconfig/skbext.pc
+
+clean:					## remove all that was made
+	rm -rf $(OUT)
+
+help:					## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The exact mode: a record ends where the kernel drops skb->extensions and is shared where the kernel
+ * shares them. All hooks run before the function's body and none of these can fail after that.
+ * User space attaches each program to the function it is named after: user/lib/hooks.c.
+ */
+#include "lifecycle.bpf.h"
+
+#define HASH(skb) __skbext_hash_of(skb)
+
+/* skb_ext_reset() is in here: every free but the three below, and the morphs. May run twice for one skb. */
+SEC("fentry/skb_release_head_state")
+int BPF_PROG(skb_release_head_state, struct sk_buff *skb)
+{
+	release(HASH(skb));
+	return 0;
+}
+
+/* UDP receive; skips the head state because there is nothing native to release. */
+SEC("fentry/__consume_stateless_skb")
+int BPF_PROG(__consume_stateless_skb, struct sk_buff *skb)
+{
+	release(HASH(skb));
+	return 0;
+}
+
+/* GRO took the data of this packet over into another one. */
+SEC("fentry/napi_skb_free_stolen_head")
+int BPF_PROG(napi_skb_free_stolen_head, struct sk_buff *skb)
+{
+	release(HASH(skb));
+	return 0;
+}
+
+/* GRO frags: never freed, the same sk_buff is the driver's next packet. */
+SEC("fentry/napi_reuse_skb")
+int BPF_PROG(napi_reuse_skb, struct napi_struct *napi, struct sk_buff *skb)
+{
+	release(HASH(skb));
+	return 0;
+}
+
+/* Clone, copy, morph, segment. */
+SEC("fentry/__copy_skb_header")
+int BPF_PROG(__copy_skb_header, struct sk_buff *new, const struct sk_buff *old)
+{
+	share(HASH(new), HASH(old));
+	return 0;
+}
+
+/* IP fragments. */
+SEC("fentry/ip_copy_metadata")
+int BPF_PROG(ip_copy_metadata, struct sk_buff *to, struct sk_buff *from)
+{
+	share(HASH(to), HASH(from));
+	return 0;
+}
+
+SEC("fentry/ip6_copy_metadata")
+int BPF_PROG(ip6_copy_metadata, struct sk_buff *to, struct sk_buff *from)
+{
+	share(HASH(to), HASH(from));
+	return 0;
+}
+
+/* veth, tunnels, network namespaces; with and without xnet, as the kernel does it. */
+SEC("fentry/skb_scrub_packet")
+int BPF_PROG(skb_scrub_packet, struct sk_buff *skb)
+{
+	keep(HASH(skb), __skbext_ctl.keep_scrub, SKBEXT_STAT_SCRUBBED);
+	return 0;
+}
+
+SEC("fentry/__udp_enqueue_schedule_skb")
+int BPF_PROG(__udp_enqueue_schedule_skb, struct sock *sk, struct sk_buff *skb)
+{
+	keep(HASH(skb), __skbext_ctl.keep_udp, SKBEXT_STAT_UDP_DROPPED);
+	return 0;
+}
+
+/* Both only look: the record stays for other programs at the same tracepoint, its end is the release above. */
+SEC("tp_btf/kfree_skb")
+int BPF_PROG(kfree_skb, struct sk_buff *skb)
+{
+	fate(HASH(skb), SKBEXT_STAT_FATE_DROPPED);
+	return 0;
+}
+
+SEC("tp_btf/consume_skb")
+int BPF_PROG(consume_skb, struct sk_buff *skb)
+{
+	fate(HASH(skb), SKBEXT_STAT_FATE_CONSUMED);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

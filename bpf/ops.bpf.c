@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * add, find and del for user space, as programs that it runs (BPF_PROG_RUN): a process that is killed in the middle
+ * cannot leave a record half made, and user space needs no code of its own that changes the store.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <skbext/skbext.bpf.h>
+#include "request.h"
+
+struct skbext_request request SEC(".data.request");
+
+static __always_inline __u64 *payload_word(__u32 object, __u32 i)
+{
+	char *obj = skbext_object(object);
+	__u64 at = (__u64)request.offset + i * 8;
+
+	__skbext_opaque(at);
+	return obj && at <= SKBEXT_ROOM - 8 ? (__u64 *)(obj + at) : (__u64 *)0;
+}
+
+/* Global, so that the verifier looks at the loops once. */
+__attribute__((noinline)) int copy_in(__u32 object)
+{
+	for (__u32 i = 0; i < SKBEXT_MAX_PAYLOAD / 8 && i * 8 < request.size; i++) {
+		__u64 *word = payload_word(object, i);
+
+		if (word)
+			*word = request.data[i];
+	}
+	return 0;
+}
+
+__attribute__((noinline)) int copy_out(__u32 object)
+{
+	for (__u32 i = 0; i < SKBEXT_MAX_PAYLOAD / 8 && i * 8 < request.size; i++) {
+		__u64 *word = payload_word(object, i);
+
+		if (word)
+			request.data[i] = *word;
+	}
+	return 0;
+}
+
+static __always_inline int do_add(__u64 h)
+{
+	int object = skbext_store_add(h, request.active, request.offset, request.size);
+
+	if (object < 0)
+		return -1;
+	copy_in(object);
+	return 1;
+}
+
+static __always_inline int do_find(__u64 h)
+{
+	int object = skbext_store_find(h, request.active);
+
+	if (object < 0)
+		return 0;
+	copy_out(object);
+	return 1;
+}
+
+SEC("syscall")
+int op(void *ctx)
+{
+	__u64 h = skbext_hash(request.skb - __skbext_ctl.base);
+
+	switch (request.op) {
+	case SKBEXT_OP_ADD:
+		request.result = do_add(h);
+		break;
+	case SKBEXT_OP_FIND:
+		request.result = do_find(h);
+		break;
+	case SKBEXT_OP_DEL:
+		request.result = skbext_store_del(h, request.active);
+		break;
+	}
+	return 0;
+}
+
+/* Once, at load: where the control map is, for addresses that are not pointers to the verifier. */
+SEC("syscall")
+int init(void *ctx)
+{
+	__u64 base;
+
+	asm volatile("%0 = %1" : "=r"(base) : "r"(&__skbext_ctl));
+	__skbext_ctl.base = base;
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

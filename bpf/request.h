@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What user space asks of bpf/ops.bpf.c: the one value of its request map. */
+#ifndef SKBEXT_REQUEST_H
+#define SKBEXT_REQUEST_H
+
+enum skbext_op { SKBEXT_OP_ADD, SKBEXT_OP_FIND, SKBEXT_OP_DEL };
+
+struct skbext_request {
+	__u64 skb;		/* kernel address */
+	__u64 active;		/* bits of the types meant */
+	__u32 op;
+	__u32 offset;		/* of the payload in an object */
+	__u32 size;		/* bytes of payload */
+	__s32 result;		/* 1: done, 0: not active, -1: no room */
+	__u64 data[SKBEXT_MAX_PAYLOAD / 8];
+};
+
+#endif /* SKBEXT_REQUEST_H */

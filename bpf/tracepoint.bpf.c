@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The mode for kernels that refuse fentry: release from what tracepoints tell, and purging where an skb may be born.
+ * Clones cannot be followed. Where it is uncertain whether a packet is still the same one, the record ends: better none
+ * than another packet's.
+ */
+#include "lifecycle.bpf.h"
+
+#define HASH(skb) __skbext_hash_of(skb)
+#define IFF_LOOPBACK 0x8
+
+/* void pointers are scalars for the verifier, which takes pointer minus pointer, but not scalar minus pointer. */
+static __always_inline __u64 hash_of_address(const void *address)
+{
+	return skbext_hash((__u64)address - __skbext_ctl.base);
+}
+
+SEC("tp_btf/kfree_skb")
+int BPF_PROG(kfree_skb, struct sk_buff *skb)
+{
+	if (release(HASH(skb)))
+		skbext_count(SKBEXT_STAT_FATE_DROPPED);
+	return 0;
+}
+
+SEC("tp_btf/consume_skb")
+int BPF_PROG(consume_skb, struct sk_buff *skb)
+{
+	if (release(HASH(skb)))
+		skbext_count(SKBEXT_STAT_FATE_CONSUMED);
+	return 0;
+}
+
+/*
+ * The slab tracepoints fire for every slab of the machine. The skb caches may be merged with others and are
+ * not told apart by name, so the address decides: sk_buffs begin on a cache line (SLAB_HWCACHE_ALIGN), and an object
+ * of the fclone cache holds a second one behind the first.
+ */
+#define MAY_BE_SKB(object) (!((__u64)(object) & 63))
+
+SEC("tp_btf/kmem_cache_free")
+int BPF_PROG(kmem_cache_free, unsigned long call_site, const void *object)
+{
+	if (!MAY_BE_SKB(object))
+		return 0;
+	release(hash_of_address(object));
+	release(hash_of_address(object + __skbext_ctl.skb_size));
+	return 0;
+}
+
+SEC("tp_btf/kmem_cache_alloc")
+int BPF_PROG(kmem_cache_alloc, unsigned long call_site, const void *object)
+{
+	if (!MAY_BE_SKB(object))
+		return 0;
+	purge(hash_of_address(object));
+	purge(hash_of_address(object + __skbext_ctl.skb_size));
+	return 0;
+}
+
+/* Drivers take sk_buffs from the per-CPU NAPI cache and in bulk, which no slab tracepoint shows. */
+SEC("tp_btf/napi_gro_receive_entry")
+int BPF_PROG(napi_gro_receive_entry, const struct sk_buff *skb)
+{
+	purge(HASH(skb));
+	return 0;
+}
+
+SEC("tp_btf/napi_gro_frags_entry")
+int BPF_PROG(napi_gro_frags_entry, const struct sk_buff *skb)
+{
+	purge(HASH(skb));
+	return 0;
+}
+
+SEC("tp_btf/netif_receive_skb_list_entry")
+int BPF_PROG(netif_receive_skb_list_entry, const struct sk_buff *skb)
+{
+	purge(HASH(skb));
+	return 0;
+}
+
+/* A packet that was received before (bridge, mirred) has skb_iif; one from a driver has none yet. */
+SEC("tp_btf/netif_receive_skb_entry")
+int BPF_PROG(netif_receive_skb_entry, const struct sk_buff *skb)
+{
+	if (!skb->skb_iif)
+		purge(HASH(skb));
+	return 0;
+}
+
+/* dev_forward_skb() of veth and others scrubs and ends in netif_rx(); loopback comes here unscrubbed. */
+SEC("tp_btf/netif_rx_entry")
+int BPF_PROG(netif_rx_entry, const struct sk_buff *skb)
+{
+	if (!(skb->dev->flags & IFF_LOOPBACK))
+		keep(HASH(skb), __skbext_ctl.keep_scrub, SKBEXT_STAT_SCRUBBED);
+	return 0;
+}
+
+/*
+ * TCP frees what it received by __kfree_skb(), which fires nothing, and a retransmission then takes the second sk_buff
+ * of an fclone pair again without any slab event: the record must end while the segment is still in sight.
+ */
+SEC("tp_btf/tcp_probe")
+int BPF_PROG(tcp_probe, struct sock *sk, const struct sk_buff *skb)
+{
+	release(HASH(skb));
+	return 0;
+}
+
+/* A datagram is read; since 6.18 its sk_buff then goes to the NAPI cache without a tracepoint. */
+SEC("tp_btf/skb_copy_datagram_iovec")
+int BPF_PROG(skb_copy_datagram_iovec, const struct sk_buff *skb)
+{
+	release(HASH(skb));
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

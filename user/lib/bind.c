@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * skbext_bind(): every SKBEXT_TYPE of an object is a variable in its .rodata.skbext (skbext.bpf.h). Each is registered, and gets
+ * its id and its payload's offset, which the verifier then knows as constants.
+ */
+#include "internal.h"
+#include "bind.h"
+
+#define SECTION		".rodata.skbext"
+#define VAR_PREFIX	"__skbext_type_"
+
+static __u32 strip(const struct btf *btf, __u32 id)
+{
+	while (btf_is_mod(btf__type_by_id(btf, id)))
+		id = btf__type_by_id(btf, id)->type;
+	return id;
+}
+
+/* The type of which the variable's member `payload` is an array, of no elements. */
+static __u32 payload_type(const struct btf *btf, __u32 var_type)
+{
+	const struct btf_type *t = btf__type_by_id(btf, strip(btf, var_type));
+
+	for (int i = 0; btf_is_struct(t) && i < btf_vlen(t); i++) {
+		const struct btf_member *m = btf_members(t) + i;
+
+		if (!strcmp(btf__name_by_offset(btf, m->name_off), "payload"))
+			return btf_array(btf__type_by_id(btf, strip(btf, m->type)))->type;
+	}
+	return 0;
+}
+
+static int register_all(struct skbext *sk, const struct btf *btf, const struct btf_type *sec,
+			char *data, size_t size, int *bound)
+{
+	for (int i = 0; i < btf_vlen(sec); i++) {
+		const struct btf_var_secinfo *vi = btf_var_secinfos(sec) + i;
+		const struct btf_type *var = btf__type_by_id(btf, vi->type);
+		const char *name = btf__name_by_offset(btf, var->name_off);
+		struct skbext_type_ref *ref = (void *)(data + vi->offset);
+		int id;
+
+		if (strncmp(name, VAR_PREFIX, strlen(VAR_PREFIX)))
+			continue;
+		if (vi->offset + sizeof(*ref) > size)
+			return fail(-EINVAL, "section " SECTION " is cut short; compile the object again");
+		id = type_register(sk, name + strlen(VAR_PREFIX), ref->size, ref->flags, btf,
+				   payload_type(btf, var->type));
+		if (id < 0)
+			return id;
+		ref->id = id;
+		ref->offset = sk->ctl->types[id].offset;
+		++*bound;
+	}
+	return 0;
+}
+
+/* All types of the section or none of them. */
+int bind_section(struct skbext *sk, const struct btf *btf, char *data, size_t size)
+{
+	int sec = btf ? btf__find_by_name_kind(btf, SECTION, BTF_KIND_DATASEC) : -ENOENT;
+	bool known[SKBEXT_MAX_TYPES];
+	int err, bound = 0;
+
+	if (sec < 0 || !data)
+		return fail(-EINVAL, "the object has no SKBEXT_TYPE, or was compiled without -g; nothing to bind");
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
+		known[i] = sk->ctl->types[i].name[0];
+	err = register_all(sk, btf, btf__type_by_id(btf, sec), data, size, &bound);
+	if (!err && !bound)
+		err = fail(-EINVAL, "the object has no SKBEXT_TYPE; declare the types that it uses");
+	for (int i = 0; err && i < SKBEXT_MAX_TYPES; i++)
+		if (!known[i] && sk->ctl->types[i].name[0])
+			type_forget(sk, i);
+	return err;
+}
+
+static int bind_object(struct skbext *sk, struct bpf_object *obj)
+{
+	struct bpf_map *rodata = bpf_object__find_map_by_name(obj, SECTION);
+	size_t size = 0;
+	char *data = rodata ? bpf_map__initial_value(rodata, &size) : NULL;
+	int err;
+
+	if (rodata && bpf_map__fd(rodata) >= 0)
+		return fail(-EBUSY, "object %s is loaded already; bind it between open and load", bpf_object__name(obj));
+	/* The maps first: they say plainly when the object is none of ours, and register nothing. */
+	err = maps_bind(obj, sk->map, sk->ctl);
+	return err ?: bind_section(sk, bpf_object__btf(obj), data, size);
+}
+
+int skbext_bind(struct bpf_object *obj, const char *bpffs_dir)
+{
+	struct skbext *sk = skbext_open_pinned(bpffs_dir);
+	int lock, err;
+
+	if (!sk)
+		return -errno;
+	lock = dir_lock(sk->dir);
+	err = lock < 0 ? lock : bind_object(sk, obj);
+	if (lock >= 0)
+		close(lock);
+	skbext_close(sk);
+	if (err)
+		errno = -err;
+	return err;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef SKBEXT_BIND_H
+#define SKBEXT_BIND_H
+
+/* The head of what SKBEXT_TYPE() of skbext.bpf.h defines; an array of no payloads follows. */
+struct skbext_type_ref {
+	__u32 id, offset, size, flags;
+};
+
+int bind_section(struct skbext *sk, const struct btf *btf, char *data, size_t size);
+
+#endif /* SKBEXT_BIND_H */

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The BTF of one payload, taken out of its object's and loaded into the kernel by itself: an object's own BTF is not
+ * loadable before libbpf has completed it, and would keep all of it in the kernel for one struct.
+ */
+#include "internal.h"
+
+struct copy {
+	const struct btf *from;
+	struct btf *to;
+	__u32 *ids;		/* by id in from; 0: not copied yet */
+};
+
+static int copy_type(struct copy *c, __u32 id);
+
+static const char *name_of(struct copy *c, __u32 off)
+{
+	return btf__name_by_offset(c->from, off);
+}
+
+static int copy_members(struct copy *c, const struct btf_type *t)
+{
+	const struct btf_member *m = btf_members(t);
+	int n = btf_vlen(t), id;
+	__u32 types[n + 1];
+
+	/* A struct's fields follow it at once, so what they refer to comes first. */
+	for (int i = 0; i < n; i++) {
+		int type = copy_type(c, m[i].type);
+
+		if (type < 0)
+			return type;
+		types[i] = type;
+	}
+	id = btf_is_union(t) ? btf__add_union(c->to, name_of(c, t->name_off), t->size) :
+			       btf__add_struct(c->to, name_of(c, t->name_off), t->size);
+	for (int i = 0; id > 0 && i < n; i++) {
+		int err = btf__add_field(c->to, name_of(c, m[i].name_off), types[i],
+					 btf_member_bit_offset(t, i), btf_member_bitfield_size(t, i));
+		if (err)
+			return err;
+	}
+	return id;
+}
+
+static int copy_enum(struct copy *c, const struct btf_type *t)
+{
+	const struct btf_enum *v = btf_enum(t);
+	int id = btf__add_enum(c->to, name_of(c, t->name_off), t->size);
+
+	for (int i = 0; id > 0 && i < btf_vlen(t); i++) {
+		int err = btf__add_enum_value(c->to, name_of(c, v[i].name_off), v[i].val);
+
+		if (err)
+			return err;
+	}
+	return id;
+}
+
+static int copy_array(struct copy *c, const struct btf_type *t)
+{
+	int index = copy_type(c, btf_array(t)->index_type);
+	int elem = copy_type(c, btf_array(t)->type);
+
+	if (index < 0 || elem < 0)
+		return index < 0 ? index : elem;
+	return btf__add_array(c->to, index, elem, btf_array(t)->nelems);
+}
+
+/* A name or qualifier in front of another type; one that says nothing about the bytes is left out. */
+static int copy_named(struct copy *c, const struct btf_type *t)
+{
+	int type = copy_type(c, t->type);
+
+	if (type < 0 || !btf_is_typedef(t))
+		return type;
+	return btf__add_typedef(c->to, name_of(c, t->name_off), type);
+}
+
+static int copy_new(struct copy *c, const struct btf_type *t)
+{
+	switch (btf_kind(t)) {
+	case BTF_KIND_INT:
+		return btf__add_int(c->to, name_of(c, t->name_off), t->size, btf_int_encoding(t));
+	case BTF_KIND_FLOAT:
+		return btf__add_float(c->to, name_of(c, t->name_off), t->size);
+	case BTF_KIND_PTR:	/* printed as an address: what it points to is not of interest, and may lead back here */
+		return btf__add_ptr(c->to, 0);
+	case BTF_KIND_ENUM:
+		return copy_enum(c, t);
+	case BTF_KIND_ARRAY:
+		return copy_array(c, t);
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION:
+		return copy_members(c, t);
+	case BTF_KIND_TYPEDEF:
+	case BTF_KIND_CONST:
+	case BTF_KIND_VOLATILE:
+		return copy_named(c, t);
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static int copy_type(struct copy *c, __u32 id)
+{
+	int copied;
+
+	if (!id)
+		return 0;
+	if (!c->ids[id]) {
+		copied = copy_new(c, btf__type_by_id(c->from, id));
+		if (copied < 0)
+			return copied;
+		c->ids[id] = copied;
+	}
+	return c->ids[id];
+}
+
+int btf_load_type(const struct btf *src, __u32 type_id, __u32 *int_id, __u32 *loaded_id)
+{
+	struct copy c = { .from = src, .to = btf__new_empty() };
+	int id, fd = -1;
+
+	c.ids = calloc(btf__type_cnt(src), sizeof(*c.ids));
+	if (!c.to || !c.ids)
+		goto out;
+	*int_id = btf__add_int(c.to, "unsigned int", 4, 0);
+	id = copy_type(&c, type_id);
+	if (id <= 0 || btf__load_into_kernel(c.to))
+		goto out;
+	*loaded_id = id;
+	fd = dup(btf__fd(c.to));
+out:
+	btf__free(c.to);
+	free(c.ids);
+	return fd;
+}

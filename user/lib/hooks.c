@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The lifecycle hooks: which there are, what this kernel has of them, attaching them. What a kernel can do is found out by trying,
+ * never from its version.
+ */
+#include "internal.h"
+#include "exact.skel.h"
+#include "tracepoint.skel.h"
+
+#define HOOK(kind, name, role, mode, optional) \
+	{ name, kind, SKBEXT_ROLE_##role, SKBEXT_MODE_##mode, optional }
+#define EXACT(name, role)	HOOK("fentry", name, role, EXACT, false)
+#define TRACE(name, role)	HOOK("tp_btf", name, role, TRACEPOINT, false)
+#define BOTH(name, role)	HOOK("tp_btf", name, role, AUTO, false)
+
+/* The program for a hook has the hook's name. */
+static const struct hook_def defs[] = {
+	EXACT("skb_release_head_state", RELEASE),
+	EXACT("__consume_stateless_skb", RELEASE),
+	EXACT("napi_skb_free_stolen_head", RELEASE),
+	EXACT("napi_reuse_skb", RELEASE),
+	EXACT("__copy_skb_header", SHARE),
+	EXACT("ip_copy_metadata", SHARE),
+	HOOK("fentry", "ip6_copy_metadata", SHARE, EXACT, true),	/* a kernel without IPv6 */
+	EXACT("skb_scrub_packet", POLICY),
+	EXACT("__udp_enqueue_schedule_skb", POLICY),
+	BOTH("kfree_skb", FATE),
+	BOTH("consume_skb", FATE),
+	TRACE("kmem_cache_free", RELEASE),
+	TRACE("tcp_probe", RELEASE),
+	TRACE("skb_copy_datagram_iovec", RELEASE),
+	TRACE("kmem_cache_alloc", PURGE),
+	TRACE("napi_gro_receive_entry", PURGE),
+	TRACE("napi_gro_frags_entry", PURGE),
+	TRACE("netif_receive_skb_list_entry", PURGE),
+	TRACE("netif_receive_skb_entry", PURGE),
+	TRACE("netif_rx_entry", POLICY),
+};
+_Static_assert(ARRAY_SIZE(defs) <= MAX_HOOKS, "MAX_HOOKS");
+
+const struct hook_def *hook_def(unsigned int n)
+{
+	return n < ARRAY_SIZE(defs) ? &defs[n] : NULL;
+}
+
+static bool in_mode(const struct hook_def *def, enum skbext_mode mode)
+{
+	return def->mode == mode || def->mode == SKBEXT_MODE_AUTO;
+}
+
+static bool offered(const struct hook_def *def, const struct btf *vmlinux)
+{
+	char name[64];
+
+	if (!strcmp(def->kind, "fentry"))
+		return btf__find_by_name_kind(vmlinux, def->name, BTF_KIND_FUNC) > 0;
+	snprintf(name, sizeof(name), "btf_trace_%s", def->name);
+	return btf__find_by_name_kind(vmlinux, name, BTF_KIND_TYPEDEF) > 0;
+}
+
+static struct bpf_object *open_mode(enum skbext_mode mode)
+{
+	size_t size;
+	const void *elf = mode == SKBEXT_MODE_EXACT ? exact__elf_bytes(&size) : tracepoint__elf_bytes(&size);
+	LIBBPF_OPTS(bpf_object_open_opts, opts,
+		    .object_name = mode == SKBEXT_MODE_EXACT ? "skbext_exact" : "skbext_tp");
+
+	return bpf_object__open_mem(elf, size, &opts);
+}
+
+/* only: load this hook alone, to see whether it is to blame; NULL: all that the kernel offers. */
+static struct bpf_object *load_mode(struct skbext *sk, enum skbext_mode mode, const struct btf *vmlinux,
+				    const struct hook_def *only)
+{
+	libbpf_print_fn_t print = libbpf_set_print(object_quiet);
+	struct bpf_object *obj = open_mode(mode);
+	int err = obj ? 0 : -errno;
+
+	for (unsigned int i = 0; !err && i < ARRAY_SIZE(defs); i++) {
+		struct bpf_program *prog;
+
+		if (!in_mode(&defs[i], mode))
+			continue;
+		prog = bpf_object__find_program_by_name(obj, defs[i].name);
+		bpf_program__set_autoload(prog, offered(&defs[i], vmlinux) && (!only || only == &defs[i]));
+	}
+	err = err ?: maps_bind(obj, sk->map, sk->ctl);
+	err = err ?: bpf_object__load(obj);
+	libbpf_set_print(print);
+	if (err) {
+		bpf_object__close(obj);
+		errno = -err;
+		return NULL;
+	}
+	return obj;
+}
+
+static int attach_one(struct bpf_object *obj, const struct hook_def *def, struct hook_state *state)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(obj, def->name);
+	libbpf_print_fn_t print;
+
+	if (!bpf_program__autoload(prog))
+		return def->optional ? 0 : -ENOENT;
+	print = libbpf_set_print(object_quiet);
+	state->link = bpf_program__attach(prog);
+	state->err = state->link ? 0 : -errno;
+	libbpf_set_print(print);
+	if (state->link)
+		state->prog_fd = bpf_program__fd(prog);
+	return state->err;
+}
+
+/* What each hook's program says when it is loaded and attached alone. */
+static void try_each(struct skbext *sk, enum skbext_mode mode, const struct btf *vmlinux)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++) {
+		struct hook_state *state = &sk->hooks[i];
+		struct bpf_object *obj;
+
+		if (defs[i].mode != mode || !offered(&defs[i], vmlinux))
+			continue;
+		obj = load_mode(sk, mode, vmlinux, &defs[i]);
+		if (!obj) {
+			state->err = -errno;
+			continue;
+		}
+		attach_one(obj, &defs[i], state);
+		bpf_link__destroy(state->link);
+		state->link = NULL;
+		state->prog_fd = -1;
+		bpf_object__close(obj);
+	}
+}
+
+void hooks_detach(struct skbext *sk)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++) {
+		struct hook_state *state = &sk->hooks[i];
+
+		if (!sk->lifecycle && state->prog_fd >= 0)
+			close(state->prog_fd);
+		bpf_link__destroy(state->link);
+		state->link = NULL;
+		state->prog_fd = -1;
+	}
+	bpf_object__close(sk->lifecycle);
+	sk->lifecycle = NULL;
+}
+
+int hooks_load(struct skbext *sk, enum skbext_mode mode)
+{
+	struct btf *vmlinux = btf__load_vmlinux_btf();
+	int err;
+
+	if (!vmlinux)
+		return fail(-EOPNOTSUPP, "this kernel has no readable BTF (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF");
+	sk->lifecycle = load_mode(sk, mode, vmlinux, NULL);
+	err = sk->lifecycle ? 0 : -errno;
+	if (err && mode == SKBEXT_MODE_EXACT)
+		try_each(sk, mode, vmlinux);
+	btf__free(vmlinux);
+	return err;
+}
+
+/* All of the mode or none. */
+int hooks_attach(struct skbext *sk)
+{
+	enum skbext_mode mode = sk->ctl->mode;
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < ARRAY_SIZE(defs); i++)
+		if (in_mode(&defs[i], mode))
+			err = attach_one(sk->lifecycle, &defs[i], &sk->hooks[i]);
+	if (err)
+		hooks_detach(sk);
+	return err;
+}
+
+__u64 prog_misses(int prog_fd)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(prog_fd, &info, &len) ? 0 : info.recursion_misses;
+}
+
+int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
+{
+	const struct hook_def *def = hook_def(n);
+	static struct btf *vmlinux;	/* large, and the same for as long as the machine runs */
+	struct skbext_hook h = { .sz = hook->sz };
+
+	if (!def)
+		return -ENOENT;
+	if (!vmlinux)
+		vmlinux = btf__load_vmlinux_btf();
+	h.name = def->name;
+	h.kind = def->kind;
+	h.role = def->role;
+	h.mode = def->mode;
+	h.offered = vmlinux && offered(def, vmlinux);
+	h.attached = sk->hooks[n].prog_fd >= 0;
+	h.missed = h.attached ? prog_misses(sk->hooks[n].prog_fd) : 0;
+	h.err = sk->hooks[n].err;
+	memcpy(hook, &h, hook->sz < sizeof(h) ? hook->sz : sizeof(h));
+	return 0;
+}
+
+/* Is every hook of the mode attached that this kernel could have? Else *missing is the role of the first that is not. */
+bool hooks_complete(struct skbext *sk, enum skbext_mode mode, enum skbext_role *missing)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++) {
+		if (!in_mode(&defs[i], mode) || sk->hooks[i].prog_fd >= 0 || defs[i].optional)
+			continue;
+		*missing = defs[i].role;
+		return false;
+	}
+	return true;
+}

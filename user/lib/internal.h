@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the files of the library share. Nothing here is exported. */
+#ifndef SKBEXT_INTERNAL_H
+#define SKBEXT_INTERNAL_H
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <skbext/skbext.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define DIR_LEN		256
+#define PATH_LEN	(2 * DIR_LEN)
+
+/* The maps of one skbext; the first four are shared with bound objects. */
+enum map_id { MAP_CTL, MAP_SLOTS, MAP_OBJECTS, MAP_STATS, MAP_REQUEST, MAP_NR };
+
+struct hook_state {
+	struct bpf_link *link;	/* of this process; NULL when opened from pins */
+	int prog_fd;		/* -1: not attached */
+	int err;
+};
+
+#define MAX_HOOKS 32
+
+struct skbext {
+	char dir[DIR_LEN];
+	__u32 capacity, payload;
+	enum skbext_mode want;
+	bool require_complete;
+
+	int map[MAP_NR];		/* -1: not there */
+	int prog_op;
+	int type_map[SKBEXT_MAX_TYPES];	/* carries a type's BTF; -1: none */
+	struct skbext_ctl *ctl;		/* mmapped */
+	const struct skbext_bucket *slots;
+	const char *objects;
+	size_t slots_sz, objects_sz, ctl_sz;
+
+	struct bpf_object *lifecycle;	/* of the mode that attached; NULL when opened from pins */
+	struct bpf_object *ops;
+	struct hook_state hooks[MAX_HOOKS];
+	bool pinned;			/* close() leaves everything running */
+};
+
+/* error.c: set errno and skbext_errmsg(), return err. */
+__attribute__((format(printf, 2, 3))) int fail(int err, const char *fmt, ...);
+/* The part of a message that explains an errno of the bpf() system call. */
+const char *why_bpf(int err);
+
+/* maps.c */
+int maps_create(struct skbext *sk);
+int maps_mmap(struct skbext *sk);
+void maps_close(struct skbext *sk);
+const char *map_pin_name(enum map_id id);
+int maps_bind(struct bpf_object *obj, const int *fds, const struct skbext_ctl *ctl);
+/* Where a variable is in a data section of an object that was opened; -ENOENT. */
+int section_var(const struct btf *btf, const char *section, const char *var);
+int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbext_ctl *ctl);
+int object_quiet(enum libbpf_print_level level, const char *fmt, va_list args);
+
+/* records.c */
+void store_kill(struct skbext *sk);
+
+
+/* hooks.c */
+struct hook_def {
+	const char *name, *kind;
+	enum skbext_role role;
+	enum skbext_mode mode;
+	bool optional;		/* a kernel without it has nothing to hook there */
+};
+const struct hook_def *hook_def(unsigned int n);
+int hooks_load(struct skbext *sk, enum skbext_mode mode);
+int hooks_attach(struct skbext *sk);
+void hooks_detach(struct skbext *sk);
+bool hooks_complete(struct skbext *sk, enum skbext_mode mode, enum skbext_role *missing);
+__u64 prog_misses(int prog_fd);
+
+/* ops.c */
+int ops_load(struct skbext *sk);
+
+/* types.c */
+int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags, const struct btf *btf, __u32 type_id);
+void type_forget(struct skbext *sk, unsigned int id);
+int type_pin(struct skbext *sk, unsigned int id, const char *dir);
+
+/* btf_copy.c: a BTF of its own for one type, in the kernel. */
+int btf_load_type(const struct btf *src, __u32 type_id, __u32 *int_id, __u32 *loaded_id);
+
+/* pin.c */
+int dir_lock(const char *dir);
+int pin_check_free(const char *dir);	/* -EEXIST: something is loaded there */
+int pin_open(struct skbext *sk);
+const char *dir_or_default(const char *dir);
+
+#endif /* SKBEXT_INTERNAL_H */

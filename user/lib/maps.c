@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The maps of one skbext, and how any object comes to use them: ours and other people's objects declare the
+ * same maps with no room in them (skbext.bpf.h) and get these in their place before they are loaded.
+ */
+#include <sys/mman.h>
+
+#include "internal.h"
+#include "../../bpf/request.h"
+
+static const struct {
+	const char *in_object, *pin;
+} names[MAP_NR] = {
+	[MAP_CTL] = { ".data.skbext", "ctl" },
+	[MAP_SLOTS] = { "skbext_slots", "slots" },
+	[MAP_OBJECTS] = { "skbext_objects", "objects" },
+	[MAP_STATS] = { "skbext_stats", "stats" },
+	[MAP_REQUEST] = { ".data.request", "request" },
+};
+
+const char *map_pin_name(enum map_id id)
+{
+	return names[id].pin;
+}
+
+int skbext_map_pin(unsigned int n, const char **map_name, const char **pin)
+{
+	if (n > MAP_STATS)
+		return fail(-ENOENT, "there is no map %u to share", n);
+	*map_name = names[n].in_object;
+	*pin = names[n].pin;
+	return 0;
+}
+
+static bool is_prime(__u32 n)
+{
+	for (__u32 i = 2; i * i <= n; i++)
+		if (n % i == 0)
+			return false;
+	return n > 1;
+}
+
+/*
+ * 1/16 more places than records, so that one bucket of the 16 that a record may be in has room until nearly all are
+ * taken; a prime, so that these are 16 different ones. Few enough buckets are all probed: no more room is needed.
+ */
+static __u32 buckets_for(__u32 capacity)
+{
+	__u32 n = (capacity + SKBEXT_BUCKET_SLOTS - 1) / SKBEXT_BUCKET_SLOTS;
+
+	if (n > SKBEXT_PROBES)
+		n += n / 16;
+	while (n > 1 && !is_prime(n))
+		n++;
+	return n;
+}
+
+static __u32 sizeof_sk_buff(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int id = btf ? btf__find_by_name_kind(btf, "sk_buff", BTF_KIND_STRUCT) : -ENOENT;
+	__u32 size = id > 0 ? btf__type_by_id(btf, id)->size : 0;
+
+	btf__free(btf);
+	return size;
+}
+
+static int create(struct skbext *sk, enum map_id id, const char *name, __u32 value_size, __u32 n)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(__u32), value_size, n, &opts);
+
+	if (fd < 0)
+		return fail(-errno, "map %s of %llu bytes: %s", name,
+			    (unsigned long long)value_size * n, why_bpf(-errno));
+	sk->map[id] = fd;
+	return 0;
+}
+
+static void ctl_init(struct skbext *sk, __u32 buckets, __u32 skb_size)
+{
+	sk->ctl->version = SKBEXT_LAYOUT_VERSION;
+	sk->ctl->buckets = buckets;
+	sk->ctl->payload = sk->payload;
+	sk->ctl->skb_size = skb_size;
+	sk->ctl->magic = SKBEXT_MAGIC;
+}
+
+int maps_create(struct skbext *sk)
+{
+	__u32 buckets = buckets_for(sk->capacity);
+	__u32 skb_size = sizeof_sk_buff();
+	int err;
+
+	if (!skb_size)
+		return fail(-EOPNOTSUPP, "this kernel has no readable BTF (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF");
+
+	err = create(sk, MAP_CTL, "skbext_ctl", sizeof(struct skbext_ctl), 1);
+	err = err ?: create(sk, MAP_SLOTS, "skbext_slots", sizeof(struct skbext_bucket), buckets);
+	err = err ?: create(sk, MAP_OBJECTS, "skbext_objects", sk->payload, buckets * SKBEXT_BUCKET_SLOTS);
+	err = err ?: create(sk, MAP_STATS, "skbext_stats", sizeof(struct skbext_cpu_stats),
+			    libbpf_num_possible_cpus());
+	err = err ?: create(sk, MAP_REQUEST, "skbext_request", sizeof(struct skbext_request), 1);
+	if (err)
+		return err;
+
+	err = maps_mmap(sk);
+	if (!err)
+		ctl_init(sk, buckets, skb_size);
+	return err;
+}
+
+/* The size that mmap() of an array map takes; the kernel pads values to 8 bytes and the whole to pages. */
+static size_t map_bytes(int fd, struct bpf_map_info *info)
+{
+	__u32 len = sizeof(*info);
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	memset(info, 0, sizeof(*info));
+	if (bpf_obj_get_info_by_fd(fd, info, &len))
+		return 0;
+	return ((size_t)(info->value_size + 7) / 8 * 8 * info->max_entries + page - 1) / page * page;
+}
+
+static int map_one(int fd, int prot, size_t *size, void *where)
+{
+	struct bpf_map_info info;
+	void *p;
+
+	*size = map_bytes(fd, &info);
+	p = *size ? mmap(NULL, *size, prot, MAP_SHARED, fd, 0) : MAP_FAILED;
+	if (p == MAP_FAILED)
+		return fail(-EUCLEAN, "a pinned map is not the one that skbext made; unload and load again");
+	*(void **)where = p;
+	return 0;
+}
+
+int maps_mmap(struct skbext *sk)
+{
+	int err = map_one(sk->map[MAP_CTL], PROT_READ | PROT_WRITE, &sk->ctl_sz, &sk->ctl);
+
+	err = err ?: map_one(sk->map[MAP_SLOTS], PROT_READ | PROT_WRITE, &sk->slots_sz, &sk->slots);
+	return err ?: map_one(sk->map[MAP_OBJECTS], PROT_READ, &sk->objects_sz, &sk->objects);
+}
+
+void maps_close(struct skbext *sk)
+{
+	if (sk->ctl)
+		munmap(sk->ctl, sk->ctl_sz);
+	if (sk->slots)
+		munmap((void *)sk->slots, sk->slots_sz);
+	if (sk->objects)
+		munmap((void *)sk->objects, sk->objects_sz);
+	for (int i = 0; i < MAP_NR; i++)
+		if (sk->map[i] >= 0)
+			close(sk->map[i]);
+}
+
+int object_quiet(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	return 0;
+}
+
+int section_var(const struct btf *btf, const char *section, const char *var)
+{
+	int id = btf ? btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC) : -ENOENT;
+	const struct btf_type *sec;
+
+	if (id < 0)
+		return -ENOENT;
+	sec = btf__type_by_id(btf, id);
+	for (int i = 0; i < btf_vlen(sec); i++) {
+		const struct btf_var_secinfo *vi = btf_var_secinfos(sec) + i;
+		const struct btf_type *t = btf__type_by_id(btf, vi->type);
+
+		if (!strcmp(btf__name_by_offset(btf, t->name_off), var))
+			return vi->offset;
+	}
+	return -ENOENT;
+}
+
+int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbext_ctl *ctl)
+{
+	int offset = section_var(btf, ".rodata.skbext", "__skbext_cfg");
+	struct skbext_cfg *cfg = (void *)(rodata + offset);
+
+	if (offset < 0 || !rodata || offset + sizeof(*cfg) > size)
+		return fail(-EINVAL, "the object does not use skbext.bpf.h, or was compiled without -g; nothing to bind");
+	cfg->buckets = ctl->buckets;
+	cfg->payload = ctl->payload;
+	return 0;
+}
+
+/* Give an object these maps and the constants that go with them. A map that it does not use is not there. */
+int maps_bind(struct bpf_object *obj, const int *fds, const struct skbext_ctl *ctl)
+{
+	struct bpf_map *rodata = bpf_object__find_map_by_name(obj, ".rodata.skbext");
+	size_t size = 0;
+	char *data = rodata ? bpf_map__initial_value(rodata, &size) : NULL;
+	int err = cfg_bind(bpf_object__btf(obj), data, size, ctl);
+
+	if (err)
+		return err;
+	for (int i = 0; i < MAP_NR; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(obj, names[i].in_object);
+
+		err = map && fds[i] >= 0 ? bpf_map__reuse_fd(map, fds[i]) : 0;
+		if (err)
+			return fail(err, "map %s of object %s: %s", names[i].in_object,
+				    bpf_object__name(obj), why_bpf(err));
+	}
+	return 0;
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The store as seen from user space, through mmap: records, counters, and its end. Reads with the store's own source. */
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+
+#include "internal.h"
+
+/* store.h works on one store; a thread looks at one at a time. */
+static _Thread_local struct skbext *here;
+
+#define SKBEXT_FN	static inline __attribute__((unused))
+#define SKBEXT_CTL	(here->ctl)
+#define SKBEXT_BUCKETS	(here->ctl->buckets)
+#define SKBEXT_ROOM	(here->ctl->payload)
+
+static inline struct skbext_bucket *skbext_bucket(__u32 n)
+{
+	return n < here->ctl->buckets ? (struct skbext_bucket *)&here->slots[n] : NULL;
+}
+
+static inline void *skbext_object(__u32 n)
+{
+	return (void *)(here->objects + (size_t)n * here->ctl->payload);
+}
+
+static inline void skbext_count(enum skbext_stat stat)
+{
+}
+
+#include <skbext/store.h>
+
+static __u32 nr_slots(const struct skbext *sk)
+{
+	return sk->ctl->buckets * SKBEXT_BUCKET_SLOTS;
+}
+
+static bool read_record(struct skbext *sk, __u32 slot, struct skbext_record *rec)
+{
+	__u64 word = __skbext_read(__skbext_word(slot));
+
+	if (!(word >> SKBEXT_W_META_BITS) || !(word & SKBEXT_W_ACTIVE))
+		return false;
+	rec->skb = skbext_address(word, sk->ctl->base);
+	rec->active = word & SKBEXT_W_ACTIVE;
+	rec->object = __skbext_object_of(slot, word);
+	if (rec->object >= nr_slots(sk))
+		return false;
+	rec->refs = __skbext_read(__skbext_link(rec->object)) & SKBEXT_L_REFS;
+	rec->shared = rec->refs > 1;
+	rec->payload = skbext_object(rec->object);
+	/* The record may have ended since: then object and holders are no longer its own. */
+	return __skbext_match(__skbext_read(__skbext_word(slot)), word);
+}
+
+int skbext_for_each(struct skbext *sk, int (*fn)(const struct skbext_record *rec, void *arg), void *arg)
+{
+	struct skbext_record rec;
+	int ret = 0;
+
+	for (__u32 slot = 0; !ret && slot < nr_slots(sk); slot++) {
+		here = sk;	/* fn may look at another one */
+		if (read_record(sk, slot, &rec))
+			ret = fn(&rec, arg);
+	}
+	return ret;
+}
+
+static void count_slots(struct skbext *sk, struct skbext_stats *st)
+{
+	here = sk;
+	st->capacity = nr_slots(sk);
+	for (__u32 slot = 0; slot < nr_slots(sk); slot++) {
+		__u64 word = __skbext_read(__skbext_word(slot));
+
+		st->live += word >> SKBEXT_W_META_BITS && word & SKBEXT_W_ACTIVE;
+		st->orphans += word == SKBEXT_W_ORPHAN;
+	}
+}
+
+static int sum_cpus(struct skbext *sk, __u64 *sum)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct skbext_cpu_stats s;
+
+	for (__u32 cpu = 0; cpu < (__u32)cpus; cpu++) {
+		if (bpf_map_lookup_elem(sk->map[MAP_STATS], &cpu, &s))
+			return fail(-errno, "reading counters: %s", why_bpf(-errno));
+		for (int i = 0; i < SKBEXT_STAT_NR; i++)
+			sum[i] += s.v[i];
+	}
+	return 0;
+}
+
+int skbext_stats(struct skbext *sk, struct skbext_stats *stats)
+{
+	__u64 sum[SKBEXT_STAT_NR] = {};
+	struct skbext_stats st = { .sz = stats->sz };
+	int err = sum_cpus(sk, sum);
+
+	if (err)
+		return err;
+	count_slots(sk, &st);
+	st.adds = sum[SKBEXT_STAT_ADDS];
+	st.adds_more = sum[SKBEXT_STAT_ADDS_MORE];
+	st.add_failed = sum[SKBEXT_STAT_ADD_FAILED];
+	st.dels = sum[SKBEXT_STAT_DELS];
+	st.dels_emptied = sum[SKBEXT_STAT_DELS_EMPTIED];
+	st.cow = sum[SKBEXT_STAT_COW];
+	st.shares = sum[SKBEXT_STAT_SHARES];
+	st.share_failed = sum[SKBEXT_STAT_SHARE_FAILED];
+	st.releases = sum[SKBEXT_STAT_RELEASES];
+	st.scrubbed = sum[SKBEXT_STAT_SCRUBBED];
+	st.udp_dropped = sum[SKBEXT_STAT_UDP_DROPPED];
+	st.replaced = sum[SKBEXT_STAT_REPLACED];
+	st.purged_stale = sum[SKBEXT_STAT_PURGED_STALE];
+	st.fate_dropped = sum[SKBEXT_STAT_FATE_DROPPED];
+	st.fate_consumed = sum[SKBEXT_STAT_FATE_CONSUMED];
+	for (int i = 0; i < MAX_HOOKS; i++)
+		if (sk->hooks[i].prog_fd >= 0)
+			st.missed_hooks += prog_misses(sk->hooks[i].prog_fd);
+	memcpy(stats, &st, stats->sz < sizeof(st) ? stats->sz : sizeof(st));
+	return 0;
+}
+
+static void take_all_slots(struct skbext *sk)
+{
+	here = sk;
+	for (__u32 slot = 0; slot < nr_slots(sk); slot++)
+		__skbext_write(__skbext_word(slot), SKBEXT_W_ORPHAN);
+}
+
+/*
+ * Bound programs keep the maps when the hooks go, and nothing would end the records that they add then. So every slot is taken for
+ * good: they find nothing and add nothing, at no cost. Twice, for those that were in the middle of an operation.
+ */
+void store_kill(struct skbext *sk)
+{
+	take_all_slots(sk);
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);	/* synchronize_rcu(): BPF programs run under it */
+	take_all_slots(sk);
+}

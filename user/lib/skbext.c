@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* A handle's life: open, load, attach, close; and what it says about itself. */
+#include "internal.h"
+
+static struct skbext *new_handle(const char *dir)
+{
+	struct skbext *sk = calloc(1, sizeof(*sk));
+
+	if (!sk) {
+		fail(-ENOMEM, "out of memory");
+		return NULL;
+	}
+	if (strlen(dir_or_default(dir)) >= sizeof(sk->dir)) {
+		free(sk);
+		fail(-ENAMETOOLONG, "'%s' is too long for a directory; use one of up to %d characters", dir, DIR_LEN - 1);
+		return NULL;
+	}
+	strcpy(sk->dir, dir_or_default(dir));
+	for (int i = 0; i < MAP_NR; i++)
+		sk->map[i] = -1;
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
+		sk->type_map[i] = -1;
+	for (int i = 0; i < MAX_HOOKS; i++)
+		sk->hooks[i].prog_fd = -1;
+	sk->prog_op = -1;
+	return sk;
+}
+
+static int set_opts(struct skbext *sk, const struct skbext_open_opts *o)
+{
+	sk->capacity = o->capacity ?: SKBEXT_DEFAULT_CAPACITY;
+	sk->payload = ((o->payload ?: SKBEXT_DEFAULT_PAYLOAD) + 7) / 8 * 8;
+	sk->want = o->mode;
+	sk->require_complete = o->require_complete;
+	if (sk->capacity > 1U << 26)
+		return fail(-EINVAL, "capacity %u is out of range; give 1 to %u", sk->capacity, 1U << 26);
+	if (sk->payload > SKBEXT_MAX_PAYLOAD)
+		return fail(-EINVAL, "payload %u is out of range; give 1 to %d bytes", o->payload, SKBEXT_MAX_PAYLOAD);
+	if ((__u64)sk->capacity * sk->payload > 1ULL << 36)
+		return fail(-EINVAL, "capacity %u times payload %u is more than 64 GiB; give less", sk->capacity, sk->payload);
+	if (sk->want > SKBEXT_MODE_TRACEPOINT)
+		return fail(-EINVAL, "mode %d is unknown; use auto, exact or tracepoint", sk->want);
+	return 0;
+}
+
+struct skbext *skbext_open(const struct skbext_open_opts *opts)
+{
+	struct skbext_open_opts o = { .sz = sizeof(o) };
+	struct skbext *sk;
+
+	if (opts)
+		memcpy(&o, opts, opts->sz < sizeof(o) ? opts->sz : sizeof(o));
+	sk = new_handle(o.bpffs_dir);
+	if (sk && set_opts(sk, &o)) {
+		int err = errno;
+
+		skbext_close(sk);
+		errno = err;
+		return NULL;
+	}
+	return sk;
+}
+
+struct skbext *skbext_open_pinned(const char *bpffs_dir)
+{
+	struct skbext *sk = new_handle(bpffs_dir);
+	int err = sk ? pin_open(sk) : 0;
+
+	if (err) {
+		sk->pinned = true;	/* not ours to stop */
+		skbext_close(sk);
+		errno = -err;
+		return NULL;
+	}
+	if (sk) {
+		sk->capacity = sk->ctl->buckets * SKBEXT_BUCKET_SLOTS;
+		sk->payload = sk->ctl->payload;
+	}
+	return sk;
+}
+
+static int load_mode(struct skbext *sk, enum skbext_mode mode)
+{
+	sk->ctl->mode = mode;
+	return hooks_load(sk, mode);
+}
+
+static int no_exact(struct skbext *sk, int err, const char *asked)
+{
+	for (int i = 0; hook_def(i); i++)
+		if (sk->hooks[i].err)
+			return fail(-EOPNOTSUPP, "%s needs the exact mode, but this kernel refuses fentry on %s (%s); leave %s away for a partial guarantee",
+				    asked, hook_def(i)->name, strerror(-sk->hooks[i].err), asked);
+	return fail(-EOPNOTSUPP, "%s needs the exact mode, but loading it failed: %s", asked, why_bpf(err));
+}
+
+int skbext_load(struct skbext *sk)
+{
+	int err = pin_check_free(sk->dir);
+
+	err = err ?: maps_create(sk) ?: ops_load(sk);
+	if (err)
+		return err;
+	if (sk->want != SKBEXT_MODE_TRACEPOINT) {
+		err = load_mode(sk, SKBEXT_MODE_EXACT);
+		if (!err)
+			return 0;
+		if (sk->require_complete || sk->want == SKBEXT_MODE_EXACT)
+			return no_exact(sk, err, sk->require_complete ? "--require complete" : "--mode exact");
+	}
+	err = load_mode(sk, SKBEXT_MODE_TRACEPOINT);
+	return err ? fail(err, "loading BPF programs: %s", why_bpf(err)) : 0;
+}
+
+static int try_attach(struct skbext *sk)
+{
+	int err = hooks_attach(sk);
+
+	if (!err || sk->ctl->mode != SKBEXT_MODE_EXACT)
+		return err;
+	if (sk->require_complete || sk->want == SKBEXT_MODE_EXACT)
+		return no_exact(sk, err, sk->require_complete ? "--require complete" : "--mode exact");
+	/* The kernel verifies fentry programs but does not attach them. */
+	err = load_mode(sk, SKBEXT_MODE_TRACEPOINT);
+	return err ?: hooks_attach(sk);
+}
+
+int skbext_attach(struct skbext *sk)
+{
+	struct skbext_status st = { .sz = sizeof(st) };
+	int err;
+
+	if (!sk->lifecycle)
+		return fail(-EINVAL, "only what is loaded can be attached; call skbext_load() first");
+	err = try_attach(sk);
+	if (err)
+		return errno == -err && err == -EOPNOTSUPP ? err :
+		       fail(err, "attaching the lifecycle programs: %s", why_bpf(err));
+	skbext_status(sk, &st);
+	if (sk->require_complete && st.guarantee != SKBEXT_GUARANTEE_COMPLETE) {
+		hooks_detach(sk);
+		return fail(-EOPNOTSUPP, "--require complete cannot be met: the mode is %s; `skbext doctor` tells why",
+			    skbext_mode_name(st.mode));
+	}
+	return 0;
+}
+
+void skbext_close(struct skbext *sk)
+{
+	if (!sk)
+		return;
+	if (!sk->pinned && sk->ctl)
+		store_kill(sk);
+	hooks_detach(sk);
+	bpf_object__close(sk->ops);
+	if (sk->prog_op >= 0)
+		close(sk->prog_op);
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
+		if (sk->type_map[i] >= 0)
+			close(sk->type_map[i]);
+	maps_close(sk);
+	free(sk);
+}
+
+static enum skbext_guarantee guarantee_of(struct skbext *sk)
+{
+	enum skbext_role missing;
+
+	if (hooks_complete(sk, sk->ctl->mode, &missing))
+		return sk->ctl->mode == SKBEXT_MODE_EXACT ? SKBEXT_GUARANTEE_COMPLETE : SKBEXT_GUARANTEE_PARTIAL;
+	/* Looking at fates guards nothing; anything else that is gone breaks what was promised. */
+	return missing == SKBEXT_ROLE_FATE && sk->ctl->mode == SKBEXT_MODE_EXACT ?
+	       SKBEXT_GUARANTEE_COMPLETE : SKBEXT_GUARANTEE_NONE;
+}
+
+int skbext_status(struct skbext *sk, struct skbext_status *status)
+{
+	struct skbext_stats stats = { .sz = sizeof(stats) };
+	struct skbext_status st = { .sz = status->sz };
+	enum skbext_role missing;
+	int err;
+
+	if (!sk->ctl)
+		return fail(-EINVAL, "this skbext is not loaded; call skbext_load() first");
+	err = skbext_stats(sk, &stats);
+	if (err)
+		return err;
+	st.mode = sk->ctl->mode;
+	st.guarantee = guarantee_of(sk);
+	st.healthy = hooks_complete(sk, st.mode, &missing) && !stats.missed_hooks && !stats.add_failed &&
+		     !stats.share_failed;
+	st.capacity = stats.capacity;
+	st.payload = sk->ctl->payload;
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
+		if (sk->ctl->types[i].name[0])
+			st.payload_used += (sk->ctl->types[i].size + 7) / 8 * 8;
+	st.version = sk->ctl->version;
+	memcpy(status, &st, status->sz < sizeof(st) ? status->sz : sizeof(st));
+	return 0;
+}
+
+int skbext_probe(int (*fn)(const struct skbext_hook *hook, void *arg), void *arg,
+		 enum skbext_mode *mode, enum skbext_guarantee *guarantee)
+{
+	struct skbext_open_opts opts = { .sz = sizeof(opts), .capacity = 8, .payload = 8 };
+	struct skbext_status st = { .sz = sizeof(st) };
+	struct skbext_hook hook = { .sz = sizeof(hook) };
+	char dir[DIR_LEN];
+	struct skbext *sk;
+	int err;
+
+	/* A name of its own: what is loaded stays as it is. */
+	snprintf(dir, sizeof(dir), SKBEXT_DEFAULT_BPFFS "-probe-%d", getpid());
+	opts.bpffs_dir = dir;
+	sk = skbext_open(&opts);
+	if (!sk)
+		return -errno;
+	err = skbext_load(sk) ?: skbext_attach(sk) ?: skbext_status(sk, &st);
+	if (!err && mode)
+		*mode = st.mode;
+	if (!err && guarantee)
+		*guarantee = st.guarantee;
+	for (int i = 0; !err && fn && !skbext_hook(sk, i, &hook); i++)
+		err = fn(&hook, arg);
+	skbext_close(sk);
+	return err;
+}
+
+static const char *name_in(const char *const *names, unsigned int n, unsigned int i)
+{
+	return i < n ? names[i] : "unknown";
+}
+
+const char *skbext_mode_name(enum skbext_mode mode)
+{
+	static const char *const names[] = { "auto", "exact", "tracepoint" };
+
+	return name_in(names, ARRAY_SIZE(names), mode);
+}
+
+const char *skbext_guarantee_name(enum skbext_guarantee guarantee)
+{
+	static const char *const names[] = { "none", "partial", "complete" };
+
+	return name_in(names, ARRAY_SIZE(names), guarantee);
+}
+
+const char *skbext_role_name(enum skbext_role role)
+{
+	static const char *const names[] = { "release", "share", "policy", "purge", "fate" };
+
+	return name_in(names, ARRAY_SIZE(names), role);
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The types of one skbext: a table in the control map, and for each type with BTF a pinned map of one value whose only use is to
+ * hold that BTF in the kernel (BTF itself cannot be pinned).
+ */
+#include <ctype.h>
+
+#include "internal.h"
+
+static __u32 room_of(__u32 size)
+{
+	return (size + 7) / 8 * 8;
+}
+
+static __u32 room_used(const struct skbext_ctl *ctl)
+{
+	__u32 used = 0;
+
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
+		if (ctl->types[i].name[0])
+			used += room_of(ctl->types[i].size);
+	return used;
+}
+
+static bool is_identifier(const char *name)
+{
+	if (!isalpha((unsigned char)*name) && *name != '_')
+		return false;
+	for (const char *c = name; *c; c++)
+		if (!isalnum((unsigned char)*c) && *c != '_')
+			return false;
+	return strlen(name) < SKBEXT_NAME_LEN;
+}
+
+static const char *policy_text(__u32 flags, char *buf, size_t len)
+{
+	snprintf(buf, len, "%s%s%s", flags & SKBEXT_F_NO_CLONE ? " noclone" : "",
+		 flags & SKBEXT_F_KEEP_SCRUB ? " keep-scrub" : "", flags & SKBEXT_F_KEEP_UDP ? " keep-udp" : "");
+	return buf[0] ? buf + 1 : "default";
+}
+
+/* A type that is known must be the same in everything that others rely on. */
+static int agree(const struct skbext_type_info *t, __u32 size, __u32 flags)
+{
+	char is[40], wanted[40];
+
+	if (t->size != size)
+		return fail(-EEXIST, "type %s is known with %u bytes, not %u; use the same struct everywhere or another name",
+			    t->name, t->size, size);
+	if (t->flags != flags)
+		return fail(-EEXIST, "type %s is known with policy %s, not %s; use the same flags everywhere or another name",
+			    t->name, policy_text(t->flags, is, sizeof(is)),
+			    policy_text(flags, wanted, sizeof(wanted)));
+	return 0;
+}
+
+static int check_new(struct skbext *sk, const char *name, __u32 size, __u32 flags, int id)
+{
+	__u32 used = room_used(sk->ctl);
+
+	if (!is_identifier(name))
+		return fail(-EINVAL, "'%s' is no name for a type; use a C identifier of at most %d characters",
+			    name, SKBEXT_NAME_LEN - 1);
+	if (flags & ~SKBEXT_F_ALL)
+		return fail(-EINVAL, "type %s has flags 0x%x that this skbext does not know; use a newer one",
+			    name, flags & ~SKBEXT_F_ALL);
+	if (!size || size > SKBEXT_MAX_PAYLOAD)
+		return fail(-E2BIG, "type %s of %u bytes: a payload has 1 to %d; keep the rest in a map of your own",
+			    name, size, SKBEXT_MAX_PAYLOAD);
+	if (id < 0)
+		return fail(-ENOSPC, "type %s would be the ninth and there are %d at most; unload and load with fewer",
+			    name, SKBEXT_MAX_TYPES);
+	if (used + room_of(size) > sk->ctl->payload)
+		return fail(-ENOSPC, "type %s of %u bytes does not fit: %u of %u bytes of payload are taken; unload and load with --payload %u or more",
+			    name, size, used, sk->ctl->payload, used + room_of(size));
+	return 0;
+}
+
+static int free_id(const struct skbext_ctl *ctl)
+{
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
+		if (!ctl->types[i].name[0])
+			return i;
+	return -1;
+}
+
+static void set_policy(struct skbext_ctl *ctl, int id, __u32 flags)
+{
+	__u8 bit = 1 << id;
+
+	ctl->noclone = flags & SKBEXT_F_NO_CLONE ? ctl->noclone | bit : ctl->noclone & ~bit;
+	ctl->keep_scrub = flags & SKBEXT_F_KEEP_SCRUB ? ctl->keep_scrub | bit : ctl->keep_scrub & ~bit;
+	ctl->keep_udp = flags & SKBEXT_F_KEEP_UDP ? ctl->keep_udp | bit : ctl->keep_udp & ~bit;
+}
+
+/* A map whose value has this BTF. A type without is no worse, but for dump. */
+static int btf_map(const char *name, __u32 size, const struct btf *btf, __u32 type_id)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts);
+	__u32 key, value;
+	int fd;
+
+	opts.btf_fd = btf_load_type(btf, type_id, &key, &value);
+	if ((int)opts.btf_fd < 0)
+		return -1;
+	opts.btf_key_type_id = key;
+	opts.btf_value_type_id = value;
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "skbext_type", sizeof(__u32), size, 1, &opts);
+	close(opts.btf_fd);
+	return fd < 0 ? -1 : fd;
+}
+
+int type_pin(struct skbext *sk, unsigned int id, const char *dir)
+{
+	char path[PATH_LEN];
+
+	if (sk->type_map[id] < 0)
+		return 0;
+	snprintf(path, sizeof(path), "%s/types/%s", dir, sk->ctl->types[id].name);
+	unlink(path);		/* left by a process that died before its type was in the table */
+	return bpf_obj_pin(sk->type_map[id], path) ? -errno : 0;
+}
+
+int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags, const struct btf *btf, __u32 type_id)
+{
+	int id = skbext_type_find(sk, name);
+	struct skbext_type_info *t;
+	int err;
+
+	if (id >= 0)
+		return agree(&sk->ctl->types[id], size, flags) ?: id;
+	id = free_id(sk->ctl);
+	err = check_new(sk, name, size, flags, id);
+	if (err)
+		return err;
+
+	t = &sk->ctl->types[id];
+	t->offset = room_used(sk->ctl);
+	t->size = size;
+	t->flags = flags;
+	set_policy(sk->ctl, id, flags);
+	sk->type_map[id] = btf ? btf_map(name, size, btf, type_id) : -1;
+	/* The name makes the type: written last, and whole in its first byte. */
+	strcpy(t->name + 1, name + 1);
+	__atomic_store_n(&t->name[0], name[0], __ATOMIC_RELEASE);
+	if (sk->pinned && type_pin(sk, id, sk->dir)) {
+		type_forget(sk, id);
+		return fail(-EUCLEAN, "cannot pin type %s under %s/types; unload and load again", name, sk->dir);
+	}
+	return id;
+}
+
+/* Of a type that was registered just now and that nobody can have used: the one with the highest offset. */
+void type_forget(struct skbext *sk, unsigned int id)
+{
+	struct skbext_type_info *t = &sk->ctl->types[id];
+	char path[PATH_LEN];
+
+	snprintf(path, sizeof(path), "%s/types/%s", sk->dir, t->name);
+	if (sk->pinned)
+		unlink(path);
+	if (sk->type_map[id] >= 0)
+		close(sk->type_map[id]);
+	sk->type_map[id] = -1;
+	memset(t, 0, sizeof(*t));
+	set_policy(sk->ctl, id, 0);
+}
+
+int skbext_type_add(struct skbext *sk, const char *name, __u32 size, __u32 flags)
+{
+	int lock = sk->pinned ? dir_lock(sk->dir) : -1;
+	int id;
+
+	if (!sk->ctl)
+		return fail(-EINVAL, "types are added to an skbext that is loaded; call skbext_load() first");
+	id = type_register(sk, name, size, flags, NULL, 0);
+	if (lock >= 0)
+		close(lock);
+	return id;
+}
+
+int skbext_type_get(struct skbext *sk, unsigned int id, struct skbext_type_info *info)
+{
+	if (id >= SKBEXT_MAX_TYPES || !sk->ctl || !sk->ctl->types[id].name[0])
+		return -ENOENT;
+	*info = sk->ctl->types[id];
+	return 0;
+}
+
+int skbext_type_find(struct skbext *sk, const char *name)
+{
+	for (int i = 0; sk->ctl && *name && i < SKBEXT_MAX_TYPES; i++)
+		if (!strncmp(sk->ctl->types[i].name, name, SKBEXT_NAME_LEN))
+			return i;
+	return fail(-ENOENT, "no type %s is loaded; `skbext status` lists those that are", name);
+}
+
+struct btf *skbext_type_btf(struct skbext *sk, unsigned int id, __u32 *type_id)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	char path[PATH_LEN];
+	struct btf *btf = NULL;
+	int fd;
+
+	if (id >= SKBEXT_MAX_TYPES || !sk->ctl->types[id].name[0])
+		return errno = ENOENT, NULL;
+	snprintf(path, sizeof(path), "%s/types/%s", sk->dir, sk->ctl->types[id].name);
+	fd = sk->type_map[id] >= 0 ? dup(sk->type_map[id]) : bpf_obj_get(path);
+	if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) && info.btf_id) {
+		btf = btf__load_from_kernel_by_id(info.btf_id);
+		*type_id = info.btf_value_type_id;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (!btf)
+		errno = ENOENT;
+	return btf;
+}
