@@ -6,7 +6,8 @@ PREFIX	?= /usr/local
 LIBDIR	?= $(PREFIX)/lib
 OUT	:= .output
 CLANG	?= clang
-BPFTOOL	?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool || ls -1 /usr/lib/linux-tools/*/bpftool 2>/dev/null | tail -1)
+# Ubuntu keeps one that works out of PATH.
+BPFTOOL	:= $(or $(BPFTOOL),$(shell scripts/setup bpftool 2>/dev/null))
 ARCH	:= $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 
 CFLAGS	?= -O2 -g
@@ -64,7 +65,7 @@ $(OUT)/vmlinux.h: /sys/kernel/btf/vmlinux
 $(OUT)/%.bpf.o: bpf/%.bpf.c | $(OUT)/vmlinux.h
 	$(call msg,BPF)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -Ibpf $(DEPS) -c $< -o $@
-	$(Q)llvm-strip -g $@ 2>/dev/null || true
+	$(Q)llvm-strip -g $@
 
 $(OUT)/%.skel.h: $(OUT)/%.bpf.o
 	$(call msg,SKEL)
