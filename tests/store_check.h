@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What must hold of a store at rest, recounted from its words: who holds which object, who lives
+ * away from home, and that the counters add up.
+ */
+#ifndef STORE_CHECK_H
+#define STORE_CHECK_H
+
+#include "store_env.h"
+#include "test.h"
+
+/* Probes from home to the bucket, the first time it is passed; SKBEXT_PROBES: never. */
+static inline int check_distance(__u64 h, __u32 bucket)
+{
+	__u32 n = __skbext_home(h);
+	int probe = 0;
+
+	while (probe < SKBEXT_PROBES && n != bucket) {
+		n = __skbext_next(n, h);
+		probe++;
+	}
+	return probe;
+}
+
+/* The only good reason for a failed claim. */
+static inline bool check_no_room(__u64 h)
+{
+	__u32 n = __skbext_home(h);
+
+	for (int probe = 0; probe < SKBEXT_PROBES; probe++) {
+		for (int i = 0; i < SKBEXT_BUCKET_SLOTS; i++)
+			if (!skbext_bucket(n)->word[i])
+				return false;
+		n = __skbext_next(n, h);
+	}
+	return true;
+}
+
+static inline bool check_displaced(void)
+{
+	__u64 expect[SKBEXT_PROBES] = { 0 };
+
+	for (__u32 slot = 0; slot < env_slots(); slot++) {
+		__u64 h = *__skbext_word(slot) >> SKBEXT_W_META_BITS << SKBEXT_W_META_BITS;
+		int distance = h ? check_distance(h, slot / SKBEXT_BUCKET_SLOTS) : 0;
+
+		if (!ASSERT_TRUE(distance < SKBEXT_PROBES, "record is on its probe sequence"))
+			return false;
+		for (int probe = 1; probe <= distance; probe++)
+			expect[probe]++;
+	}
+	for (int probe = 0; probe < SKBEXT_PROBES; probe++)
+		if (!ASSERT_EQ(env.ctl.displaced[probe], expect[probe], "displaced, recounted"))
+			return false;
+	return true;
+}
+
+/* One slot: its state is one of those in store.h, and its object has as many holders as it says. */
+static inline bool check_slot(__u32 slot, __u32 holders)
+{
+	__u64 word = *__skbext_word(slot), refs = *__skbext_link(slot) & SKBEXT_L_REFS;
+
+	if (!word)
+		return ASSERT_EQ(holders, 0, "holders of a free slot's object");
+	if (word & SKBEXT_W_ORPHAN)
+		return ASSERT_EQ(word, SKBEXT_W_ORPHAN, "word of an orphan") &&
+		       ASSERT_NE(holders, 0, "holders of an orphan") &&
+		       ASSERT_EQ(refs, holders, "references to an orphan, recounted");
+	if (!ASSERT_NE(word & SKBEXT_W_ACTIVE, 0, "active bits of a record"))
+		return false;
+	if (word & SKBEXT_W_SHARED)
+		return ASSERT_EQ(word & SKBEXT_W_REMOTE, 0, "shared and remote") &&
+		       ASSERT_EQ(refs, holders, "references to a shared object, recounted");
+	return ASSERT_EQ(holders, 0, "holders of an object that is not shared") &&
+	       ASSERT_EQ(refs, 1, "references of a record that is not shared");
+}
+
+static inline bool check_holders(void)
+{
+	__u32 *holders = calloc(env_slots(), sizeof(*holders));
+	bool ok = ASSERT_OK_PTR(holders, "memory");
+
+	for (__u32 slot = 0; ok && slot < env_slots(); slot++) {
+		__u64 word = *__skbext_word(slot), home = *__skbext_link(slot) >> SKBEXT_L_HOME_SHIFT;
+
+		if (word & SKBEXT_W_REMOTE) {
+			ok = ASSERT_TRUE(home < env_slots() && home != slot, "a remote's home");
+			if (ok)
+				holders[home]++;
+		} else if (word & SKBEXT_W_SHARED) {
+			holders[slot]++;
+		}
+	}
+	for (__u32 slot = 0; ok && slot < env_slots(); slot++)
+		ok = check_slot(slot, holders[slot]);
+	free(holders);
+	return ok;
+}
+
+static inline __u32 check_live(void)
+{
+	__u32 live = 0;
+
+	for (__u32 slot = 0; slot < env_slots(); slot++)
+		live += *__skbext_word(slot) >> SKBEXT_W_META_BITS != 0;
+	return live;
+}
+
+static inline bool check_balance(void)
+{
+	return ASSERT_EQ(env.stats[SKBEXT_STAT_ADDS] + env.stats[SKBEXT_STAT_SHARES],
+			 env.stats[SKBEXT_STAT_RELEASES] + env.stats[SKBEXT_STAT_DELS_EMPTIED] +
+			 check_live(), "adds + shares = releases + dels_emptied + live");
+}
+
+static inline bool check_table(void)
+{
+	return check_displaced() && check_holders() && check_balance() &&
+	       ASSERT_TRUE(env_canaries_ok(), "nobody wrote past an object");
+}
+
+/* Everything was released: not a slot, not a count may be left. */
+static inline bool check_empty(void)
+{
+	for (__u32 slot = 0; slot < env_slots(); slot++)
+		if (!ASSERT_EQ(*__skbext_word(slot), 0, "word after all were released"))
+			return false;
+	for (int probe = 0; probe < SKBEXT_PROBES; probe++)
+		if (!ASSERT_EQ(env.ctl.displaced[probe], 0, "displaced after all were released"))
+			return false;
+	return check_table();
+}
+
+#endif /* STORE_CHECK_H */

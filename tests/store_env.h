@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The store of store.h over malloc'ed memory, so that tests run the very source that BPF runs.
+ * One store at a time: env_open(), env_close().
+ *
+ * Each object is followed by a canary, which env_canaries_ok() reads: an access past an object of a
+ * BPF array map is past the value, and here it would be inside the same allocation.
+ */
+#ifndef STORE_ENV_H
+#define STORE_ENV_H
+
+#include <linux/types.h>
+#include <skbext/layout.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ENV_CANARY	0x5a5aa5a5c3c33c3cULL
+#define ENV_BASE	0xffffc90000a4d000ULL	/* a vmalloc address, as that of a map's value */
+#define ENV_SLABS	0xffff888003c00000ULL	/* the direct map, where slabs are */
+#define ENV_SKB_SIZE	232
+
+static struct {
+	struct skbext_ctl ctl;
+	struct skbext_bucket *buckets;
+	char *objects;
+	__u64 stats[SKBEXT_STAT_NR];
+} env;
+
+static inline struct skbext_bucket *skbext_bucket(__u32 n)
+{
+	return n < env.ctl.buckets ? &env.buckets[n] : NULL;
+}
+
+static inline size_t env_stride(void)
+{
+	return env.ctl.payload + sizeof(__u64);
+}
+
+static inline void *skbext_object(__u32 n)
+{
+	if (n >= env.ctl.buckets * SKBEXT_BUCKET_SLOTS)
+		return NULL;
+	return env.objects + n * env_stride();
+}
+
+/* Relaxed: a counter must not order what the store itself forgot to order. */
+static inline void skbext_count(enum skbext_stat stat)
+{
+	__atomic_fetch_add(&env.stats[stat], 1, __ATOMIC_RELAXED);
+}
+
+#define SKBEXT_FN	static __attribute__((unused, noinline))
+#define SKBEXT_CTL	(&env.ctl)
+#define SKBEXT_BUCKETS	(env.ctl.buckets)
+#define SKBEXT_ROOM	(env.ctl.payload)
+
+#include <skbext/store.h>
+
+static inline __u32 env_slots(void)
+{
+	return env.ctl.buckets * SKBEXT_BUCKET_SLOTS;
+}
+
+static inline void env_open(__u32 buckets, __u32 payload)
+{
+	memset(&env, 0, sizeof(env));
+	env.ctl.buckets = buckets;
+	env.ctl.payload = payload;
+	env.ctl.skb_size = ENV_SKB_SIZE;
+	env.ctl.base = ENV_BASE;
+	env.buckets = aligned_alloc(64, buckets * sizeof(*env.buckets));
+	env.objects = malloc(env_slots() * env_stride());
+	if (!env.buckets || !env.objects)
+		abort();
+	memset(env.buckets, 0, buckets * sizeof(*env.buckets));
+	for (__u32 i = 0; i < env_slots(); i++) {
+		char *obj = skbext_object(i);
+
+		memset(obj, 0xee, payload);	/* no payload is zero by luck */
+		*(__u64 *)(obj + payload) = ENV_CANARY;
+	}
+}
+
+static inline void env_close(void)
+{
+	free(env.buckets);
+	free(env.objects);
+	env.buckets = NULL;
+	env.objects = NULL;
+}
+
+static inline int env_canaries_ok(void)
+{
+	for (__u32 i = 0; i < env_slots(); i++)
+		if (*(__u64 *)((char *)skbext_object(i) + env.ctl.payload) != ENV_CANARY)
+			return 0;
+	return 1;
+}
+
+/*
+ * The hash of skb n: pairs as the fclone cache makes them, the second skb of a pair 232 bytes behind the
+ * first, which is aligned to 256 bytes and no more.
+ */
+static inline __u64 env_skb(__u32 n)
+{
+	__u64 address = ENV_SLABS + (n / 2) * 512ULL + (n & 1 ? ENV_SKB_SIZE : 0);
+
+	if (n / 2 % 3 == 1)
+		address += 1ULL << 38;		/* another node's memory */
+	return skbext_hash(address - ENV_BASE);
+}
+
+/* xorshift64*: the same sequence everywhere, for seeds that can be told to others. */
+static inline __u64 env_random(__u64 *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * 0x2545f4914f6cdd1dULL;
+}
+
+static inline __u32 env_below(__u64 *state, __u32 n)
+{
+	return (env_random(state) >> 32) * n >> 32;
+}
+
+#endif /* STORE_ENV_H */

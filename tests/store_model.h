@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The store as it should look from outside, in the simplest way there is: every skb has its own copy of
+ * its payloads, a clone included. Copy-on-write must not be told from that.
+ *
+ * Beside the copy, a family: the skbs that share one object until one of them adds. From it follow
+ * the references and the COWs that the store must count.
+ */
+#ifndef STORE_MODEL_H
+#define STORE_MODEL_H
+
+#include "store_check.h"
+
+#define MODEL_TYPES	8
+#define MODEL_ROOM	128
+
+static const struct {
+	__u32 offset, size;
+} model_type[MODEL_TYPES] = {
+	{ 0, 1 }, { 8, 8 }, { 16, 13 }, { 32, 16 }, { 48, 24 }, { 72, 40 }, { 112, 2 }, { 120, 7 },
+};
+
+struct model_family {
+	int members;
+	int object;		/* what the store said at the add that founded it */
+};
+
+struct model_skb {
+	__u64 h;
+	__u8 active;		/* 0: no record */
+	struct model_family *family;
+	char bytes[MODEL_ROOM];
+};
+
+static struct {
+	struct model_skb *skb;
+	__u32 skbs;
+	__u64 stats[SKBEXT_STAT_NR];
+} model;
+
+static inline void model_open(__u32 skbs)
+{
+	memset(model.stats, 0, sizeof(model.stats));
+	model.skbs = skbs;
+	model.skb = calloc(skbs, sizeof(*model.skb));
+	if (!model.skb)
+		abort();
+	for (__u32 i = 0; i < skbs; i++)
+		model.skb[i].h = env_skb(i);
+}
+
+static inline void model_leave(struct model_skb *m)
+{
+	if (!--m->family->members)
+		free(m->family);
+	m->family = NULL;
+}
+
+static inline void model_found(struct model_skb *m, int object)
+{
+	m->family = calloc(1, sizeof(*m->family));
+	if (!m->family)
+		abort();
+	m->family->members = 1;
+	m->family->object = object;
+}
+
+static inline void model_end(struct model_skb *m)
+{
+	m->active = 0;
+	model_leave(m);
+}
+
+/* An add that the store granted with this object. */
+static inline void model_add(struct model_skb *m, int type, int object)
+{
+	if (!m->active) {
+		model.stats[SKBEXT_STAT_ADDS]++;
+		model_found(m, object);
+	} else {
+		model.stats[SKBEXT_STAT_ADDS_MORE]++;
+		if (m->family->members > 1) {
+			model.stats[SKBEXT_STAT_COW]++;
+			model_leave(m);
+			model_found(m, object);
+		}
+	}
+	if (!(m->active & 1 << type))
+		memset(m->bytes + model_type[type].offset, 0, model_type[type].size);
+	m->active |= 1 << type;
+}
+
+static inline void model_release(struct model_skb *m)
+{
+	if (!m->active)
+		return;
+	model.stats[SKBEXT_STAT_RELEASES]++;
+	model_end(m);
+}
+
+static inline void model_share(struct model_skb *to, const struct model_skb *from)
+{
+	model.stats[SKBEXT_STAT_SHARES]++;
+	to->active = from->active & ~env.ctl.noclone;
+	to->family = from->family;
+	to->family->members++;
+	memcpy(to->bytes, from->bytes, sizeof(to->bytes));
+}
+
+static inline void model_close(void)
+{
+	for (__u32 i = 0; i < model.skbs; i++)
+		if (model.skb[i].active)
+			model_end(&model.skb[i]);
+	free(model.skb);
+}
+
+static inline bool model_check_type(const struct model_skb *m, int type)
+{
+	int object = skbext_store_find(m->h, 1 << type);
+
+	if (!(m->active & 1 << type))
+		return ASSERT_EQ(object, -1, "find of what is not active");
+	if (!ASSERT_EQ(object, m->family->object, "object found"))
+		return false;
+	return ASSERT_TRUE(!memcmp((char *)skbext_object(object) + model_type[type].offset,
+				   m->bytes + model_type[type].offset, model_type[type].size),
+			   "payload is that of the model");
+}
+
+static inline bool model_check_references(const struct model_skb *m)
+{
+	int slot = skbext_store_slot(m->h);
+	__u64 word;
+
+	if (!ASSERT_GE(slot, 0, "slot of a live record"))
+		return false;
+	word = *__skbext_word(slot);
+	if (!(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE)))
+		return ASSERT_EQ(m->family->members, 1, "family of a record that is not shared");
+	return ASSERT_EQ(*__skbext_link(m->family->object) & SKBEXT_L_REFS, m->family->members,
+			 "references to the object");
+}
+
+static inline bool model_check(const struct model_skb *m)
+{
+	if (!ASSERT_EQ(skbext_store_active(m->h), m->active, "active_extensions"))
+		return false;
+	for (int type = 0; type < MODEL_TYPES; type++)
+		if (!model_check_type(m, type))
+			return false;
+	if (m->active)
+		return ASSERT_TRUE(!skbext_store_absent(m->h), "a live record is not absent") &&
+		       model_check_references(m);
+	return ASSERT_EQ(skbext_store_slot(m->h), -1, "slot of what has no record");
+}
+
+static inline bool model_check_all(void)
+{
+	__u32 live = 0;
+
+	for (__u32 i = 0; i < model.skbs; i++) {
+		live += model.skb[i].active != 0;
+		if (!model_check(&model.skb[i]))
+			return false;
+	}
+	for (int i = 0; i < SKBEXT_STAT_NR; i++)
+		if (env.stats[i] != model.stats[i])
+			return TEST_FAIL("stat %d is %llu, not %llu", i, env.stats[i], model.stats[i]);
+	return ASSERT_EQ(check_live(), live, "records in the table") && check_table();
+}
+
+#endif /* STORE_MODEL_H */

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Random operations on the store and on the model, compared after each of them. The load goes up and
+ * down, so that tables are full for a while, then drain: failed adds and displaced records are
+ * as frequent as their opposite.
+ */
+#ifndef STORE_RANDOM_H
+#define STORE_RANDOM_H
+
+#include "store_model.h"
+
+#define RANDOM_SNAPSHOT_SLOTS	128	/* larger tables: too slow to compare whole, for each add */
+
+static struct {
+	__u64 state;
+	int phase;			/* 0 fill, 1 drain */
+	struct skbext_bucket *buckets;	/* as they were before the operation */
+	char *objects;
+} rnd;
+
+static inline void random_snapshot(void)
+{
+	if (env_slots() > RANDOM_SNAPSHOT_SLOTS)
+		return;
+	memcpy(rnd.buckets, env.buckets, env.ctl.buckets * sizeof(*env.buckets));
+	memcpy(rnd.objects, env.objects, env_slots() * env_stride());
+}
+
+static inline bool random_unchanged(void)
+{
+	if (env_slots() > RANDOM_SNAPSHOT_SLOTS)
+		return true;
+	return ASSERT_TRUE(!memcmp(rnd.buckets, env.buckets,
+				   env.ctl.buckets * sizeof(*env.buckets)), "failed add: words") &&
+	       ASSERT_TRUE(!memcmp(rnd.objects, env.objects, env_slots() * env_stride()),
+			   "failed add: payloads");
+}
+
+static inline struct model_skb *random_skb(void)
+{
+	return &model.skb[env_below(&rnd.state, model.skbs)];
+}
+
+static inline bool random_add_failed(struct model_skb *m)
+{
+	int slot = skbext_store_slot(m->h);
+
+	model.stats[SKBEXT_STAT_ADD_FAILED]++;
+	if (!ASSERT_TRUE(check_no_room(m->h), "an add fails only if there is no room") ||
+	    !random_unchanged())
+		return false;
+	if (!m->active)
+		return true;
+	return ASSERT_TRUE(m->family->members > 1, "a record that is not shared needs no room") &&
+	       ASSERT_EQ(*__skbext_word(slot) & SKBEXT_W_REMOTE, 0, "a clone needs no room");
+}
+
+static inline bool random_add(struct model_skb *m)
+{
+	int type = env_below(&rnd.state, MODEL_TYPES), object;
+	__u32 offset = model_type[type].offset, size = model_type[type].size;
+	char *payload;
+
+	random_snapshot();
+	object = skbext_store_add(m->h, 1 << type, offset, size);
+	if (object < 0)
+		return random_add_failed(m);
+	model_add(m, type, object);
+	payload = (char *)skbext_object(object) + offset;
+	if (!ASSERT_TRUE(!memcmp(payload, m->bytes + offset, size), "payload at add: old or zero"))
+		return false;
+	for (__u32 i = 0; i < size; i++)
+		payload[i] = m->bytes[offset + i] = env_random(&rnd.state) >> 56;
+	return true;
+}
+
+static inline bool random_share(struct model_skb *to, struct model_skb *from)
+{
+	bool held = to->active, some = from->active & ~env.ctl.noclone;
+	int ret;
+
+	if (to == from)
+		return true;
+	model.stats[SKBEXT_STAT_REPLACED] += held;
+	model_release(to);
+	ret = skbext_store_share(to->h, from->h);
+	if (!some)
+		return ASSERT_EQ(ret, 0, "share of nothing");
+	if (ret < 0) {
+		model.stats[SKBEXT_STAT_SHARE_FAILED]++;
+		return ASSERT_TRUE(check_no_room(to->h), "a share fails only if there is no room");
+	}
+	model_share(to, from);
+	return ASSERT_EQ(ret, 1, "share") && model_check(from);
+}
+
+static inline bool random_del(struct model_skb *m)
+{
+	int type = env_below(&rnd.state, MODEL_TYPES);
+	bool active = m->active & 1 << type;
+
+	if (!ASSERT_EQ(skbext_store_del(m->h, 1 << type), active, "del"))
+		return false;
+	if (!active)
+		return true;
+	model.stats[SKBEXT_STAT_DELS]++;
+	m->active &= ~(1 << type);
+	if (!m->active) {
+		model.stats[SKBEXT_STAT_DELS_EMPTIED]++;
+		model_leave(m);
+	}
+	return true;
+}
+
+static inline bool random_release(struct model_skb *m)
+{
+	bool active = m->active;
+
+	model_release(m);
+	return ASSERT_EQ(skbext_store_release(m->h), active, "records released");
+}
+
+static inline bool random_keep(struct model_skb *m)
+{
+	__u8 mask = env_random(&rnd.state) >> 56 & env_random(&rnd.state) >> 56;
+	bool ends = m->active && !(m->active & mask);
+
+	if (ends)
+		model_release(m);
+	m->active &= mask;
+	return ASSERT_EQ(skbext_store_keep(m->h, mask), ends, "keep");
+}
+
+static inline bool random_step(void)
+{
+	static const int upto[2][5] = {		/* in percent: add, share, del, keep, release */
+		{ 50, 88, 92, 94, 100 },
+		{ 18, 30, 52, 57, 100 },
+	};
+	struct model_skb *m = random_skb();
+	int dice = env_below(&rnd.state, 100), op = 0;
+	bool ok;
+
+	while (dice >= upto[rnd.phase][op])
+		op++;
+	switch (op) {
+	case 0:
+		ok = random_add(m);
+		break;
+	case 1:
+		ok = random_share(m, random_skb());
+		break;
+	case 2:
+		ok = random_del(m);
+		break;
+	case 3:
+		ok = random_keep(m);
+		break;
+	default:
+		ok = random_release(m);
+	}
+	return ok && model_check(m);
+}
+
+/* The rare states must not be rare: a table this small that never refused tests nothing. */
+static inline void random_was_worth_it(bool small)
+{
+	ASSERT_GE(env.stats[SKBEXT_STAT_COW], 1000, "copies made");
+	ASSERT_GE(env.stats[SKBEXT_STAT_REPLACED], 1000, "shares into a live skb");
+	ASSERT_GE(env.stats[SKBEXT_STAT_DELS_EMPTIED], 100, "records ended by del");
+	if (!small)
+		return;
+	ASSERT_GE(env.stats[SKBEXT_STAT_ADD_FAILED], 1000, "failed adds");
+	ASSERT_GE(env.stats[SKBEXT_STAT_SHARE_FAILED], 1000, "failed shares");
+}
+
+static inline bool random_release_all(void)
+{
+	for (__u32 i = 0; i < model.skbs; i++)
+		if (!random_release(&model.skb[i]))
+			return false;
+	return check_empty();
+}
+
+static inline bool random_steps(__u32 ops, __u32 phase_len, __u32 every)
+{
+	for (__u32 i = 0; i < ops; i++) {
+		if (i % phase_len == 0)
+			rnd.phase = env_below(&rnd.state, 2);
+		if (i % (phase_len * 16) == 0)
+			env.ctl.noclone = env_random(&rnd.state) & env_random(&rnd.state) & 0xff;
+		if (!random_step() || (i % every == 0 && !model_check_all()))
+			return TEST_FAIL("operation %u", i);
+	}
+	return model_check_all() && random_release_all();
+}
+
+static inline void random_run(__u32 buckets, __u32 ops, __u64 seed)
+{
+	bool small = buckets * SKBEXT_BUCKET_SLOTS <= RANDOM_SNAPSHOT_SLOTS;
+
+	env_open(buckets, MODEL_ROOM);
+	model_open(env_slots() * 2);
+	rnd.state = seed | 1;
+	rnd.buckets = malloc(buckets * sizeof(*rnd.buckets));
+	rnd.objects = malloc(env_slots() * env_stride());
+	if (!rnd.buckets || !rnd.objects)
+		abort();
+	if (random_steps(ops, env_slots() * 8, small ? buckets * 4 : env_slots() * 4))
+		random_was_worth_it(small);
+	if (test_failures)
+		fprintf(stderr, "    %u buckets; SEED=%llu OPS=%u repeats it\n", buckets, seed, ops);
+	free(rnd.buckets);
+	free(rnd.objects);
+	model_close();
+	env_close();
+}
+
+#endif /* STORE_RANDOM_H */

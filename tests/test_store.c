@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The store alone, in user space: each rule of store.h by itself, then millions of random operations
+ * beside a model. SEED=n repeats a random run, OPS=n sets its length.
+ */
+#include "store_random.h"
+#include <time.h>
+#include <unistd.h>
+
+#define T0	0x01		/* types of 16 bytes at offset 0 and 16 */
+#define T1	0x02
+#define SIZE	16
+
+static int add(__u64 h, __u64 active, char fill)
+{
+	__u32 offset = active == T1 ? SIZE : 0;
+	int object = skbext_store_add(h, active, offset, SIZE);
+
+	if (object >= 0)
+		memset((char *)skbext_object(object) + offset, fill, SIZE);
+	return object;
+}
+
+/* True if all of this type's payload is fill. */
+static bool holds(__u64 h, __u64 active, char fill)
+{
+	int object = skbext_store_find(h, active);
+	const char *payload;
+
+	if (object < 0)
+		return false;
+	payload = (const char *)skbext_object(object) + (active == T1 ? SIZE : 0);
+	for (int i = 0; i < SIZE; i++)
+		if (payload[i] != fill)
+			return false;
+	return true;
+}
+
+static __u64 word_of(__u64 h)
+{
+	int slot = skbext_store_slot(h);
+
+	return slot < 0 ? 0 : *__skbext_word(slot);
+}
+
+/* Take every slot that is left, with skbs from first on; returns how many. */
+static __u32 fill_up(__u32 first)
+{
+	__u32 n = 0;
+
+	while (add(env_skb(first + n), T0, 'f') >= 0)
+		n++;
+	return n;
+}
+
+/* Any address of the kernel's half of the address space, as seen from any base: none is taken for another. */
+static void store_hash_is_reversible(void)
+{
+	const __u64 bases[] = { ENV_BASE, ENV_SLABS, 0xff00000000000000ULL, 0xffffffffffffff80ULL, 0xffa0000000001000ULL };
+	__u64 state = 1;
+
+	for (size_t b = 0; b < sizeof(bases) / sizeof(*bases); b++) {
+		for (__u64 i = 0; i < 300000; i++) {
+			__u64 random = i < 1000 ? -i * 8 : env_random(&state) & ~7ULL;
+			__u64 address = random | 0xffULL << 56;
+			__u64 h = skbext_hash(address - bases[b]);
+			__u64 word = h | (env_random(&state) & 0x7ff);
+
+			if (!ASSERT_EQ(h & 0x7ff, 0, "low bits of a hash") ||
+			    !ASSERT_EQ(skbext_address(word, bases[b]), address, "address"))
+				return;
+		}
+	}
+}
+
+static void store_payload_of_every_size(void)
+{
+	for (__u32 size = 1; size <= SKBEXT_MAX_PAYLOAD; size++) {
+		__u64 h = env_skb(size);
+		int object;
+		char *payload;
+
+		env_open(1, (size + 7) / 8 * 8);
+		object = skbext_store_add(h, T0, 0, size);
+		if (ASSERT_GE(object, 0, "add")) {
+			payload = skbext_object(object);
+			for (__u32 i = 0; i < size; i++)
+				ASSERT_EQ(payload[i], 0, "byte of a new payload");
+			memset(payload, 0xff, size);
+			ASSERT_EQ(skbext_store_share(env_skb(0), h), 1, "share");
+			object = skbext_store_add(env_skb(0), T0, 0, size);
+			ASSERT_TRUE(!memcmp(skbext_object(object), payload, size), "copy has every byte");
+			ASSERT_TRUE(skbext_object(object) != payload, "copy is another object");
+			ASSERT_TRUE(env_canaries_ok(), "neighbours untouched");
+		}
+		env_close();
+		if (test_failures)
+			return;
+	}
+}
+
+/* The last type of an object may end with it, and zeroing must stop there. */
+static void store_zero_stays_in_the_payload(void)
+{
+	for (__u32 offset = 0; offset < 64; offset += 8) {
+		__u64 h = env_skb(3);
+		const char *bytes;
+		int object;
+
+		env_open(1, 64);
+		object = skbext_store_add(h, T0, offset, 64 - offset);
+		if (ASSERT_GE(object, 0, "add")) {
+			bytes = skbext_object(object);
+			for (__u32 i = 0; i < 64; i++)
+				ASSERT_EQ(bytes[i], i < offset ? (char)0xee : 0, "byte at add");
+		}
+		ASSERT_TRUE(env_canaries_ok(), "neighbours untouched");
+		env_close();
+	}
+}
+
+static void store_add_find_del(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1);
+
+	env_open(3, 2 * SIZE);
+	ASSERT_TRUE(skbext_store_absent(a), "empty table");
+	add(a, T0, 'a');
+	ASSERT_TRUE(holds(a, T0, 'a'), "added");
+	ASSERT_TRUE(!skbext_store_absent(a), "present");
+	ASSERT_EQ(skbext_store_find(a, T1), -1, "other type");
+	ASSERT_EQ(skbext_store_find(b, T0), -1, "other skb of the pair");
+	ASSERT_EQ(skbext_store_del(b, T0), 0, "del of the other");
+	ASSERT_EQ(skbext_store_del(a, T1), 0, "del of the other type");
+	add(a, T1, 'A');
+	ASSERT_EQ(skbext_store_active(a), T0 | T1, "both active");
+	ASSERT_EQ(skbext_store_del(a, T0), 1, "del");
+	ASSERT_EQ(skbext_store_find(a, T0), -1, "deleted");
+	ASSERT_TRUE(holds(a, T1, 'A'), "the other stays");
+	ASSERT_EQ(skbext_store_del(a, T1), 1, "del of the last");
+	ASSERT_EQ(env.stats[SKBEXT_STAT_DELS_EMPTIED], 1, "records ended by del");
+	check_empty();
+	env_close();
+}
+
+static void store_add_again_keeps_payload(void)
+{
+	__u64 a = env_skb(0);
+	int first, again;
+
+	env_open(1, 2 * SIZE);
+	first = add(a, T0, 'a');
+	again = skbext_store_add(a, T0, 0, SIZE);
+	ASSERT_EQ(again, first, "object of the second add");
+	ASSERT_TRUE(holds(a, T0, 'a'), "payload after the second add");
+	ASSERT_EQ(env.stats[SKBEXT_STAT_ADDS], 1, "records made");
+	ASSERT_EQ(env.stats[SKBEXT_STAT_ADDS_MORE], 1, "adds that found one");
+	skbext_store_del(a, T0);
+	again = skbext_store_add(a, T0, 0, SIZE);
+	ASSERT_TRUE(again >= 0 && holds(a, T0, 0), "zeroed after del");
+	env_close();
+}
+
+static void store_release_twice(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1);
+
+	env_open(2, 2 * SIZE);
+	add(a, T0, 'a');
+	add(b, T0, 'b');
+	ASSERT_EQ(skbext_store_release(a), 1, "release");
+	ASSERT_EQ(skbext_store_release(a), 0, "release again");
+	ASSERT_TRUE(holds(b, T0, 'b'), "neighbour");
+	skbext_store_share(a, b);
+	ASSERT_EQ(skbext_store_release(b), 1, "release of a shared home");
+	ASSERT_EQ(skbext_store_release(b), 0, "release of a shared home again");
+	ASSERT_TRUE(holds(a, T0, 'b'), "clone after two releases of its source");
+	ASSERT_EQ(skbext_store_release(a), 1, "release of the clone");
+	ASSERT_EQ(skbext_store_release(a), 0, "release of the clone again");
+	ASSERT_EQ(env.stats[SKBEXT_STAT_RELEASES], 3, "releases counted");
+	check_empty();
+	env_close();
+}
+
+static void store_home_ends_before_its_clones(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1), c = env_skb(2);
+	int object;
+
+	env_open(1, 2 * SIZE);
+	object = add(a, T0, 'a');
+	ASSERT_EQ(skbext_store_share(b, a), 1, "share");
+	ASSERT_EQ(skbext_store_share(c, b), 1, "share of a share");
+	ASSERT_EQ(skbext_store_release(a), 1, "release");
+	ASSERT_EQ(*__skbext_word(object), SKBEXT_W_ORPHAN, "word of the home slot");
+	ASSERT_EQ(skbext_store_find(a, T0), -1, "released");
+	ASSERT_EQ(skbext_store_find(b, T0), object, "clone still uses the object");
+	ASSERT_EQ(fill_up(10), SKBEXT_BUCKET_SLOTS - 3, "an orphan's slot is not free");
+	ASSERT_TRUE(holds(b, T0, 'a') && holds(c, T0, 'a'), "clones' payload in a full table");
+	ASSERT_EQ(skbext_store_release(b), 1, "release of one clone");
+	ASSERT_EQ(*__skbext_word(object), SKBEXT_W_ORPHAN, "one clone is left");
+	ASSERT_EQ(skbext_store_del(c, T0), 1, "del from the other");
+	ASSERT_EQ(*__skbext_word(object), 0, "home slot after its last holder");
+	check_table();
+	env_close();
+}
+
+/* Four holders of one object may end in 24 orders; each frees it exactly at the last. */
+static void store_last_holder_frees(void)
+{
+	for (int order = 0; order < 256; order++) {
+		int at[4] = { order & 3, order >> 2 & 3, order >> 4 & 3, order >> 6 & 3 };
+
+		if ((1 << at[0] | 1 << at[1] | 1 << at[2] | 1 << at[3]) != 15)
+			continue;
+		env_open(1, 2 * SIZE);
+		add(env_skb(0), T0, 'x');
+		skbext_store_share(env_skb(1), env_skb(0));
+		skbext_store_share(env_skb(2), env_skb(1));
+		skbext_store_share(env_skb(3), env_skb(0));
+		for (int i = 0; i < 4; i++) {
+			for (int k = i; k < 4; k++)
+				ASSERT_TRUE(holds(env_skb(at[k]), T0, 'x'), "holder that is left");
+			check_table();
+			ASSERT_EQ(skbext_store_release(env_skb(at[i])), 1, "release");
+		}
+		check_empty();
+		env_close();
+	}
+}
+
+static void store_writer_at_home_moves(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1);
+	int home, moved;
+
+	env_open(1, 2 * SIZE);
+	home = add(a, T0, 'a');
+	skbext_store_share(b, a);
+	moved = add(a, T1, 'A');
+	ASSERT_TRUE(moved >= 0 && moved != home, "the writer has another object");
+	ASSERT_TRUE(holds(a, T0, 'a') && holds(a, T1, 'A'), "all types came along");
+	ASSERT_EQ(skbext_store_find(b, T0), home, "the clone keeps the object");
+	ASSERT_TRUE(holds(b, T0, 'a'), "the clone's payload");
+	ASSERT_EQ(skbext_store_find(b, T1), -1, "the clone does not see the new type");
+	ASSERT_EQ(env.stats[SKBEXT_STAT_COW], 1, "copies made");
+	check_table();
+	skbext_store_release(b);
+	ASSERT_EQ(*__skbext_word(home), 0, "home slot after the clone");
+	ASSERT_TRUE(holds(a, T0, 'a'), "the writer's payload after that");
+	skbext_store_release(a);
+	check_empty();
+	env_close();
+}
+
+static void store_writing_clone_copies_to_its_own_slot(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1);
+	int slot;
+
+	env_open(1, 2 * SIZE);
+	add(a, T0, 'a');
+	skbext_store_share(b, a);
+	slot = skbext_store_slot(b);
+	fill_up(10);
+	ASSERT_EQ(add(b, T0, 'b'), slot, "a clone writes without room, to its own slot");
+	ASSERT_EQ(skbext_store_slot(b), slot, "the record did not move");
+	ASSERT_TRUE(holds(a, T0, 'a') && holds(b, T0, 'b'), "both payloads");
+	check_table();
+	env_close();
+}
+
+static void store_sole_holder_writes_in_place(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1);
+	int home;
+
+	env_open(1, 2 * SIZE);
+	home = add(a, T0, 'a');
+	skbext_store_share(b, a);
+	skbext_store_release(b);
+	fill_up(10);
+	ASSERT_EQ(add(a, T1, 'A'), home, "home, after its clone");
+	skbext_store_release(env_skb(10));
+	skbext_store_share(b, a);
+	skbext_store_release(a);
+	ASSERT_EQ(add(b, T1, 'B'), home, "clone, after its home");
+	ASSERT_TRUE(holds(b, T0, 'a') && holds(b, T1, 'B'), "payloads");
+	ASSERT_EQ(env.stats[SKBEXT_STAT_COW], 0, "copies made");
+	check_table();
+	env_close();
+}
+
+static void store_failed_add_changes_nothing(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1);
+	struct skbext_bucket before;
+	int home;
+
+	env_open(1, 2 * SIZE);
+	home = add(a, T0, 'a');
+	skbext_store_share(b, a);
+	ASSERT_EQ(fill_up(10), SKBEXT_BUCKET_SLOTS - 2, "slots left");
+	before = env.buckets[0];
+	ASSERT_EQ(add(a, T0, 'x'), -1, "writing home, no room to move to");
+	ASSERT_EQ(add(a, T1, 'x'), -1, "the same, new type");
+	ASSERT_EQ(add(env_skb(2), T0, 'x'), -1, "new record");
+	ASSERT_TRUE(!memcmp(&before, env.buckets, sizeof(before)), "words as before");
+	ASSERT_EQ(skbext_store_find(a, T0), home, "object as before");
+	ASSERT_TRUE(holds(a, T0, 'a') && holds(b, T0, 'a'), "payload as before");
+	ASSERT_EQ(env.stats[SKBEXT_STAT_ADD_FAILED], 3 + 1, "failed adds, with fill_up's last");
+	skbext_store_release(env_skb(10));
+	ASSERT_TRUE(add(a, T0, 'x') >= 0 && holds(b, T0, 'a'), "granted when there is room");
+	check_table();
+	env_close();
+}
+
+static void store_failed_share_leaves_the_source(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1);
+	int home;
+
+	env_open(1, 2 * SIZE);
+	home = add(a, T0, 'a');
+	fill_up(10);
+	ASSERT_EQ(skbext_store_share(b, a), -1, "no room");
+	ASSERT_EQ(skbext_store_slot(b), -1, "the copy has nothing");
+	ASSERT_EQ(add(a, T1, 'A'), home, "the source writes in place");
+	ASSERT_TRUE(holds(a, T0, 'a'), "the source's payload");
+	ASSERT_EQ(env.stats[SKBEXT_STAT_SHARE_FAILED], 1, "failed shares");
+	ASSERT_EQ(skbext_store_release(a), 1, "release");
+	ASSERT_EQ(*__skbext_word(home), 0, "no orphan without holders");
+	check_table();
+	env_close();
+}
+
+static void store_share_replaces(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1), c = env_skb(2);
+
+	env_open(1, 2 * SIZE);
+	add(a, T0, 'a');
+	add(b, T1, 'b');
+	ASSERT_EQ(skbext_store_share(b, a), 1, "share into an skb that holds one");
+	ASSERT_EQ(skbext_store_active(b), T0, "what it held is gone");
+	ASSERT_EQ(skbext_store_share(b, c), 0, "share of nothing");
+	ASSERT_EQ(skbext_store_slot(b), -1, "leaves nothing");
+	ASSERT_EQ(env.stats[SKBEXT_STAT_REPLACED], 2, "records replaced");
+	skbext_store_release(a);
+	check_empty();
+	env_close();
+}
+
+static void store_noclone_stays_behind(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1);
+
+	env_open(1, 2 * SIZE);
+	env.ctl.noclone = T1;
+	add(a, T1, 's');
+	ASSERT_EQ(skbext_store_share(b, a), 0, "nothing that may be shared");
+	ASSERT_EQ(skbext_store_slot(b), -1, "the clone has nothing");
+	add(a, T0, 'a');
+	ASSERT_EQ(skbext_store_share(b, a), 1, "share");
+	ASSERT_EQ(skbext_store_active(b), T0, "without the type");
+	skbext_store_add(b, T1, SIZE, SIZE);
+	ASSERT_TRUE(holds(b, T1, 0), "zero in the clone, not the secret of its source");
+	ASSERT_TRUE(holds(a, T1, 's'), "still the source's own");
+	skbext_store_release(b);
+	skbext_store_share(b, a);
+	skbext_store_release(a);
+	skbext_store_add(b, T1, SIZE, SIZE);
+	ASSERT_TRUE(holds(b, T1, 0), "zero in place as well");
+	check_table();
+	env_close();
+}
+
+static void store_keep(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1);
+
+	env_open(1, 2 * SIZE);
+	add(a, T0, 'a');
+	add(a, T1, 'A');
+	skbext_store_share(b, a);
+	ASSERT_EQ(skbext_store_keep(a, T0 | T1), 0, "all kept");
+	ASSERT_EQ(skbext_store_keep(a, T1), 0, "one kept");
+	ASSERT_EQ(skbext_store_active(a), T1, "one active");
+	ASSERT_EQ(skbext_store_active(b), T0 | T1, "a clone is asked for itself");
+	ASSERT_EQ(skbext_store_keep(a, T0), 1, "none kept");
+	ASSERT_EQ(skbext_store_keep(a, T0), 0, "none there");
+	ASSERT_EQ(skbext_store_keep(b, 0), 1, "nothing is ever kept");
+	ASSERT_EQ(env.stats[SKBEXT_STAT_RELEASES], 2, "count as releases");
+	check_empty();
+	env_close();
+}
+
+/* What user space can do that adds by address while the owner adds: two records of one address. */
+static void store_duplicates_are_all_released(void)
+{
+	__u64 a = env_skb(0);
+
+	env_open(2, 2 * SIZE);
+	for (int i = 0; i < 4; i++)
+		ASSERT_GE(skbext_store_add_first(a, T0, 0, SIZE), 0, "one more record of this skb");
+	ASSERT_EQ(skbext_store_share(env_skb(1), a), 1, "share of one of them");
+	ASSERT_EQ(skbext_store_release(a), 4, "records ended");
+	ASSERT_EQ(skbext_store_slot(a), -1, "found after that");
+	ASSERT_EQ(env.stats[SKBEXT_STAT_RELEASES], 4, "each is counted");
+	skbext_store_release(env_skb(1));
+	check_empty();
+	env_close();
+}
+
+/* Records away from home are found whatever ends before them, and a miss is one bucket when all are gone. */
+static void store_displaced_records_are_found(void)
+{
+	__u64 h[40], away = 0;
+	int n = 0;
+
+	env_open(11, 2 * SIZE);
+	for (__u32 i = 0; n < 40; i++)
+		if (__skbext_home(env_skb(i)) == 7)
+			h[n++] = env_skb(i);
+	for (int i = 0; i < n; i++)
+		ASSERT_GE(add(h[i], T0, i), 0, "add");
+	ASSERT_EQ(env.ctl.displaced[1], n - SKBEXT_BUCKET_SLOTS, "records away from home");
+	for (int i = 0; i < n; i++) {
+		for (int k = i; k < n; k++)
+			ASSERT_TRUE(holds(h[k], T0, k) && !skbext_store_absent(h[k]), "record that is left");
+		check_table();
+		away += word_of(h[i]) && skbext_store_slot(h[i]) / SKBEXT_BUCKET_SLOTS != 7;
+		skbext_store_release(h[i]);
+	}
+	ASSERT_EQ(away, n - SKBEXT_BUCKET_SLOTS, "released away from home");
+	ASSERT_TRUE(skbext_store_absent(h[0]), "absent from one bucket again");
+	check_empty();
+	env_close();
+}
+
+/* A record in the last bucket that is probed counts in every step before it. */
+static void store_sixteen_probes_and_no_more(void)
+{
+	__u64 h = env_skb(0);
+	__u32 n, probe;
+	int slot;
+
+	env_open(101, 2 * SIZE);
+	for (probe = 1, n = __skbext_home(h); probe < SKBEXT_PROBES; probe++, n = __skbext_next(n, h))
+		memset(env.buckets[n].word, 0xff, sizeof(env.buckets[n].word));
+	slot = add(h, T0, 'h');
+	ASSERT_EQ(slot / SKBEXT_BUCKET_SLOTS, n, "bucket of the last probe");
+	ASSERT_TRUE(holds(h, T0, 'h'), "found there");
+	for (probe = 1; probe < SKBEXT_PROBES; probe++)
+		ASSERT_EQ(env.ctl.displaced[probe], 1, "counted at this step");
+	skbext_store_release(h);
+	for (probe = 1; probe < SKBEXT_PROBES; probe++)
+		ASSERT_EQ(env.ctl.displaced[probe], 0, "and out again");
+	memset(env.buckets[n].word, 0xff, sizeof(env.buckets[n].word));
+	ASSERT_EQ(add(h, T0, 'h'), -1, "no seventeenth bucket");
+	env_close();
+}
+
+static void store_random_operations(void)
+{
+	static const __u32 buckets[] = { 1, 2, 3, 5, 11, 1009 };
+	const char *seed_env = getenv("SEED"), *ops_env = getenv("OPS");
+	__u64 seed = seed_env ? strtoull(seed_env, NULL, 0) : (__u64)time(NULL) << 20 ^ getpid();
+	__u32 ops = ops_env ? strtoul(ops_env, NULL, 0) : 250000;
+	int seeds = seed_env ? 1 : 3;
+
+	for (int i = 0; i < seeds && !test_failures; i++, seed++) {
+		printf("# SEED=%llu OPS=%u\n", (unsigned long long)seed, ops);
+		for (size_t t = 0; t < sizeof(buckets) / sizeof(*buckets); t++)
+			random_run(buckets[t], ops, seed);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	TEST_CASE(store_hash_is_reversible);
+	TEST_CASE(store_payload_of_every_size);
+	TEST_CASE(store_zero_stays_in_the_payload);
+	TEST_CASE(store_add_find_del);
+	TEST_CASE(store_add_again_keeps_payload);
+	TEST_CASE(store_release_twice);
+	TEST_CASE(store_home_ends_before_its_clones);
+	TEST_CASE(store_last_holder_frees);
+	TEST_CASE(store_writer_at_home_moves);
+	TEST_CASE(store_writing_clone_copies_to_its_own_slot);
+	TEST_CASE(store_sole_holder_writes_in_place);
+	TEST_CASE(store_failed_add_changes_nothing);
+	TEST_CASE(store_failed_share_leaves_the_source);
+	TEST_CASE(store_share_replaces);
+	TEST_CASE(store_noclone_stays_behind);
+	TEST_CASE(store_keep);
+	TEST_CASE(store_duplicates_are_all_released);
+	TEST_CASE(store_displaced_records_are_found);
+	TEST_CASE(store_sixteen_probes_and_no_more);
+	TEST_CASE(store_random_operations);
+	return TEST_EXIT();
+}
