@@ -73,7 +73,7 @@ SKBEXT_API struct skbext *skbext_open(const struct skbext_open_opts *opts);
  * skbext_open_pinned - a handle on the skbext that is loaded
  * @bpffs_dir: NULL: SKBEXT_DEFAULT_BPFFS
  * Returns: a handle. NULL: -ENOENT (not loaded), -EPERM, -ESTALE (pinned by another version of skbext: layout differs),
- * -EUCLEAN (pins are missing or damaged).
+ * -EUCLEAN (pins are missing or damaged), -ENODEV (no bpffs).
  */
 SKBEXT_API struct skbext *skbext_open_pinned(const char *bpffs_dir);
 

@@ -107,10 +107,10 @@ int skbext_bind_file(const char *in, const char *out, const char *bpffs_dir)
 	if (lock < 0)
 		err = lock;
 	else if (!(data = read_file(in, &size)))
-		err = fail(-errno, "reading %s: %s", in, strerror(errno));
+		err = fail(-errno, "reading %s: %s; check the path", in, strerror(errno));
 	err = err ?: bind_image(sk, in, data, size);
 	if (!err && (err = write_file(out, data, size)))
-		fail(err, "writing %s: %s", out, strerror(-err));
+		fail(err, "writing %s: %s; give a path that can be written", out, strerror(-err));
 	free(data);
 	if (lock >= 0)
 		close(lock);

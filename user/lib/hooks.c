@@ -150,7 +150,7 @@ void hooks_detach(struct skbext *sk)
 
 int hooks_load(struct skbext *sk, enum skbext_mode mode)
 {
-	struct btf *vmlinux = btf__load_vmlinux_btf();
+	struct btf *vmlinux = vmlinux_btf();
 	int err;
 
 	if (!vmlinux)

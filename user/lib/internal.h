@@ -55,6 +55,7 @@ __attribute__((format(printf, 2, 3))) int fail(int err, const char *fmt, ...);
 const char *why_bpf(int err);
 
 /* maps.c */
+struct btf *vmlinux_btf(void);
 int maps_create(struct skbext *sk);
 int maps_mmap(struct skbext *sk);
 void maps_close(struct skbext *sk);

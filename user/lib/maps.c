@@ -55,9 +55,19 @@ static __u32 buckets_for(__u32 capacity)
 	return n;
 }
 
+/* libbpf says on stderr what the caller says in its own words. */
+struct btf *vmlinux_btf(void)
+{
+	libbpf_print_fn_t print = libbpf_set_print(object_quiet);
+	struct btf *btf = btf__load_vmlinux_btf();
+
+	libbpf_set_print(print);
+	return btf;
+}
+
 static __u32 sizeof_sk_buff(void)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
+	struct btf *btf = vmlinux_btf();
 	int id = btf ? btf__find_by_name_kind(btf, "sk_buff", BTF_KIND_STRUCT) : -ENOENT;
 	__u32 size = id > 0 ? btf__type_by_id(btf, id)->size : 0;
 

@@ -54,7 +54,7 @@ static int request(struct skbext *sk, struct skbext_request *rq)
 		err = -errno;
 	if (lock >= 0)
 		close(lock);
-	return err ? fail(err, "running a BPF program: %s", why_bpf(err)) : 0;
+	return err ? fail(err, "running the program %s/op: %s; `skbext unload` and load again", sk->dir, strerror(-err)) : 0;
 }
 
 static int prepare(struct skbext *sk, struct skbext_request *rq, enum skbext_op op, __u64 skb, const char *type)
@@ -108,8 +108,10 @@ int skbext_find(struct skbext *sk, __u64 skb, const char *type, void *buf, size_
 int skbext_del(struct skbext *sk, __u64 skb, const char *type)
 {
 	struct skbext_request rq;
-	int err, found = 0;
+	int err = check_address(skb), found = 0;
 
+	if (err)
+		return err;
 	if (type) {
 		err = prepare(sk, &rq, SKBEXT_OP_DEL, skb, type) ?: request(sk, &rq);
 		return err ?: rq.result ? 0 : inactive(skb, type);

@@ -11,13 +11,16 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "internal.h"
+#include "../../bpf/request.h"
 
 #define BPFFS_ROOT "/sys/fs/bpf"
 
@@ -35,7 +38,8 @@ int dir_lock(const char *dir)
 
 		if (fd >= 0)
 			close(fd);
-		return fail(err, "locking %s: %s", dir, strerror(-err));
+		return fail(err, "locking %s: %s; %s", dir, strerror(-err),
+			    err == -EACCES || err == -EPERM ? "run as root" : "is it still loaded?");
 	}
 	return fd;
 }
@@ -109,6 +113,25 @@ static int pin_all(struct skbext *sk, const char *dir)
 
 static int remove_dir(const char *dir);
 
+/* A load that was killed while it filled its directory leaves that behind, with its hooks attached. */
+static int remove_half_made(const char *dir)
+{
+	char pattern[DIR_LEN + 16];
+	glob_t found = {};
+	int removed = 0;
+
+	snprintf(pattern, sizeof(pattern), "%s-new-*", dir);
+	glob(pattern, 0, NULL, &found);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		pid_t pid = atoi(strrchr(found.gl_pathv[i], '-') + 1);
+
+		if (pid > 0 && kill(pid, 0) && errno == ESRCH)
+			removed += !remove_dir(found.gl_pathv[i]);
+	}
+	globfree(&found);
+	return removed;
+}
+
 int skbext_pin(struct skbext *sk)
 {
 	char tmp[DIR_LEN + 24];
@@ -118,6 +141,7 @@ int skbext_pin(struct skbext *sk)
 		return err;
 	if (!sk->lifecycle)
 		return fail(-EINVAL, "only what is loaded and attached can be pinned; call skbext_attach() first");
+	remove_half_made(sk->dir);
 	snprintf(tmp, sizeof(tmp), "%s-new-%d", sk->dir, getpid());
 	err = mkdir(tmp, 0700) ? -errno : pin_all(sk, tmp);
 	if (!err && rename(tmp, sk->dir))
@@ -172,18 +196,24 @@ static int remove_dir(const char *dir)
 int skbext_unpin(const char *bpffs_dir)
 {
 	const char *dir = dir_or_default(bpffs_dir);
+	struct stat st, locked;
 	struct skbext *sk;
-	struct stat st;
 	int lock, err;
 
+	err = strlen(dir) < DIR_LEN && remove_half_made(dir) > 0;
 	if (stat(dir, &st))
-		return errno == ENOENT || errno == ENOTDIR ? 0 :
+		return errno == ENOENT || errno == ENOTDIR ? err :
 		       fail(-errno, "%s: %s; run as root", dir, strerror(errno));
 	if (!is_bpffs(dir))
 		return fail(-ENODEV, "%s is no bpffs; nothing of skbext can be there", dir);
 	lock = dir_lock(dir);
 	if (lock < 0)
-		return lock;
+		return errno == ENOENT ? 0 : lock;
+	/* Who waited for the lock may hold that of a directory that another unload has removed. */
+	if (fstat(lock, &locked) || stat(dir, &st) || locked.st_ino != st.st_ino) {
+		close(lock);
+		return skbext_unpin(bpffs_dir);
+	}
 	/* What is damaged or of another version cannot be told to stop, only detached. */
 	sk = skbext_open_pinned(dir);
 	if (sk)
@@ -249,15 +279,26 @@ static int check_maps(struct skbext *sk)
 	const __u32 value[MAP_NR] = {
 		[MAP_SLOTS] = sizeof(struct skbext_bucket), [MAP_OBJECTS] = ctl->payload,
 		[MAP_STATS] = sizeof(struct skbext_cpu_stats),
+		[MAP_REQUEST] = sizeof(struct skbext_request),
 	};
 	const __u32 entries[MAP_NR] = {
 		[MAP_SLOTS] = ctl->buckets, [MAP_OBJECTS] = ctl->buckets * SKBEXT_BUCKET_SLOTS,
+		[MAP_REQUEST] = 1,
 	};
 
-	for (int i = MAP_SLOTS; i <= MAP_STATS; i++)
+	for (int i = MAP_SLOTS; i <= MAP_REQUEST; i++)
 		if (!map_is(sk->map[i], value[i], entries[i]))
 			return damaged(sk->dir, map_pin_name(i));
 	return 0;
+}
+
+/* bpf_obj_get() takes any pin: a map has no program info. */
+static bool is_program(int fd)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	return fd >= 0 && !bpf_prog_get_info_by_fd(fd, &info, &len) && info.type == BPF_PROG_TYPE_SYSCALL;
 }
 
 /* The program behind a pinned link, for its counters. */
@@ -287,6 +328,8 @@ int pin_open(struct skbext *sk)
 			continue;
 		if (errno == EPERM || errno == EACCES)
 			return fail(-EPERM, "%s: not permitted; run as root (CAP_BPF and CAP_PERFMON)", sk->dir);
+		if (!access(sk->dir, F_OK) && !is_bpffs(sk->dir))
+			return fail(-ENODEV, "%s is no bpffs; give the directory of a loaded skbext, or leave --bpffs away", sk->dir);
 		if (access(sk->dir, F_OK))
 			return fail(-ENOENT, "no skbext is loaded under %s; `skbext load` first", sk->dir);
 		return damaged(sk->dir, map_pin_name(i));
@@ -296,7 +339,7 @@ int pin_open(struct skbext *sk)
 	if (err)
 		return err;
 	sk->prog_op = get(sk->dir, "op");
-	if (sk->prog_op < 0)
+	if (!is_program(sk->prog_op))
 		return damaged(sk->dir, "op");
 	for (int i = 0; hook_def(i); i++)
 		sk->hooks[i].prog_fd = link_prog(sk->dir, hook_def(i)->name);

@@ -168,11 +168,13 @@ void type_forget(struct skbext *sk, unsigned int id)
 
 int skbext_type_add(struct skbext *sk, const char *name, __u32 size, __u32 flags)
 {
-	int lock = sk->pinned ? dir_lock(sk->dir) : -1;
-	int id;
+	int lock, id;
 
 	if (!sk->ctl)
 		return fail(-EINVAL, "types are added to an skbext that is loaded; call skbext_load() first");
+	lock = sk->pinned ? dir_lock(sk->dir) : -1;
+	if (sk->pinned && lock < 0)
+		return lock;
 	id = type_register(sk, name, size, flags, NULL, 0);
 	if (lock >= 0)
 		close(lock);
