@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the commands of `skbext` share. A command is one cmd_x.c: it reads its options with
+ * cli_getopt(), does its work through the public API and returns an exit status. Results go to
+ * stdout, as text or with --json as one JSON value; an error is one line on stderr:
+ * "skbext: cannot <do>: <why>; <what to do>".
+ */
+#ifndef SKBEXT_CLI_H
+#define SKBEXT_CLI_H
+
+#include <getopt.h>
+#include <jansson.h>
+#include <skbext/skbext.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifndef SKBEXT_VERSION
+#define SKBEXT_VERSION "0.1"
+#endif
+
+enum cli_exit {
+	CLI_DONE = 0,
+	CLI_FAILED = 1,
+	CLI_USAGE = 2,
+};
+
+struct command {
+	const char *name;
+	int (*fn)(int argc, char **argv);	/* argv[0] is the command's name */
+	const char *args;
+	const char *help;	/* one line */
+};
+
+int cmd_load(int argc, char **argv);
+int cmd_unload(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+int cmd_stats(int argc, char **argv);
+int cmd_dump(int argc, char **argv);
+int cmd_add(int argc, char **argv);
+int cmd_find(int argc, char **argv);
+int cmd_del(int argc, char **argv);
+int cmd_bind(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
+
+/* Options that every command takes. */
+struct cli_common {
+	const char *bpffs;	/* NULL: the library's default */
+	bool json;
+};
+
+enum {
+	CLI_OPT_JSON = 0x100,
+	CLI_OPT_BPFFS,
+	CLI_OPT_HELP,
+	CLI_OPT_OWN,		/* a command's own options count from here */
+};
+
+#define CLI_COMMON_OPTIONS						\
+	{ "json", no_argument, NULL, CLI_OPT_JSON },			\
+	{ "bpffs", required_argument, NULL, CLI_OPT_BPFFS },		\
+	{ "help", no_argument, NULL, CLI_OPT_HELP }
+
+/*
+ * The next of the command's own options, -1 after the last, with optind at the first argument.
+ * Takes the common options itself. Wrong usage ends the process with CLI_USAGE, --help with
+ * CLI_DONE.
+ *
+ *	static const struct option options[] = {
+ *		CLI_COMMON_OPTIONS,
+ *		{ "watch", required_argument, NULL, OPT_WATCH },
+ *		{ 0 },
+ *	};
+ */
+int cli_getopt(int argc, char **argv, const struct option *options, struct cli_common *common);
+
+/* For commands without options of their own: the arguments, min to max of them. */
+char **cli_args(int argc, char **argv, int min, int max, struct cli_common *common);
+
+/* After cli_getopt(): wrong usage unless min to max arguments are left. */
+void cli_want_args(int argc, int min, int max);
+
+/* "skbext: " and one line on stderr, whatever is in it. Returns CLI_FAILED. */
+int cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* "skbext: cannot <do>: " and what the library says. Returns CLI_FAILED. */
+int cli_lib_error(const char *action);
+
+/* The same for what the command line got wrong: says why, points to --help. Never returns. */
+void cli_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* A handle on the loaded skbext, or NULL and the error is printed. */
+struct skbext *cli_open(const struct cli_common *common, const char *action);
+
+/* Print and free a JSON value. Returns CLI_DONE. */
+int cli_print_json(json_t *value);
+
+/* Where skbext is pinned, for people. */
+const char *cli_bpffs(const struct cli_common *common);
+
+/* parse.c: strict. Wrong usage ends the process; what: as in "--capacity". */
+__u64 cli_parse_number(const char *text, const char *what, __u64 min, __u64 max);
+__u64 cli_parse_address(const char *text);
+void *cli_parse_hex(const char *text, size_t *len);	/* free() it */
+
+struct cli_type {
+	char name[SKBEXT_NAME_LEN];
+	__u32 size;
+	__u32 flags;
+};
+
+struct cli_type cli_parse_type(const char *spec);
+
+/* types.c: the registered types with what is needed to show a payload. */
+struct btf;
+struct btf_dump;
+struct cli_types {
+	unsigned int nr;
+	struct {
+		struct skbext_type_info info;
+		struct btf *btf;	/* NULL: it has none */
+		struct btf_dump *dump;
+		__u32 btf_id;
+		bool taken;
+	} type[SKBEXT_MAX_TYPES];
+};
+
+void cli_types_read(struct skbext *sk, struct cli_types *types);
+void cli_types_free(struct cli_types *types);
+json_t *cli_json_types(const struct cli_types *types);
+const char *cli_flags_text(__u32 flags);	/* ",noclone,keep-udp"; static buffer */
+
+/* hooks.c: the hooks of a mode, as status and doctor show them. */
+json_t *cli_json_hook(const struct skbext_hook *hook);
+json_t *cli_json_hooks(struct skbext *sk, enum skbext_mode mode);
+void cli_print_hooks(struct skbext *sk, enum skbext_mode mode);
+bool cli_hook_serves(const struct skbext_hook *hook, enum skbext_mode mode);
+
+/* What a guarantee means, one sentence each; "" where there is nothing to say. */
+const char *cli_holds(enum skbext_guarantee guarantee);
+const char *cli_holds_not(enum skbext_guarantee guarantee);
+
+/* payload.c: one payload of a type, as text on stdout and as JSON {"hex":, "value":}. */
+void cli_print_part(void *ctx, const char *fmt, va_list args);	/* where a btf_dump writes to */
+void cli_print_payload(const struct cli_types *types, unsigned int id, const void *data);
+json_t *cli_json_payload(const struct cli_types *types, unsigned int id, const void *data);
+
+/* btf_json.c: a value of a BTF type. NULL: the type cannot be shown, or is larger than the data. */
+json_t *btf_json(const struct btf *btf, __u32 id, const void *data, size_t size);
+
+#endif /* SKBEXT_CLI_H */

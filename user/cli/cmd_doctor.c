@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * skbext doctor: what this kernel and machine offer, by trying, and what follows. Where skbext is
+ * loaded, its live hooks too. Fails where nothing would load.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+#define BTF_PATH	"/sys/kernel/btf/vmlinux"
+#define BPF_FS		0xcafe4a11	/* BPF_FS_MAGIC of linux/magic.h */
+
+/* Bits of CapEff; CAP_SYS_ADMIN implies the other two, as in the kernel. */
+#define CAP_SYS_ADMIN	21
+#define CAP_PERFMON	38
+#define CAP_BPF		39
+
+#define MAX_HOOKS	64
+
+struct check {
+	const char *name;
+	bool ok;
+	char detail[160];
+	const char *remedy;
+};
+
+enum { CHECK_CAPS, CHECK_BTF, CHECK_BPFFS, CHECK_JIT, NR_CHECKS };
+
+struct report {
+	struct utsname uts;
+	struct check checks[NR_CHECKS];
+	struct skbext_hook hooks[MAX_HOOKS];
+	unsigned int nr_hooks;
+	int probe_err;
+	char probe_error[256];
+	enum skbext_mode mode;
+	enum skbext_guarantee guarantee;
+	char why[256];
+	struct skbext *live;		/* NULL: not loaded */
+	char live_error[256];		/* "": not loaded, or all is well */
+	struct skbext_status status;	/* of live */
+};
+
+static __u64 effective_caps(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	unsigned long long caps = 0;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "CapEff: %llx", &caps) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return caps;
+}
+
+static void check_caps(struct check *c)
+{
+	__u64 caps = effective_caps();
+	bool admin = caps >> CAP_SYS_ADMIN & 1;
+	bool bpf = admin || caps >> CAP_BPF & 1, perfmon = admin || caps >> CAP_PERFMON & 1;
+
+	c->name = "privilege";
+	c->ok = bpf && perfmon;
+	c->remedy = "run it as root";
+	snprintf(c->detail, sizeof(c->detail), "uid %u, CAP_BPF %s, CAP_PERFMON %s", geteuid(),
+		 bpf ? "yes" : "no", perfmon ? "yes" : "no");
+}
+
+static void check_btf(struct check *c)
+{
+	c->name = "btf";
+	c->ok = !access(BTF_PATH, R_OK);
+	c->remedy = "use a kernel with CONFIG_DEBUG_INFO_BTF";
+	snprintf(c->detail, sizeof(c->detail), "%s%s%s", BTF_PATH, c->ok ? "" : ": ",
+		 c->ok ? "" : strerror(errno));
+}
+
+/* The directory itself exists only while skbext is loaded: ask the one it would be made in. */
+static void check_bpffs(struct check *c, const struct cli_common *common)
+{
+	char dir[4096], *slash;
+	struct statfs fs;
+
+	snprintf(dir, sizeof(dir), "%s", cli_bpffs(common));
+	slash = strrchr(dir, '/');
+	if (slash)
+		slash[slash == dir] = 0;
+	c->name = "bpffs";
+	c->ok = !statfs(dir, &fs) && (__u32)fs.f_type == BPF_FS;
+	c->remedy = "mount -t bpf bpf /sys/fs/bpf (`skbext load` does that one itself)";
+	snprintf(c->detail, sizeof(c->detail), "%.120s is %sa bpffs", dir, c->ok ? "" : "not ");
+}
+
+/* The JIT makes the trampolines of fentry. Unreadable counts as on: CONFIG_BPF_JIT_ALWAYS_ON. */
+static void check_jit(struct check *c)
+{
+	FILE *f = fopen("/proc/sys/net/core/bpf_jit_enable", "r");
+	int jit = 1;
+
+	if (f && fscanf(f, "%d", &jit) != 1)
+		jit = 1;
+	if (f)
+		fclose(f);
+	c->name = "jit";
+	c->ok = jit;
+	c->remedy = "sysctl net.core.bpf_jit_enable=1";
+	snprintf(c->detail, sizeof(c->detail), "net.core.bpf_jit_enable is %s", jit ? "on" : "off");
+}
+
+static int keep_hook(const struct skbext_hook *hook, void *arg)
+{
+	struct report *r = arg;
+
+	if (r->nr_hooks < MAX_HOOKS)
+		r->hooks[r->nr_hooks++] = *hook;
+	return 0;
+}
+
+static const char *hook_mode(const struct skbext_hook *hook)
+{
+	return hook->mode == SKBEXT_MODE_AUTO ? "both" : skbext_mode_name(hook->mode);
+}
+
+static const char *hook_state(const struct skbext_hook *hook)
+{
+	if (!hook->offered)
+		return "this kernel has none";
+	return hook->attached ? "attaches" : strerror(-hook->err);
+}
+
+/* Complete needs the hooks of the exact mode: the first of them that is missing is the reason. */
+static void explain(struct report *r)
+{
+	const struct skbext_hook *missing = NULL;
+
+	for (unsigned int i = 0; i < r->nr_hooks && !missing; i++)
+		if (!r->hooks[i].attached && cli_hook_serves(&r->hooks[i], SKBEXT_MODE_EXACT))
+			missing = &r->hooks[i];
+	if (r->guarantee == SKBEXT_GUARANTEE_COMPLETE)
+		snprintf(r->why, sizeof(r->why), "all hooks of the exact mode attach");
+	else if (r->probe_err)
+		snprintf(r->why, sizeof(r->why), "%s", r->probe_error);
+	else if (missing)
+		snprintf(r->why, sizeof(r->why), "%s %s: %s", missing->kind, missing->name,
+			 hook_state(missing));
+}
+
+static void examine(struct report *r, const struct cli_common *common)
+{
+	uname(&r->uts);
+	check_caps(&r->checks[CHECK_CAPS]);
+	check_btf(&r->checks[CHECK_BTF]);
+	check_bpffs(&r->checks[CHECK_BPFFS], common);
+	check_jit(&r->checks[CHECK_JIT]);
+	r->probe_err = skbext_probe(keep_hook, r, &r->mode, &r->guarantee);
+	if (r->probe_err) {
+		snprintf(r->probe_error, sizeof(r->probe_error), "%s", skbext_errmsg());
+		r->guarantee = SKBEXT_GUARANTEE_NONE;
+	}
+	explain(r);
+	r->status.sz = sizeof(r->status);
+	r->live = skbext_open_pinned(common->bpffs);
+	if ((!r->live && errno != ENOENT) || (r->live && skbext_status(r->live, &r->status)))
+		snprintf(r->live_error, sizeof(r->live_error), "%s", skbext_errmsg());
+}
+
+static json_t *checks_json(const struct report *r)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < NR_CHECKS; i++) {
+		const struct check *c = &r->checks[i];
+
+		json_array_append_new(list, json_pack("{s:s, s:b, s:s, s:s?}", "name", c->name,
+						      "ok", c->ok, "detail", c->detail,
+						      "remedy", c->ok ? NULL : c->remedy));
+	}
+	return list;
+}
+
+static json_t *probed_json(const struct report *r)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < r->nr_hooks; i++) {
+		const struct skbext_hook *h = &r->hooks[i];
+		const char *error = h->offered && !h->attached ? strerror(-h->err) : NULL;
+
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:s?}",
+						"name", h->name, "kind", h->kind,
+						"role", skbext_role_name(h->role),
+						"mode", hook_mode(h), "offered", h->offered,
+						"attaches", h->attached, "error", error));
+	}
+	return list;
+}
+
+static json_t *live_json(const struct report *r)
+{
+	if (r->live_error[0])
+		return json_pack("{s:s}", "error", r->live_error);
+	if (!r->live)
+		return json_null();
+	return json_pack("{s:s, s:s, s:b, s:o}", "mode", skbext_mode_name(r->status.mode),
+			 "guarantee", skbext_guarantee_name(r->status.guarantee),
+			 "healthy", r->status.healthy,
+			 "hooks", cli_json_hooks(r->live, r->status.mode));
+}
+
+static int print_json(const struct report *r)
+{
+	return cli_print_json(json_pack("{s:s, s:o, s:o, s:s, s:s, s:s, s:o}",
+					"kernel", r->uts.release,
+					"environment", checks_json(r), "hooks", probed_json(r),
+					"mode", r->probe_err ? "none" : skbext_mode_name(r->mode),
+					"guarantee", skbext_guarantee_name(r->guarantee),
+					"why", r->why, "loaded", live_json(r)));
+}
+
+static void print_live(const struct report *r)
+{
+	if (r->live_error[0]) {
+		printf("loaded       damaged: %s\n", r->live_error);
+	} else if (!r->live) {
+		printf("loaded       no\n");
+	} else {
+		printf("loaded       mode %s, guarantee %s, %s\n", skbext_mode_name(r->status.mode),
+		       skbext_guarantee_name(r->status.guarantee),
+		       r->status.healthy ? "healthy" : "not healthy: see `skbext status`");
+		cli_print_hooks(r->live, r->status.mode);
+	}
+}
+
+static int print_text(const struct report *r)
+{
+	const char *holds_not = cli_holds_not(r->guarantee);
+
+	printf("kernel       %s %s\n", r->uts.release, r->uts.machine);
+	for (int i = 0; i < NR_CHECKS; i++)
+		printf("%-12s %s: %s%s%s\n", r->checks[i].name, r->checks[i].ok ? "ok" : "MISSING",
+		       r->checks[i].detail, r->checks[i].ok ? "" : "; ",
+		       r->checks[i].ok ? "" : r->checks[i].remedy);
+	printf("hooks        tried now\n");
+	for (unsigned int i = 0; i < r->nr_hooks; i++)
+		printf("  %-10s %-8s %-7s %-30s %s\n", hook_mode(&r->hooks[i]),
+		       skbext_role_name(r->hooks[i].role),
+		       r->hooks[i].kind, r->hooks[i].name, hook_state(&r->hooks[i]));
+	if (r->guarantee == SKBEXT_GUARANTEE_NONE) {
+		printf("would load   nothing: %s\n", r->why);
+	} else {
+		printf("would load   mode %s, guarantee %s: %s\n", skbext_mode_name(r->mode),
+		       skbext_guarantee_name(r->guarantee), r->why);
+		printf("  holds: %s\n", cli_holds(r->guarantee));
+		if (holds_not[0])
+			printf("  does not hold: %s\n", holds_not);
+	}
+	print_live(r);
+	return CLI_DONE;
+}
+
+static int verdict(const struct report *r)
+{
+	if (!r->checks[CHECK_CAPS].ok)
+		return cli_error("cannot try the hooks: not permitted; run it as root");
+	if (r->guarantee == SKBEXT_GUARANTEE_NONE)
+		return cli_error("cannot load on this machine: %s", r->why);
+	if (r->live_error[0])
+		return cli_error("cannot read what is loaded: %s", r->live_error);
+	return CLI_DONE;
+}
+
+int cmd_doctor(int argc, char **argv)
+{
+	struct cli_common common;
+	struct report *r;
+	int ret;
+
+	cli_args(argc, argv, 0, 0, &common);
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return cli_error("cannot examine: out of memory; try again");
+	examine(r, &common);
+	ret = common.json ? print_json(r) : print_text(r);
+	if (ret == CLI_DONE)
+		ret = verdict(r);
+	skbext_close(r->live);
+	free(r);
+	return ret;
+}

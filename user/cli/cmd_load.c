@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * skbext load: all arguments are checked before the kernel is touched, and pinning comes last, so
+ * that a failure leaves nothing behind.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define MAX_SPECS 64	/* more than fit, so that a ninth type is the library's to refuse */
+
+struct request {
+	struct cli_common common;
+	struct skbext_open_opts opts;
+	struct cli_type types[MAX_SPECS];
+	unsigned int nr_types;
+};
+
+enum { OPT_TYPE = CLI_OPT_OWN, OPT_CAPACITY, OPT_PAYLOAD, OPT_MODE, OPT_REQUIRE };
+
+static const struct option options[] = {
+	CLI_COMMON_OPTIONS,
+	{ "type", required_argument, NULL, OPT_TYPE },
+	{ "capacity", required_argument, NULL, OPT_CAPACITY },
+	{ "payload", required_argument, NULL, OPT_PAYLOAD },
+	{ "mode", required_argument, NULL, OPT_MODE },
+	{ "require", required_argument, NULL, OPT_REQUIRE },
+	{ 0 },
+};
+
+static enum skbext_mode parse_mode(const char *name)
+{
+	if (!strcmp(name, "auto"))
+		return SKBEXT_MODE_AUTO;
+	if (!strcmp(name, "exact"))
+		return SKBEXT_MODE_EXACT;
+	if (!strcmp(name, "tracepoint"))
+		return SKBEXT_MODE_TRACEPOINT;
+	cli_usage_error("--mode is auto, exact or tracepoint, not '%s'", name);
+}
+
+static void add_spec(struct request *req, const char *spec)
+{
+	if (req->nr_types == MAX_SPECS)
+		cli_usage_error("--type is given more than %d times", MAX_SPECS);
+	req->types[req->nr_types++] = cli_parse_type(spec);
+}
+
+static void parse(struct request *req, int argc, char **argv)
+{
+	int c;
+
+	while ((c = cli_getopt(argc, argv, options, &req->common)) != -1) {
+		switch (c) {
+		case OPT_TYPE:
+			add_spec(req, optarg);
+			break;
+		case OPT_CAPACITY:
+			req->opts.capacity = cli_parse_number(optarg, "--capacity", 1, UINT32_MAX);
+			break;
+		case OPT_PAYLOAD:
+			req->opts.payload = cli_parse_number(optarg, "--payload", 1,
+							     SKBEXT_MAX_PAYLOAD);
+			break;
+		case OPT_MODE:
+			req->opts.mode = parse_mode(optarg);
+			break;
+		case OPT_REQUIRE:
+			if (strcmp(optarg, "complete"))
+				cli_usage_error("--require knows only complete, not '%s'", optarg);
+			req->opts.require_complete = true;
+			break;
+		}
+	}
+	cli_want_args(argc, 0, 0);
+	if (req->opts.require_complete && req->opts.mode == SKBEXT_MODE_TRACEPOINT)
+		cli_usage_error("--mode tracepoint is never complete");
+	req->opts.bpffs_dir = req->common.bpffs;
+}
+
+/* skbext_pin() would tell as well, but two would be attached until then. */
+static int refuse_second(const struct request *req)
+{
+	struct skbext *sk = skbext_open_pinned(req->common.bpffs);
+
+	if (sk) {
+		skbext_close(sk);
+		return cli_error("cannot load: loaded already, under %s; `skbext unload` first",
+				 cli_bpffs(&req->common));
+	}
+	if (errno == ESTALE || errno == EUCLEAN || errno == EPERM)
+		return cli_lib_error("load");
+	return CLI_DONE;
+}
+
+static int add_types(struct skbext *sk, const struct request *req)
+{
+	for (unsigned int i = 0; i < req->nr_types; i++) {
+		const struct cli_type *type = &req->types[i];
+
+		if (skbext_type_add(sk, type->name, type->size, type->flags) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void print_line(const struct skbext_status *status, const struct cli_types *types)
+{
+	printf("loaded: mode %s, guarantee %s, capacity %u, types%s",
+	       skbext_mode_name(status->mode), skbext_guarantee_name(status->guarantee),
+	       status->capacity, types->nr ? "" : " none");
+	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++) {
+		const struct skbext_type_info *info = &types->type[id].info;
+
+		if (types->type[id].taken)
+			printf(" %s:%u%s", info->name, info->size, cli_flags_text(info->flags));
+	}
+	putchar('\n');
+}
+
+static int report(struct skbext *sk, const struct request *req)
+{
+	struct skbext_status status = { .sz = sizeof(status) };
+	struct cli_types types;
+	int ret = CLI_DONE;
+
+	if (skbext_status(sk, &status))
+		return cli_lib_error("show what was loaded");
+	cli_types_read(sk, &types);
+	if (req->common.json)
+		ret = cli_print_json(json_pack("{s:s, s:s, s:I, s:o}",
+					       "mode", skbext_mode_name(status.mode),
+					       "guarantee", skbext_guarantee_name(status.guarantee),
+					       "capacity", (json_int_t)status.capacity,
+					       "types", cli_json_types(&types)));
+	else
+		print_line(&status, &types);
+	cli_types_free(&types);
+	if (status.guarantee == SKBEXT_GUARANTEE_PARTIAL)
+		cli_error("warning: guarantee partial, clones cannot be followed; "
+			  "`skbext doctor` tells why");
+	return ret;
+}
+
+int cmd_load(int argc, char **argv)
+{
+	struct request req = { .opts.sz = sizeof(req.opts) };
+	struct skbext *sk;
+	int ret;
+
+	parse(&req, argc, argv);
+	if (refuse_second(&req))
+		return CLI_FAILED;
+	sk = skbext_open(&req.opts);
+	if (!sk && errno == EINVAL)
+		cli_usage_error("%s", skbext_errmsg());
+	if (!sk)
+		return cli_lib_error("load");
+	if (skbext_load(sk) || skbext_attach(sk) || add_types(sk, &req) || skbext_pin(sk))
+		ret = cli_lib_error("load");
+	else
+		ret = report(sk, &req);
+	skbext_close(sk);
+	return ret;
+}

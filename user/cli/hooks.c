@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Hooks and guarantees in words and JSON. */
+#include <stdio.h>
+
+#include "cli.h"
+
+bool cli_hook_serves(const struct skbext_hook *hook, enum skbext_mode mode)
+{
+	return hook->mode == SKBEXT_MODE_AUTO || hook->mode == mode;
+}
+
+json_t *cli_json_hook(const struct skbext_hook *hook)
+{
+	return json_pack("{s:s, s:s, s:s, s:b, s:I}", "name", hook->name, "kind", hook->kind,
+			 "role", skbext_role_name(hook->role), "attached", hook->attached,
+			 "missed", (json_int_t)hook->missed);
+}
+
+json_t *cli_json_hooks(struct skbext *sk, enum skbext_mode mode)
+{
+	struct skbext_hook hook = { .sz = sizeof(hook) };
+	json_t *list = json_array();
+
+	for (unsigned int n = 0; !skbext_hook(sk, n, &hook); n++)
+		if (cli_hook_serves(&hook, mode))
+			json_array_append_new(list, cli_json_hook(&hook));
+	return list;
+}
+
+void cli_print_hooks(struct skbext *sk, enum skbext_mode mode)
+{
+	struct skbext_hook hook = { .sz = sizeof(hook) };
+
+	for (unsigned int n = 0; !skbext_hook(sk, n, &hook); n++)
+		if (cli_hook_serves(&hook, mode))
+			printf("  %-12s %-8s %-7s %-30s missed %llu\n",
+			       hook.attached ? "attached" : "NOT ATTACHED",
+			       skbext_role_name(hook.role), hook.kind, hook.name, hook.missed);
+}
+
+const char *cli_holds(enum skbext_guarantee guarantee)
+{
+	switch (guarantee) {
+	case SKBEXT_GUARANTEE_COMPLETE:
+		return "a record ends with its skb; clones, copies, segments, fragments share it";
+	case SKBEXT_GUARANTEE_PARTIAL:
+		return "a record ends when its skb is freed, or when the memory is used again";
+	default:
+		return "";
+	}
+}
+
+const char *cli_holds_not(enum skbext_guarantee guarantee)
+{
+	switch (guarantee) {
+	case SKBEXT_GUARANTEE_COMPLETE:
+		return "";
+	case SKBEXT_GUARANTEE_PARTIAL:
+		return "clones cannot be followed: clones, copies and fragments carry nothing; "
+		       "of the points where the kernel drops extensions only netif_rx (veth) is "
+		       "seen; memory that is used again past every tracepoint may show its "
+		       "predecessor's record";
+	default:
+		return "anything: hooks are missing, records outlive skbs; unload and load again";
+	}
+}

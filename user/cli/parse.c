@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Numbers, addresses, payloads and types of the command line. Whatever is left over or out of
+ * range is wrong usage.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+/* strtoull() takes blanks and signs, and wraps a negative: only digits get that far. */
+static bool parse_u64(const char *text, int base, __u64 *value)
+{
+	char *end;
+
+	if (!isxdigit((unsigned char)text[0]))
+		return false;
+	errno = 0;
+	*value = strtoull(text, &end, base);
+	return !errno && !*end;
+}
+
+__u64 cli_parse_number(const char *text, const char *what, __u64 min, __u64 max)
+{
+	__u64 value;
+
+	if (!parse_u64(text, 10, &value))
+		cli_usage_error("%s wants a number, not '%s'", what, text);
+	if (value < min || value > max)
+		cli_usage_error("%s is %llu to %llu, not %s", what, min, max, text);
+	return value;
+}
+
+__u64 cli_parse_address(const char *text)
+{
+	const char *digits = text;
+	__u64 value;
+
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+		digits += 2;
+	if (!parse_u64(digits, 16, &value) || (digits[1] && (digits[1] | 0x20) == 'x'))
+		cli_usage_error("'%s' is no address; 0x and hex digits, as dump prints them", text);
+	return value;
+}
+
+void *cli_parse_hex(const char *text, size_t *len)
+{
+	size_t digits = strlen(text);
+	unsigned char *buf;
+
+	if (digits % 2 || strspn(text, "0123456789abcdefABCDEF") != digits)
+		cli_usage_error("'%.64s' is no payload; two hex digits for each byte", text);
+	*len = digits / 2;
+	buf = calloc(1, *len + 1);
+	for (size_t i = 0; buf && i < *len; i++) {
+		char byte[3] = { text[2 * i], text[2 * i + 1], 0 };
+
+		buf[i] = strtoul(byte, NULL, 16);
+	}
+	return buf;
+}
+
+static bool is_identifier(const char *name, size_t len)
+{
+	if (!len || len >= SKBEXT_NAME_LEN || isdigit((unsigned char)name[0]))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)name[i]) && name[i] != '_')
+			return false;
+	return true;
+}
+
+static __u32 parse_flag(const char *word, const char *spec)
+{
+	if (!strcmp(word, "noclone"))
+		return SKBEXT_F_NO_CLONE;
+	if (!strcmp(word, "keep-scrub"))
+		return SKBEXT_F_KEEP_SCRUB;
+	if (!strcmp(word, "keep-udp"))
+		return SKBEXT_F_KEEP_UDP;
+	cli_usage_error("--type %s: '%s' is none of noclone, keep-scrub, keep-udp", spec, word);
+}
+
+/* Whether the size fits is for the library to say, so that all of that is one kind of failure. */
+struct cli_type cli_parse_type(const char *spec)
+{
+	const char *colon = strchr(spec, ':');
+	struct cli_type type = { 0 };
+	char rest[128], *word, *next = rest;
+
+	if (!colon || strlen(colon + 1) >= sizeof(rest))
+		cli_usage_error("--type wants NAME:SIZE[,noclone][,keep-scrub][,keep-udp], not %s",
+				spec);
+	if (!is_identifier(spec, colon - spec))
+		cli_usage_error("--type %s: the name is no identifier of at most %d characters",
+				spec, SKBEXT_NAME_LEN - 1);
+	memcpy(type.name, spec, colon - spec);
+	strcpy(rest, colon + 1);
+	word = strsep(&next, ",");
+	type.size = cli_parse_number(word, "the SIZE of --type", 1, UINT32_MAX);
+	while ((word = strsep(&next, ",")))
+		type.flags |= parse_flag(word, spec);
+	return type;
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The registered types, read once for a command that shows many records. */
+#include <bpf/btf.h>
+#include <stdio.h>
+
+#include "cli.h"
+
+void cli_types_read(struct skbext *sk, struct cli_types *types)
+{
+	*types = (struct cli_types){ 0 };
+	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++) {
+		struct skbext_type_info *info = &types->type[id].info;
+		struct btf *btf;
+
+		/* What is pinned may be damaged: callers use these numbers on an object. */
+		if (skbext_type_get(sk, id, info) || info->offset > SKBEXT_MAX_PAYLOAD ||
+		    info->size > SKBEXT_MAX_PAYLOAD - info->offset)
+			continue;
+		types->type[id].taken = true;
+		btf = skbext_type_btf(sk, id, &types->type[id].btf_id);
+		types->type[id].btf = btf;
+		types->type[id].dump = btf ? btf_dump__new(btf, cli_print_part, NULL, NULL) : NULL;
+		types->nr++;
+	}
+}
+
+void cli_types_free(struct cli_types *types)
+{
+	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++) {
+		btf_dump__free(types->type[id].dump);
+		btf__free(types->type[id].btf);
+	}
+}
+
+static json_t *flags_json(__u32 flags)
+{
+	json_t *list = json_array();
+
+	if (flags & SKBEXT_F_NO_CLONE)
+		json_array_append_new(list, json_string("noclone"));
+	if (flags & SKBEXT_F_KEEP_SCRUB)
+		json_array_append_new(list, json_string("keep-scrub"));
+	if (flags & SKBEXT_F_KEEP_UDP)
+		json_array_append_new(list, json_string("keep-udp"));
+	return list;
+}
+
+const char *cli_flags_text(__u32 flags)
+{
+	static char text[64];
+
+	snprintf(text, sizeof(text), "%s%s%s", flags & SKBEXT_F_NO_CLONE ? ",noclone" : "",
+		 flags & SKBEXT_F_KEEP_SCRUB ? ",keep-scrub" : "",
+		 flags & SKBEXT_F_KEEP_UDP ? ",keep-udp" : "");
+	return text;
+}
+
+json_t *cli_json_types(const struct cli_types *types)
+{
+	json_t *list = json_array();
+
+	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++) {
+		const struct skbext_type_info *info = &types->type[id].info;
+
+		if (types->type[id].taken)
+			json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:o}",
+							      "name", info->name,
+							      "size", (json_int_t)info->size,
+							      "offset", (json_int_t)info->offset,
+							      "flags", flags_json(info->flags)));
+	}
+	return list;
+}
