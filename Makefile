@@ -15,6 +15,9 @@ WARN	:= -Wall -Wextra -Wno-unused-parameter
 CPPFLAGS += -Iinclude -I$(OUT) -D_GNU_SOURCE= -DSKBEXT_VERSION='"$(VERSION)"'
 USER_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(CPPFLAGS)
 BPF_CFLAGS = -O2 -g $(WARN) -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Iinclude -I$(OUT)
+# As users compile: no -mcpu, no target architecture. <linux/*.h> wants the machine's <asm/*.h>.
+TEST_BPF_CFLAGS = -O2 -g $(WARN) -target bpf -Iinclude -I$(OUT) \
+	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
 LIBS	:= -lbpf -lelf -lz
 DEPS	= -MT $@ -MMD -MP -MF $@.d
 
@@ -38,7 +41,7 @@ endif
 
 .PHONY: all lib run test tests check-setup install uninstall clean help
 .DELETE_ON_ERROR:
-.SECONDARY:
+.SECONDARY: $(BPF:%=$(OUT)/%.bpf.o)
 
 all: lib $(OUT)/skbext			## build the library and the command (default)
 lib: $(OUT)/$(SO) $(OUT)/libskbext.a $(OUT)/skbext.pc
@@ -92,6 +95,7 @@ $(OUT)/$(SO): $(LIB_OBJ) user/lib/libskbext.map
 
 $(OUT)/skbext.pc: user/lib/skbext.pc.in Makefile
 	$(call msg,GEN)
+	$(Q)mkdir -p $(@D)
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' $< >$@
 
 $(OUT)/skbext: $(CLI_OBJ) $(OUT)/libskbext.a
@@ -102,7 +106,7 @@ $(OUT)/skbext: $(CLI_OBJ) $(OUT)/libskbext.a
 $(OUT)/tests/%.bpf.o: tests/progs/%.bpf.c | $(OUT)/vmlinux.h
 	$(call msg,BPF)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) $(DEPS) -c $< -o $@
+	$(Q)$(CLANG) $(TEST_BPF_CFLAGS) $(DEPS) -c $< -o $@
 
 $(OUT)/tests/%.o: tests/%.c
 	$(call msg,CC)

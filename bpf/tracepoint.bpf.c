@@ -38,7 +38,8 @@ int BPF_PROG(consume_skb, struct sk_buff *skb)
  */
 #define MAY_BE_SKB(object) (!((__u64)(object) & 63))
 
-SEC("tp_btf/kmem_cache_free")
+/* raw_tp, because 6.1 refuses a void pointer as argument of tp_btf. */
+SEC("raw_tp/kmem_cache_free")
 int BPF_PROG(kmem_cache_free, unsigned long call_site, const void *object)
 {
 	if (!MAY_BE_SKB(object))
@@ -48,7 +49,7 @@ int BPF_PROG(kmem_cache_free, unsigned long call_site, const void *object)
 	return 0;
 }
 
-SEC("tp_btf/kmem_cache_alloc")
+SEC("raw_tp/kmem_cache_alloc")
 int BPF_PROG(kmem_cache_alloc, unsigned long call_site, const void *object)
 {
 	if (!MAY_BE_SKB(object))
@@ -109,7 +110,10 @@ int BPF_PROG(tcp_probe, struct sock *sk, const struct sk_buff *skb)
 	return 0;
 }
 
-/* A datagram is read; since 6.18 its sk_buff then goes to the NAPI cache without a tracepoint. */
+/*
+ * A datagram is read; since 6.18 its sk_buff then goes to the NAPI cache without a tracepoint. Linear datagrams do not come
+ * by here (copy_linear_skb()) and wait for the purge.
+ */
 SEC("tp_btf/skb_copy_datagram_iovec")
 int BPF_PROG(skb_copy_datagram_iovec, const struct sk_buff *skb)
 {

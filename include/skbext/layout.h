@@ -8,7 +8,7 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	1		/* raise with every change to what stands here */
+#define SKBEXT_LAYOUT_VERSION	1		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
@@ -83,8 +83,10 @@ struct skbext_cpu_stats {
 
 /* What skbext_bind() writes into an object before it is loaded: constants for the verifier. */
 struct skbext_cfg {
+	__u32 version;		/* that the object was compiled with */
 	__u32 buckets;
 	__u32 payload;
+	__u32 pad;
 };
 
 #endif /* SKBEXT_LAYOUT_H */

@@ -63,6 +63,7 @@ struct {
 
 /* Written by skbext_bind(); the verifier knows the values and drops what they rule out. */
 const volatile struct skbext_cfg __skbext_cfg __attribute__((section(".rodata.skbext"), weak)) = {
+	.version = SKBEXT_LAYOUT_VERSION,
 	.buckets = 1,
 	.payload = SKBEXT_MAX_PAYLOAD,
 };

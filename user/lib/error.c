@@ -20,8 +20,11 @@ int fail(int err, const char *fmt, ...)
 const char *why_bpf(int err)
 {
 	switch (err) {
+	case -EACCES:	/* of root, it is the verifier's */
+		if (!geteuid())
+			return "the kernel's verifier refuses them; please report it with the kernel's version";
+		/* fallthrough */
 	case -EPERM:
-	case -EACCES:
 		return "not permitted; run as root (CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)";
 	case -ENOMEM:
 		return "out of memory; ask for less with a smaller capacity or payload";

@@ -196,6 +196,9 @@ int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbe
 
 	if (offset < 0 || !rodata || offset + sizeof(*cfg) > size)
 		return fail(-EINVAL, "the object does not use skbext.bpf.h, or was compiled without -g; nothing to bind");
+	if (cfg->version != SKBEXT_LAYOUT_VERSION)
+		return fail(-ESTALE, "the object was compiled for layout %u of skbext, this is %d; compile it again",
+			    cfg->version, SKBEXT_LAYOUT_VERSION);
 	cfg->buckets = ctl->buckets;
 	cfg->payload = ctl->payload;
 	return 0;

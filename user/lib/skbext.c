@@ -109,7 +109,7 @@ int skbext_load(struct skbext *sk)
 			return no_exact(sk, err, sk->require_complete ? "--require complete" : "--mode exact");
 	}
 	err = load_mode(sk, SKBEXT_MODE_TRACEPOINT);
-	return err ? fail(err, "loading BPF programs: %s", why_bpf(err)) : 0;
+	return err && err != -EOPNOTSUPP ? fail(err, "loading BPF programs: %s", why_bpf(err)) : err;
 }
 
 static int try_attach(struct skbext *sk)

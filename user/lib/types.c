@@ -121,6 +121,21 @@ int type_pin(struct skbext *sk, unsigned int id, const char *dir)
 	return bpf_obj_pin(sk->type_map[id], path) ? -errno : 0;
 }
 
+/* `load --type` gives no BTF; the first object that has it does. */
+static int adopt_btf(struct skbext *sk, int id, const struct btf *btf, __u32 type_id)
+{
+	__u32 known;
+	struct btf *have = skbext_type_btf(sk, id, &known);
+
+	if (!have && btf) {
+		sk->type_map[id] = btf_map(sk->ctl->types[id].name, sk->ctl->types[id].size, btf, type_id);
+		if (sk->pinned)
+			type_pin(sk, id, sk->dir);
+	}
+	btf__free(have);
+	return id;
+}
+
 int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags, const struct btf *btf, __u32 type_id)
 {
 	int id = skbext_type_find(sk, name);
@@ -128,7 +143,7 @@ int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags, 
 	int err;
 
 	if (id >= 0)
-		return agree(&sk->ctl->types[id], size, flags) ?: id;
+		return agree(&sk->ctl->types[id], size, flags) ?: adopt_btf(sk, id, btf, type_id);
 	id = free_id(sk->ctl);
 	err = check_new(sk, name, size, flags, id);
 	if (err)
