@@ -1,0 +1,165 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# An object that uses skbext, loaded by a loader that knows nothing of it: stock bpftool, then tc.
+# In a network namespace of its own, where a UDP socket that is connected to itself holds packets
+# until they are read.
+
+[ -n "$IN_NETNS" ] || IN_NETNS=1 exec unshare -n "$0" "$@"
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+PATH=$PATH:/usr/sbin:/sbin
+skbext=${SKBEXT:-$root/.output/skbext}
+objs=${SKBEXT_TEST_OBJS:-$root/.output/tests}
+dir=/sys/fs/bpf/skbext-bpftool-$$
+tmp=$(mktemp -d)
+only=$1
+failed=0
+
+cleanup()
+{
+	rm -rf "$dir-pins" "$tmp"
+	"$skbext" unload --bpffs "$dir" >/dev/null 2>&1
+}
+trap cleanup EXIT
+
+wrong()
+{
+	echo "    ${FUNCNAME[1]}: $*" >&2
+	failures=$((failures + 1))
+}
+
+# must CMD...: a step without which the rest says nothing
+must()
+{
+	"$@" >"$tmp/out" 2>"$tmp/err" && return
+	wrong "$*: status $?: $(tail -n 3 "$tmp/err")"
+	return 1
+}
+
+run_case()
+{
+	[ -z "$only" ] || [ "$only" = "$1" ] || return
+	failures=0 skip=''
+	"$1"
+	if [ "$failures" -gt 0 ]; then
+		failed=1
+		echo "FAIL $1: $failures checks"
+	else
+		[ -n "$skip" ] && echo "SKIP $1: $skip" || echo "PASS $1"
+	fi
+	exec 3>&-
+	rm -rf "$dir-pins"
+	"$skbext" unload --bpffs "$dir" >/dev/null 2>&1
+	tc qdisc del dev lo clsact 2>/dev/null
+}
+
+# The socket's own port is the only one there is, so it is connected to itself.
+self_connected_socket()
+{
+	echo 9999 9999 >/proc/sys/net/ipv4/ip_local_port_range || return
+	exec 3<>/dev/udp/127.0.0.1/9999
+}
+
+# What was read may wait for its deferred free until the CPU receives again: untagged traffic.
+quiesce()
+{
+	local round
+
+	tc filter del dev lo egress
+	for ((round = 0; round < 100; round++)); do
+		"$skbext" dump --json --bpffs "$dir" | jq -e '.records == []' >/dev/null && return
+		printf 'more' >&3
+		dd bs=100 count=1 <&3 >/dev/null 2>&1
+	done
+}
+
+# send_and_check FILTER WANTED: what a jq filter makes of the payload of each of two packets
+send_and_check()
+{
+	local n
+
+	must tc qdisc add dev lo clsact &&
+	must tc filter add dev lo egress bpf direct-action object-pinned "$dir-pins/api_hold" &&
+	must self_connected_socket || return
+
+	printf 'four' >&3
+	printf 'seven__' >&3
+	must "$skbext" dump --json --bpffs "$dir" || return
+	cp "$tmp/out" "$tmp/dump"
+	n=$(jq '.records | length' "$tmp/dump")
+	[ "$n" = 2 ] || wrong "$n records while two packets wait: $(jq -c . "$tmp/dump")"
+	n=$(jq -c "[.records[].types.api_held | $1] | sort" "$tmp/dump")
+	[ "$n" = "$2" ] || wrong "payloads: $n in $(jq -c . "$tmp/dump")"
+
+	dd bs=100 count=2 <&3 >/dev/null 2>"$tmp/err" || wrong "not to be read: $(cat "$tmp/err")"
+	# Without fentry the end of a datagram may go unseen until its sk_buff is handed out again.
+	[ "$("$skbext" status --json --bpffs "$dir" | jq -r .guarantee)" = complete ] || return 0
+	quiesce
+	n=$("$skbext" dump --json --bpffs "$dir" | jq '.records | length')
+	[ "$n" = 0 ] || wrong "$n records after the packets were read"
+}
+
+# Step by step, as a script would do it; the type is registered by load.
+bpftool_loads_bound_object()
+{
+	must "$skbext" load --type api_held:12,keep-udp --bpffs "$dir" &&
+	must "$skbext" bind "$objs/api_held.bpf.o" "$tmp/out.o" --bpffs "$dir" &&
+	must mkdir "$dir-pins" &&
+	must bpftool prog loadall "$tmp/out.o" "$dir-pins" \
+		map name .data.skbext pinned "$dir/ctl" \
+		map name skbext_slots pinned "$dir/slots" \
+		map name skbext_objects pinned "$dir/objects" \
+		map name skbext_stats pinned "$dir/stats" &&
+	send_and_check '.hex | length' '[24,24]'
+}
+
+# By the command that bind prints; the type is registered by bind.
+bind_prints_the_command()
+{
+	must "$skbext" load --bpffs "$dir" &&
+	must "$skbext" bind "$objs/api_held.bpf.o" "$tmp/out.o" --bpffs "$dir" || return
+	sed -n '/^bpftool/,$p' "$tmp/out" | sed "s| DIR | $dir-pins |" >"$tmp/command"
+	grep -q "$dir-pins" "$tmp/command" || wrong "no command in: $(cat "$tmp/out")"
+	must mkdir "$dir-pins" && must bash -e "$tmp/command" || return
+	# 42 bytes of Ethernet, IP and UDP headers; decoded by the type that the object brought.
+	send_and_check '.value | [.bytes, .color, .deep]' '[[46,4711,[0,0,9]],[49,4711,[0,0,9]]]'
+}
+
+# The file itself is bound, too, when it is to be loaded by something that takes one path only.
+bind_in_place()
+{
+	must cp "$objs/api_held.bpf.o" "$tmp/in_place.o" &&
+	must "$skbext" load --bpffs "$dir" &&
+	must "$skbext" bind "$tmp/in_place.o" --bpffs "$dir" &&
+	must "$skbext" bind "$objs/api_held.bpf.o" "$tmp/out.o" --bpffs "$dir" || return
+	cmp -s "$tmp/in_place.o" "$tmp/out.o" || wrong "in place and to a file differ"
+	cmp -s "$tmp/in_place.o" "$objs/api_held.bpf.o" && wrong "nothing was written"
+	return 0
+}
+
+# Loaded as it is, with maps of its own, the object does nothing.
+unbound_does_nothing()
+{
+	must "$skbext" load --bpffs "$dir" && must mkdir "$dir-pins" &&
+	must bpftool prog loadall "$objs/api_held.bpf.o" "$dir-pins" &&
+	must tc qdisc add dev lo clsact &&
+	must tc filter add dev lo egress bpf direct-action object-pinned "$dir-pins/api_hold" &&
+	must self_connected_socket || return
+	printf 'four' >&3
+	local n
+	n=$("$skbext" stats --json --bpffs "$dir" | jq '[.adds, .add_failed, .live] | add')
+	[ "$n" = 0 ] || wrong "adds, failed adds and records: $n"
+}
+
+for tool in bpftool tc jq; do
+	command -v $tool >/dev/null && continue
+	echo "SKIP bpftool: needs $tool"
+	exit 0
+done
+ip link set lo up
+run_case bpftool_loads_bound_object
+run_case bind_prints_the_command
+run_case bind_in_place
+run_case unbound_does_nothing
+exit $failed
