@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The programs of `skbext demo`, an ordinary user of skbext.bpf.h: one adds two extensions to every packet, one
- * writes to a clone, and the others, in every kind of program that sees an skb, look what is there. To copy from.
+ * The programs of `skbext demo`, an ordinary user of skbext.bpf.h: one adds two extensions to every
+ * packet, one writes to a clone, and the others, in every kind of program that sees an skb, look
+ * what is there. To copy from.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_endian.h>
@@ -16,8 +17,9 @@
 #define NF_ACCEPT	1
 #define CGROUP_PASS	1
 
-SKBEXT_TYPE(flow_note, struct flow_note);				/* as the kernel's own extensions */
-SKBEXT_TYPE_FLAGS(trace_id, struct trace_id, SKBEXT_F_KEEP_SCRUB);	/* lives on in the other namespace */
+/* The first as the kernel's own extensions, the second lives on in another namespace. */
+SKBEXT_TYPE(flow_note, struct flow_note);
+SKBEXT_TYPE_FLAGS(trace_id, struct trace_id, SKBEXT_F_KEEP_SCRUB);
 
 const volatile __u32 dev_a, dev_b, dev_mirror;	/* ifindex: sender, receiver, where clones go */
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * skbext demo: the main job on real packets, for people who see skbext for the first time. A private skbext, two
- * namespaces, bounded traffic, and programs in every place that sees an skb; gone again when it ends.
+ * skbext demo: the main job on real packets, for people who see skbext for the first time. A
+ * private skbext, two namespaces, bounded traffic, and programs in every place that sees an skb;
+ * gone again when it ends.
  */
 #include <errno.h>
 #include <signal.h>
@@ -13,7 +14,7 @@
 
 #include "demo_parts.h"
 
-#define TRAFFIC_LIMIT	20	/* seconds for one phase, of which it takes milliseconds; emulated machines are slow */
+#define TRAFFIC_LIMIT	20	/* seconds for one phase, for slow emulated machines */
 #define SETTLE_US	50000
 
 static volatile sig_atomic_t interrupted;
@@ -31,7 +32,7 @@ static void catch_signals(void)
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaction(signals[i], &action, NULL);
-	signal(SIGCHLD, SIG_DFL);	/* ignored, as some parents leave it, nothing could be waited for */
+	signal(SIGCHLD, SIG_DFL);	/* ignored, there is nothing to wait for */
 	signal(SIGPIPE, SIG_IGN);	/* the reader may leave early; we have to clean up */
 }
 
@@ -53,11 +54,14 @@ static int load(struct demo_run *d, enum skbext_mode mode)
 static int read_stats(struct demo_run *d, struct skbext_stats *stats)
 {
 	stats->sz = sizeof(*stats);
-	return skbext_stats(d->sk, stats) ? cli_lib_error("run the demo: read the counters") : CLI_DONE;
+	if (skbext_stats(d->sk, stats))
+		return cli_lib_error("run the demo: read the counters");
+	return CLI_DONE;
 }
 
 /* In a process of its own: that is what has a cgroup, and what can be ended when it hangs. */
-static void __attribute__((noreturn)) traffic_process(const struct demo_run *d, enum demo_phase phase)
+static void __attribute__((noreturn)) traffic_process(const struct demo_run *d,
+						      enum demo_phase phase)
 {
 	char procs[sizeof(d->cgroup) + 16];
 	FILE *f;
@@ -71,7 +75,8 @@ static void __attribute__((noreturn)) traffic_process(const struct demo_run *d, 
 		snprintf(procs, sizeof(procs), "%s/cgroup.procs", d->cgroup);
 		f = fopen(procs, "w");
 		if (!f || fputs("0", f) < 0 || fclose(f))
-			_exit(cli_error("cannot run the demo: enter its cgroup: %s", strerror(errno)));
+			_exit(cli_error("cannot run the demo: enter its cgroup: %s",
+					strerror(errno)));
 	}
 	_exit(demo_traffic(&d->net, phase));
 }
@@ -97,7 +102,8 @@ static int run_phase(struct demo_run *d, enum demo_phase phase)
 	usleep(SETTLE_US);	/* the last segments of a connection */
 	*d->phase = DEMO_IDLE;
 	if (WIFSIGNALED(status))
-		return cli_error("cannot run the demo: its traffic did not end within %d s", TRAFFIC_LIMIT);
+		return cli_error("cannot run the demo: its traffic did not end within %d s",
+				 TRAFFIC_LIMIT);
 	return WEXITSTATUS(status);
 }
 
@@ -116,8 +122,9 @@ static int quiesce(struct demo_run *d)
 
 static int run(struct demo_run *d, enum skbext_mode mode)
 {
-	int ret = demo_box_make(d) ?: demo_net_make(&d->net) ?: load(d, mode) ?: demo_programs_start(d);
+	int ret = demo_box_make(d) ?: demo_net_make(&d->net);
 
+	ret = ret ?: load(d, mode) ?: demo_programs_start(d);
 	if (ret)
 		return ret;
 	if (!d->json)
@@ -160,7 +167,7 @@ static int demo(bool as_json, enum skbext_mode mode)
 		json = demo_json(&d, well);
 	clean_up(&d);
 	if (ret)
-		return interrupted ? cli_error("demo interrupted; everything is removed again") : ret;
+		return interrupted ? cli_error("demo interrupted; everything is removed") : ret;
 	if (as_json)
 		cli_print_json(json);
 	else

@@ -13,13 +13,14 @@
 
 #define CGROUPS "/sys/fs/cgroup"
 
-/* Programs attached to a cgroup see the sockets made in it; one of our own keeps the machine's out. */
+/* A cgroup's programs see the sockets made in it; one of our own keeps the machine's out. */
 static void make_cgroup(struct demo_run *d)
 {
 	static const enum demo_hook hooks[] = { DEMO_CGROUP_EGRESS, DEMO_CGROUP_INGRESS };
 
 	snprintf(d->cgroup, sizeof(d->cgroup), CGROUPS "/skbext-demo-%d", getpid());
-	if (mount("skbext-demo", CGROUPS, "cgroup2", 0, NULL) && errno != EBUSY)	/* it is there already */
+	/* EBUSY: it is there already. */
+	if (mount("skbext-demo", CGROUPS, "cgroup2", 0, NULL) && errno != EBUSY)
 		goto absent;
 	if (!mkdir(d->cgroup, 0755))
 		d->cgroup_fd = open(d->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -27,18 +28,20 @@ static void make_cgroup(struct demo_run *d)
 		return;
 absent:
 	for (size_t i = 0; i < 2; i++)
-		snprintf(d->absent[hooks[i]], sizeof(d->absent[0]), "no cgroup v2 here: %s", strerror(errno));
+		snprintf(d->absent[hooks[i]], sizeof(d->absent[0]), "no cgroup v2 here: %s",
+			 strerror(errno));
 	d->cgroup[0] = 0;
 }
 
 /*
- * In a mount namespace of our own: what is pinned is seen by nobody and goes with the process, and an skbext that
- * is loaded already is not in the way.
+ * In a mount namespace of our own: what is pinned is seen by nobody and goes with the process, and
+ * an skbext that is loaded already is not in the way.
  */
 int demo_box_make(struct demo_run *d)
 {
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
-		return cli_error("cannot run the demo: a mount namespace: %s; it takes root", strerror(errno));
+		return cli_error("cannot run the demo: a mount namespace: %s; it takes root",
+				 strerror(errno));
 	if (mount("skbext-demo", "/sys/fs/bpf", "bpf", 0, NULL))
 		return cli_error("cannot run the demo: mount a bpffs on /sys/fs/bpf: %s; "
 				 "it takes root and a mounted /sys", strerror(errno));

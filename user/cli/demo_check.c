@@ -7,7 +7,10 @@
 /* Found on how many of the packets: none, all, or the mode promises nothing. */
 enum expect { NONE, ALL, ANY };
 
-/* At the raw socket of the ICMP phase the packet is a clone, and what is in a socket's hands is where holes are. */
+/*
+ * Without the exact mode nothing is promised beyond the veth; at the raw socket of the ICMP phase
+ * the packet is a clone.
+ */
 static enum expect expect_trace(bool exact, enum demo_hook hook)
 {
 	if (hook < DEMO_TC_EGRESS)
@@ -58,7 +61,8 @@ bool demo_check(const struct demo_run *d, char *what, size_t room)
 		for (int hook = 0; hook < DEMO_HOOKS_ON_PATH; hook++) {
 			if (path_ok(d, phase, hook))
 				continue;
-			snprintf(what, room, "%s packets at %s", demo_phase_name(phase), demo_hook_name(hook));
+			snprintf(what, room, "%s packets at %s", demo_phase_name(phase),
+				 demo_hook_name(hook));
 			return false;
 		}
 	}

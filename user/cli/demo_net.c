@@ -80,7 +80,8 @@ static int talk(struct request *r)
 	return err;
 }
 
-static int add_veth(const char *name, int index, const char *peer, int peer_index, int peer_ns, bool with_macs)
+static int add_veth(const char *name, int index, const char *peer, int peer_index, int peer_ns,
+		    bool with_macs)
 {
 	struct ifinfomsg dev = { .ifi_index = index }, other = { .ifi_index = peer_index };
 	struct request r;
@@ -129,7 +130,9 @@ static int add_address(int index, __u32 address)
 /* So that no packet waits for ARP. */
 static int add_neighbour(int index, __u32 address, const unsigned char *lladdr)
 {
-	struct ndmsg msg = { .ndm_family = AF_INET, .ndm_ifindex = index, .ndm_state = NUD_PERMANENT };
+	struct ndmsg msg = {
+		.ndm_family = AF_INET, .ndm_ifindex = index, .ndm_state = NUD_PERMANENT,
+	};
 	__u32 addr = htonl(address);
 	struct request r;
 
@@ -146,8 +149,10 @@ static int current_ns(void)
 
 int demo_net_enter(int ns)
 {
-	return setns(ns, CLONE_NEWNET) ? cli_error("cannot run the demo: enter a network namespace: %s",
-						   strerror(errno)) : CLI_DONE;
+	if (setns(ns, CLONE_NEWNET))
+		return cli_error("cannot run the demo: enter a network namespace: %s",
+				 strerror(errno));
+	return CLI_DONE;
 }
 
 static int make_namespaces(struct demo_net *net)
@@ -169,7 +174,8 @@ static int make_devices(struct demo_net *net)
 	if (demo_net_enter(net->ns[DEMO_A]))
 		return CLI_FAILED;
 	err = add_veth("demo-a", net->dev_a, "demo-b", net->dev_b, net->ns[DEMO_B], true);
-	err = err ?: add_veth("mirror", net->dev_mirror, "mirror-end", mirror_peer, net->ns[DEMO_A], false);
+	err = err ?: add_veth("mirror", net->dev_mirror, "mirror-end", mirror_peer,
+			      net->ns[DEMO_A], false);
 	err = err ?: add_address(net->dev_a, DEMO_ADDR_A);
 	err = err ?: set_up(net->dev_a);
 	err = err ?: set_up(net->dev_mirror);
@@ -180,8 +186,10 @@ static int make_devices(struct demo_net *net)
 	err = err ?: add_address(net->dev_b, DEMO_ADDR_B);
 	err = err ?: set_up(net->dev_b);
 	err = err ?: add_neighbour(net->dev_b, DEMO_ADDR_A, mac[DEMO_A]);
-	return err ? cli_error("cannot run the demo: make a veth pair: %s; it takes root and the veth driver",
-			       strerror(-err)) : CLI_DONE;
+	if (err)
+		return cli_error("cannot run the demo: make a veth pair: %s; it takes root and the "
+				 "veth driver", strerror(-err));
+	return CLI_DONE;
 }
 
 int demo_net_make(struct demo_net *net)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The parts of `skbext demo`. Everything lives in namespaces and file descriptors of the process: the kernel takes it
- * away with the process, however that ends; only the directory of the cgroup takes an rmdir.
+ * The parts of `skbext demo`. Everything lives in namespaces and file descriptors of the process:
+ * the kernel takes it away with the process, however that ends; only the directory of the cgroup
+ * takes an rmdir.
  * Functions return CLI_DONE, or CLI_FAILED with the error printed.
  */
 #ifndef SKBEXT_DEMO_PARTS_H

@@ -13,14 +13,17 @@
 
 static int attach_error(const struct bpf_program *prog, int err)
 {
-	return cli_error("cannot run the demo: attach program %s: %s", bpf_program__name(prog), strerror(-err));
+	return cli_error("cannot run the demo: attach program %s: %s",
+			 bpf_program__name(prog), strerror(-err));
 }
 
 /* clsact, which every kernel has, in the current namespace. Filters go with the device. */
-static int attach_tc(struct bpf_program *prog, int dev, enum bpf_tc_attach_point point, __u32 priority)
+static int attach_tc(struct bpf_program *prog, int dev, enum bpf_tc_attach_point point,
+		     __u32 priority)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = dev, .attach_point = point);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = bpf_program__fd(prog), .handle = 1, .priority = priority);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = bpf_program__fd(prog), .handle = 1,
+		    .priority = priority);
 	int err = bpf_tc_hook_create(&hook);
 
 	if (!err || err == -EEXIST)
@@ -47,32 +50,27 @@ static int attach_tracing(struct demo *skel)
 	return CLI_DONE;
 }
 
-static int attach_cgroup(struct demo_run *d)
+static int attach_cgroup(const struct demo_run *d, struct bpf_program *prog, struct bpf_link **link)
 {
-	struct demo *skel = d->skel;
-
 	if (d->cgroup_fd < 0)
 		return CLI_DONE;
-	skel->links.demo_cgroup_egress = bpf_program__attach_cgroup(skel->progs.demo_cgroup_egress, d->cgroup_fd);
-	if (!skel->links.demo_cgroup_egress)
-		return attach_error(skel->progs.demo_cgroup_egress, -errno);
-	skel->links.demo_cgroup_ingress = bpf_program__attach_cgroup(skel->progs.demo_cgroup_ingress, d->cgroup_fd);
-	if (!skel->links.demo_cgroup_ingress)
-		return attach_error(skel->progs.demo_cgroup_ingress, -errno);
-	return CLI_DONE;
+	*link = bpf_program__attach_cgroup(prog, d->cgroup_fd);
+	return *link ? CLI_DONE : attach_error(prog, -errno);
 }
 
 /* Programs in netfilter came with 6.4, and are a choice of the kernel's config. */
 static void attach_netfilter(struct demo_run *d)
 {
-	LIBBPF_OPTS(bpf_netfilter_opts, opts, .pf = NFPROTO_IPV4, .hooknum = NF_INET_LOCAL_IN, .priority = -1);
+	LIBBPF_OPTS(bpf_netfilter_opts, opts, .pf = NFPROTO_IPV4, .hooknum = NF_INET_LOCAL_IN,
+		    .priority = -1);
 	struct bpf_program *prog = d->skel->progs.demo_netfilter;
 
 	if (d->absent[DEMO_NETFILTER][0])
 		return;
 	d->skel->links.demo_netfilter = bpf_program__attach_netfilter(prog, &opts);
 	if (!d->skel->links.demo_netfilter)
-		snprintf(d->absent[DEMO_NETFILTER], sizeof(d->absent[0]), "not on this kernel: %s", strerror(errno));
+		snprintf(d->absent[DEMO_NETFILTER], sizeof(d->absent[0]),
+			 "not on this kernel: %s", strerror(errno));
 }
 
 static int attach(struct demo_run *d)
@@ -81,7 +79,12 @@ static int attach(struct demo_run *d)
 	const struct demo_net *net = &d->net;
 	int ret;
 
-	ret = attach_tracing(skel) ?: attach_cgroup(d) ?: demo_net_enter(net->ns[DEMO_A]);
+	ret = attach_tracing(skel);
+	ret = ret ?: attach_cgroup(d, skel->progs.demo_cgroup_egress,
+				   &skel->links.demo_cgroup_egress);
+	ret = ret ?: attach_cgroup(d, skel->progs.demo_cgroup_ingress,
+				   &skel->links.demo_cgroup_ingress);
+	ret = ret ?: demo_net_enter(net->ns[DEMO_A]);
 	ret = ret ?: attach_tc(skel->progs.demo_add, net->dev_a, BPF_TC_EGRESS, 1);
 	ret = ret ?: attach_tc(skel->progs.demo_tc_egress, net->dev_a, BPF_TC_EGRESS, 2);
 	ret = ret ?: attach_tc(skel->progs.demo_mirror, net->dev_a, BPF_TC_EGRESS, 3);

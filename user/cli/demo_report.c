@@ -25,7 +25,9 @@ const char *demo_hook_name(enum demo_hook hook)
 
 const char *demo_phase_name(enum demo_phase phase)
 {
-	static const char *const names[DEMO_PHASES] = { "idle", "UDP", "TCP", "ICMP", "story", "mirror" };
+	static const char *const names[DEMO_PHASES] = {
+		"idle", "UDP", "TCP", "ICMP", "story", "mirror",
+	};
 
 	return names[phase];
 }
@@ -43,25 +45,28 @@ static void print_refusal(const struct demo_run *d)
 	for (unsigned int n = 0; !skbext_hook(d->sk, n, &hook); n++) {
 		if (hook.mode != SKBEXT_MODE_EXACT || hook.attached || !hook.err)
 			continue;
-		printf("  %s %s cannot be attached here (%s), so\n", hook.kind, hook.name, strerror(-hook.err));
+		printf("  %s %s cannot be attached here (%s), so\n", hook.kind, hook.name,
+		       strerror(-hook.err));
 		return;
 	}
+	puts("  This mode was asked for, so");
 }
 
 void demo_print_head(const struct demo_run *d)
 {
-	printf("skbext demo: packets from namespace A to namespace B over a veth pair, with an skbext of its own\n\n"
+	printf("skbext demo: packets from namespace A to namespace B over a veth pair\n\n"
 	       "mode %s, guarantee %s\n", skbext_mode_name(d->status.mode),
 	       skbext_guarantee_name(d->status.guarantee));
 	if (complete(d)) {
-		puts("  A record is shared with clones, copied when one of them writes, and ends with its packet.");
+		puts("  A record is shared with clones, copied when one of them writes, and ends with\n"
+		     "  its packet.");
 	} else {
 		print_refusal(d);
-		puts("  clones are not followed (they carry nothing), and a record may end before its packet does,\n"
-		     "  or be purged only when the sk_buff becomes the next packet.");
+		puts("  clones are not followed (they carry nothing), and a record may end before its\n"
+		     "  packet does, or be purged only when the sk_buff becomes the next packet.");
 	}
 	puts("\nA program at A's tc egress adds two extensions to each packet:\n"
-	     "  flow_note {stamp, id}  policy of the kernel's own: gone when the packet changes namespace\n"
+	     "  flow_note {stamp, id}  as the kernel's own: gone when the packet changes namespace\n"
 	     "  trace_id  {id}         keep-scrub: stays with the packet\n");
 	fflush(stdout);
 }
@@ -83,7 +88,8 @@ static void print_row(const struct demo_run *d, enum demo_hook hook)
 
 		printf("   %5llu %5llu %5llu", s->packets, s->notes, s->traces);
 	}
-	puts(hook == DEMO_CGROUP_EGRESS ? "  before the add" : hook == DEMO_TC_EGRESS ? "  after the add" : "");
+	puts(hook == DEMO_CGROUP_EGRESS ? "  before the add" :
+	     hook == DEMO_TC_EGRESS ? "  after the add" : "");
 }
 
 static void print_table(const struct demo_run *d)
@@ -123,7 +129,8 @@ static void print_story(const struct demo_run *d)
 			print_veth();
 		if (!row[hook].packets)
 			continue;
-		printf("  %-28s %7.1f", demo_hook_name(hook), ((__s64)(row[hook].when - start)) / 1000.0);
+		printf("  %-28s %7.1f", demo_hook_name(hook),
+		       (__s64)(row[hook].when - start) / 1000.0);
 		print_payloads(&row[hook]);
 	}
 }
@@ -132,7 +139,7 @@ static void print_mirror(const struct demo_run *d)
 {
 	const struct demo_seen *row = d->seen[DEMO_MIRROR];
 
-	puts("\nOne datagram is cloned by bpf_clone_redirect(); at the mirror device the clone's id gets 1000 more:");
+	puts("\nOne datagram is cloned by bpf_clone_redirect(); the clone's id gets 1000 more:");
 	printf("  %-28s", demo_hook_name(DEMO_CLONE_FOUND));
 	print_payloads(&row[DEMO_CLONE_FOUND]);
 	if (row[DEMO_CLONE_WRITTEN].packets) {
@@ -141,8 +148,8 @@ static void print_mirror(const struct demo_run *d)
 	}
 	printf("  %-28s", "the packet, after that");
 	print_payloads(&row[DEMO_START_XMIT]);
-	puts(complete(d) ? "  They shared one record until the clone wrote; then it had its own copy." :
-	     "  This mode does not see clones being made: the clone carries nothing, nothing was written.");
+	puts(complete(d) ? "  They shared one record until the clone wrote; then it had a copy." :
+	     "  This mode does not see clones being made: the clone carries nothing.");
 }
 
 void demo_print_paths(const struct demo_run *d)
@@ -169,18 +176,19 @@ void demo_print_counters(const struct demo_run *d)
 	if (!complete(d))
 		print_counter("purged_stale", b->purged_stale, a->purged_stale,
 			      "of these, when the sk_buff became the next packet");
-	print_counter("missed_hooks", b->missed_hooks, a->missed_hooks, "runs of a hook that the kernel skipped");
+	print_counter("missed_hooks", b->missed_hooks, a->missed_hooks,
+		      "runs of a hook that the kernel skipped");
 	print_counter("live", b->live, a->live, "records now");
 }
 
 void demo_print_end(const struct demo_run *d, bool well)
 {
 	if (d->after.live && complete(d))
-		printf("\n%llu records have not ended 2 s after the last packet: their packets are held, or a release was missed.\n",
+		printf("\nRecords left after 2 s: %llu. Their packets are held, or a release was missed.\n",
 		       d->after.live);
 	else if (d->after.live)
-		printf("\n%llu records are left: their packets are freed, but the sk_buffs lie in the kernel's per-CPU\n"
-		       "caches, which this mode does not see. They would be purged when handed out again.\n",
+		printf("\nRecords left: %llu. Their packets are freed, but the sk_buffs lie in the kernel's\n"
+		       "per-CPU caches, which this mode does not see until they are handed out again.\n",
 		       d->after.live);
 	else
 		puts("\nNo record is left.");

@@ -24,7 +24,7 @@ static struct sockaddr_in address(__u32 host)
 	};
 }
 
-/* A socket in the namespace of that side, bound to its address. Lost packets must not hang the demo. */
+/* A socket in the namespace of that side, bound to its address. No lost packet may hang the demo. */
 static int socket_at(const struct demo_net *net, enum demo_side side, int type, int protocol)
 {
 	struct sockaddr_in addr = address(side == DEMO_A ? DEMO_ADDR_A : DEMO_ADDR_B);
@@ -71,7 +71,7 @@ static int udp(const struct demo_net *net, int packets)
 	return to < 0 || from < 0 || connect_to_b(from) ? -1 : pass_on(from, to, packets);
 }
 
-/* The sender closes first, so that the end that lingers in TIME_WAIT is not the one whose packets are counted. */
+/* The sender closes first: what comes to a socket in TIME_WAIT belongs to no cgroup. */
 static int tcp(const struct demo_net *net)
 {
 	int listener = socket_at(net, DEMO_B, SOCK_STREAM, 0);
@@ -110,7 +110,8 @@ static int icmp(const struct demo_net *net)
 		struct icmphdr echo = { .type = ICMP_ECHO, .un.echo = { htons(PORT), htons(i) } };
 
 		echo.checksum = checksum(&echo, sizeof(echo));
-		if (send(from, &echo, sizeof(echo), 0) < 0 || recv(to, answer, sizeof(answer), 0) < 0 ||
+		if (send(from, &echo, sizeof(echo), 0) < 0 ||
+		    recv(to, answer, sizeof(answer), 0) < 0 ||
 		    recv(from, answer, sizeof(answer), 0) < 0)
 			return -1;
 	}
