@@ -81,7 +81,8 @@ static inline bool check_holders(void)
 	bool ok = ASSERT_OK_PTR(holders, "memory");
 
 	for (__u32 slot = 0; ok && slot < env_slots(); slot++) {
-		__u64 word = *__skbext_word(slot), home = *__skbext_link(slot) >> SKBEXT_L_HOME_SHIFT;
+		__u64 word = *__skbext_word(slot);
+		__u64 home = *__skbext_link(slot) >> SKBEXT_L_HOME_SHIFT;
 
 		if (word & SKBEXT_W_REMOTE) {
 			ok = ASSERT_TRUE(home < env_slots() && home != slot, "a remote's home");

@@ -77,7 +77,7 @@ static inline void env_open(__u32 buckets, __u32 payload)
 		char *obj = skbext_object(i);
 
 		memset(obj, 0xee, payload);	/* no payload is zero by luck */
-		*(__u64 *)(obj + payload) = ENV_CANARY;
+		*(__u64 *)(obj + payload) = ENV_CANARY + i;
 	}
 }
 
@@ -92,14 +92,14 @@ static inline void env_close(void)
 static inline int env_canaries_ok(void)
 {
 	for (__u32 i = 0; i < env_slots(); i++)
-		if (*(__u64 *)((char *)skbext_object(i) + env.ctl.payload) != ENV_CANARY)
+		if (*(__u64 *)((char *)skbext_object(i) + env.ctl.payload) != ENV_CANARY + i)
 			return 0;
 	return 1;
 }
 
 /*
- * The hash of skb n: pairs as the fclone cache makes them, the second skb of a pair 232 bytes behind the
- * first, which is aligned to 256 bytes and no more.
+ * The hash of skb n: pairs as the fclone cache makes them, the second skb of a pair 232 bytes
+ * behind the first, which is all that slabs align.
  */
 static inline __u64 env_skb(__u32 n)
 {

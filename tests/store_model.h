@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The store as it should look from outside, in the simplest way there is: every skb has its own copy of
- * its payloads, a clone included. Copy-on-write must not be told from that.
+ * The store as it should look from outside, in the simplest way there is: every skb has its own
+ * copy of its payloads, a clone included. Copy-on-write must not be told from that.
  *
  * Beside the copy, a family: the skbs that share one object until one of them adds. From it follow
  * the references and the COWs that the store must count.
@@ -166,7 +166,8 @@ static inline bool model_check_all(void)
 	}
 	for (int i = 0; i < SKBEXT_STAT_NR; i++)
 		if (env.stats[i] != model.stats[i])
-			return TEST_FAIL("stat %d is %llu, not %llu", i, env.stats[i], model.stats[i]);
+			return TEST_FAIL("stat %d is %llu, not %llu", i, env.stats[i],
+					 model.stats[i]);
 	return ASSERT_EQ(check_live(), live, "records in the table") && check_table();
 }
 

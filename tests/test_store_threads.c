@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The store under threads, each the owner of its skbs as the kernel has it: clones are handed from thread
- * to thread, skbs that two threads hold at once are only shared from. Nobody may ever read bytes
- * that are not his packet's, and nothing may be left when all are released.
+ * The store under threads, each the owner of its skbs as the kernel has it: clones are handed from
+ * thread to thread, skbs that two threads hold at once are only shared from. Nobody may ever
+ * read bytes that are not his packet's, and nothing may be left when all are released.
  *
- * Runs plain and under ThreadSanitizer. SEED=n and OPS=n as in test_store; a seed sets the operations, not
- * how the threads meet.
+ * Runs plain and under ThreadSanitizer. SEED=n and OPS=n as in test_store; a seed sets the
+ * operations, not how the threads meet.
  */
 #include "store_check.h"
 #include <pthread.h>
@@ -44,8 +44,8 @@ static int wrong;			/* what any thread found amiss */
 static void amiss(const char *what, const struct skb *skb, __u64 found)
 {
 	if (__atomic_fetch_add(&wrong, 1, __ATOMIC_RELAXED) < 20)
-		fprintf(stderr, "    %s: skb %llx, found %llx, family is %llx\n", what, skb->h, found,
-			skb->payload[0][0]);
+		fprintf(stderr, "    %s: skb %llx, found %llx, family is %llx\n", what, skb->h,
+			found, skb->payload[0][0]);
 }
 
 static __u64 *payload_of(int object, int type)
@@ -138,10 +138,10 @@ static bool is_mine_alone(const struct skb *skb)
 static void hand_over(struct worker *w, struct skb *skb)
 {
 	struct worker *to = &worker[env_below(&w->random, THREADS)];
-	struct skb *none = NULL;
+	struct skb **place = &to->inbox[env_below(&w->random, INBOX)], *none = NULL;
 
-	if (!__atomic_compare_exchange_n(&to->inbox[env_below(&w->random, INBOX)], &none, skb, false,
-					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n(place, &none, skb, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
 		w->held[w->nheld++] = skb;
 }
 
@@ -188,7 +188,7 @@ static void del_one(struct worker *w, struct skb *skb)
 	skb->active &= ~(1 << type);
 }
 
-/* One more than the table can hold, of which each thread has its part: it is full half of the time. */
+/* A bit more than the table can hold in all, so that small ones are full half of the time. */
 static bool has_enough(const struct worker *w)
 {
 	return w->nheld > (int)env_slots() / THREADS;
@@ -226,7 +226,8 @@ static __u64 count_of(enum skbext_stat stat)
 /* How often threads meet is the scheduler's: go on until enough was shared, copied and refused. */
 static bool was_worth_it(const struct worker *w)
 {
-	return count_of(SKBEXT_STAT_COW) >= w->ops / 100 && count_of(SKBEXT_STAT_SHARES) >= w->ops / 10 &&
+	return count_of(SKBEXT_STAT_COW) >= w->ops / 100 &&
+	       count_of(SKBEXT_STAT_SHARES) >= w->ops / 10 &&
 	       (env.ctl.buckets > 2 || count_of(SKBEXT_STAT_SHARE_FAILED) >= w->ops / 100);
 }
 
@@ -310,14 +311,14 @@ static void store_clones_cross_threads(void)
 	__u64 seed = seed_env ? strtoull(seed_env, NULL, 0) : (__u64)time(NULL) << 20 ^ getpid();
 	__u32 ops = ops_env ? strtoul(ops_env, NULL, 0) : 100000;
 
-	printf("# SEED=%llu OPS=%u\n", (unsigned long long)seed, ops);
+	printf("# SEED=%llu OPS=%u\n", seed, ops);
 	for (size_t i = 0; i < sizeof(buckets) / sizeof(*buckets) && !test_failures; i++)
 		run_workers(buckets[i], seed + i, ops);
 }
 
 /*
- * Two threads that do one operation each at the same moment, on two holders of one object; every pair of
- * operations, on every constellation, many times.
+ * Two threads that do one operation each at the same moment, on two holders of one object; every
+ * pair of operations, on every constellation, many times.
  */
 enum duel_op { DUEL_WRITE, DUEL_RELEASE, DUEL_DEL, DUEL_SHARE, DUEL_OPS };
 enum duel_setup { DUEL_HOME_AND_CLONE, DUEL_ORPHANED_CLONES, DUEL_SAME_SOURCE, DUEL_SETUPS };
@@ -446,7 +447,8 @@ static bool duel_rounds(void)
 			skbext_store_release(env_skb(skb));
 		ok = ok && check_empty();
 	}
-	return ok || TEST_FAIL("setup %d, operations %d and %d", duel.setup, duel.op[0], duel.op[1]);
+	return ok || TEST_FAIL("setup %d, operations %d and %d", duel.setup, duel.op[0],
+			       duel.op[1]);
 }
 
 static void store_pairs_of_operations_at_once(void)
