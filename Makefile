@@ -41,7 +41,7 @@ endif
 
 .PHONY: all lib run test tests check-setup install uninstall clean help
 .DELETE_ON_ERROR:
-.SECONDARY: $(BPF:%=$(OUT)/%.bpf.o)
+.SECONDARY: $(BPF:%=$(OUT)/%.bpf.o) $(SKELS)
 
 all: lib $(OUT)/skbext			## build the library and the command (default)
 lib: $(OUT)/$(SO) $(OUT)/libskbext.a $(OUT)/skbext.pc

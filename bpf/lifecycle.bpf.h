@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the lifecycle programs of both modes do. Nearly every packet carries nothing: that is told
- * from one cache line, inline, before anything is called.
+ * What the lifecycle programs of both modes do. Nearly every packet carries nothing: that is told inline, before anything is called.
  */
 #ifndef LIFECYCLE_BPF_H
 #define LIFECYCLE_BPF_H
@@ -15,21 +14,19 @@
 /* The skb ends, or becomes another packet. Idempotent: some frees pass two hooks. */
 static __always_inline int release(__u64 h)
 {
-	return skbext_store_absent(h) ? 0 : skbext_store_release(h);
+	return skbext_store_release(h, SKBEXT_STAT_RELEASED);
 }
 
 /* An skb is born here: a record under its address is that of another packet. */
 static __always_inline void purge(__u64 h)
 {
-	if (release(h))
-		skbext_count(SKBEXT_STAT_PURGED_STALE);
+	skbext_store_release(h, SKBEXT_STAT_PURGED_STALE);
 }
 
 /* The kernel drops all extensions here, our types by their policy. */
 static __always_inline void keep(__u64 h, __u64 types, enum skbext_stat stat)
 {
-	if (!skbext_store_absent(h) && skbext_store_keep(h, types))
-		skbext_count(stat);
+	skbext_store_keep(h, types, stat);
 }
 
 static __always_inline void share(__u64 to, __u64 from)
@@ -40,7 +37,7 @@ static __always_inline void share(__u64 to, __u64 from)
 
 static __always_inline void fate(__u64 h, enum skbext_stat stat)
 {
-	if (!skbext_store_absent(h) && skbext_store_slot(h) >= 0)
+	if (skbext_store_slot(h) >= 0)
 		skbext_count(stat);
 }
 

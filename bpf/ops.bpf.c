@@ -12,11 +12,11 @@ struct skbext_request request SEC(".data.request");
 
 static __always_inline __u64 *payload_word(__u32 object, __u32 i)
 {
-	char *obj = skbext_object(object);
+	struct skbext_object *obj = skbext_object(object);
 	__u64 at = (__u64)request.offset + i * 8;
 
 	__skbext_opaque(at);
-	return obj && at <= SKBEXT_ROOM - 8 ? (__u64 *)(obj + at) : (__u64 *)0;
+	return obj && at <= SKBEXT_ROOM - 8 ? (__u64 *)(obj->payload + at) : (__u64 *)0;
 }
 
 /* Global, so that the verifier looks at the loops once. */
@@ -44,7 +44,7 @@ __attribute__((noinline)) int copy_out(__u32 object)
 
 static __always_inline int do_add(__u64 h)
 {
-	int object = skbext_store_add(h, request.active, request.offset, request.size);
+	int object = skbext_store_add_any(h, request.active, request.offset, request.size);
 
 	if (object < 0)
 		return -1;
@@ -54,12 +54,13 @@ static __always_inline int do_add(__u64 h)
 
 static __always_inline int do_find(__u64 h)
 {
-	int object = skbext_store_find(h, request.active);
+	int object = skbext_store_find_any(h, request.active);
 
 	if (object < 0)
 		return 0;
 	copy_out(object);
-	return 1;
+	/* Not the owner: the record may have ended, and its object be another's, while it was copied. */
+	return skbext_store_find_any(h, request.active) == object;
 }
 
 SEC("syscall")

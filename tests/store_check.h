@@ -36,6 +36,21 @@ static inline bool check_no_room(__u64 h)
 	return true;
 }
 
+/* Too low, and a record is overlooked: the worst that can happen. Too high, and packets are slowed down for good. */
+static inline bool check_filter(void)
+{
+	static __u64 expect[1 << SKBEXT_FILTER_BITS];
+
+	memset(expect, 0, sizeof(expect));
+	for (__u32 slot = 0; slot < env_slots(); slot++) {
+		__u64 h = *__skbext_word(slot) >> SKBEXT_W_META_BITS << SKBEXT_W_META_BITS;
+
+		if (h)
+			expect[h >> (64 - SKBEXT_FILTER_BITS)]++;
+	}
+	return ASSERT_TRUE(!memcmp(expect, env.ctl.filter, sizeof(expect)), "filter, recounted");
+}
+
 static inline bool check_displaced(void)
 {
 	__u64 expect[SKBEXT_PROBES] = { 0 };
@@ -52,13 +67,13 @@ static inline bool check_displaced(void)
 	for (int probe = 0; probe < SKBEXT_PROBES; probe++)
 		if (!ASSERT_EQ(env.ctl.displaced[probe], expect[probe], "displaced, recounted"))
 			return false;
-	return true;
+	return check_filter();
 }
 
 /* One slot: its state is one of those in store.h, and its object has as many holders as it says. */
 static inline bool check_slot(__u32 slot, __u32 holders)
 {
-	__u64 word = *__skbext_word(slot), refs = *__skbext_link(slot) & SKBEXT_L_REFS;
+	__u64 word = *__skbext_word(slot), refs = 1 + (*__skbext_link(slot) & SKBEXT_L_HOLDERS);
 
 	if (!word)
 		return ASSERT_EQ(holders, 0, "holders of a free slot's object");
@@ -109,8 +124,12 @@ static inline __u32 check_live(void)
 
 static inline bool check_balance(void)
 {
+	__u64 ended = 0;
+
+	for (int i = SKBEXT_STAT_RELEASED; i <= SKBEXT_STAT_PURGED_STALE; i++)
+		ended += env.stats[i];
 	return ASSERT_EQ(env.stats[SKBEXT_STAT_ADDS] + env.stats[SKBEXT_STAT_SHARES],
-			 env.stats[SKBEXT_STAT_RELEASES] + env.stats[SKBEXT_STAT_DELS_EMPTIED] +
+			 ended + env.stats[SKBEXT_STAT_DELS_EMPTIED] +
 			 check_live(), "adds + shares = releases + dels_emptied + live");
 }
 

@@ -33,18 +33,18 @@ static inline struct skbext_bucket *skbext_bucket(__u32 n)
 
 static inline size_t env_stride(void)
 {
-	return env.ctl.payload + sizeof(__u64);
+	return sizeof(struct skbext_object) + env.ctl.payload + sizeof(__u64);
 }
 
-static inline void *skbext_object(__u32 n)
+static inline struct skbext_object *skbext_object(__u32 n)
 {
 	if (n >= env.ctl.buckets * SKBEXT_BUCKET_SLOTS)
 		return NULL;
-	return env.objects + n * env_stride();
+	return (struct skbext_object *)(env.objects + n * env_stride());
 }
 
 /* Relaxed: a counter must not order what the store itself forgot to order. */
-static inline void skbext_count(enum skbext_stat stat)
+static inline void skbext_count(__u32 stat)
 {
 	__atomic_fetch_add(&env.stats[stat], 1, __ATOMIC_RELAXED);
 }
@@ -74,10 +74,11 @@ static inline void env_open(__u32 buckets, __u32 payload)
 		abort();
 	memset(env.buckets, 0, buckets * sizeof(*env.buckets));
 	for (__u32 i = 0; i < env_slots(); i++) {
-		char *obj = skbext_object(i);
+		struct skbext_object *obj = skbext_object(i);
 
-		memset(obj, 0xee, payload);	/* no payload is zero by luck */
-		*(__u64 *)(obj + payload) = ENV_CANARY + i;
+		obj->link = 0;
+		memset(obj->payload, 0xee, payload);	/* no payload is zero by luck */
+		*(__u64 *)(obj->payload + payload) = ENV_CANARY + i;
 	}
 }
 
@@ -89,10 +90,54 @@ static inline void env_close(void)
 	env.objects = NULL;
 }
 
+/*
+ * Programs do the common case of an operation inline and call for the rest; user space always calls. Both ways must do the same: the
+ * tests take them in turn.
+ */
+static inline int env_inline(void)
+{
+	static _Thread_local __u32 turn;
+
+	return ++turn * 0x9e3779b9U >> 31;
+}
+
+static inline char *env_payload(__u32 object)
+{
+	return (char *)skbext_object(object)->payload;
+}
+
+static inline int env_number(const void *in_object)
+{
+	return in_object ? (int)(((const char *)in_object - env.objects) / env_stride()) : -1;
+}
+
+static inline int env_add(__u64 h, __u64 active, __u32 offset, __u32 size)
+{
+	return env_inline() ? env_number(skbext_store_add(h, active, offset, size)) :
+			      skbext_store_add_any(h, active, offset, size);
+}
+
+static inline int env_find(__u64 h, __u64 active)
+{
+	return env_inline() ? env_number(skbext_store_find(h, active)) : skbext_store_find_any(h, active);
+}
+
+static inline int env_release(__u64 h)
+{
+	return env_inline() ? skbext_store_release(h, SKBEXT_STAT_RELEASED) :
+			      skbext_store_release_any(h, SKBEXT_STAT_RELEASED);
+}
+
+static inline int env_keep(__u64 h, __u64 types)
+{
+	return env_inline() ? skbext_store_keep(h, types, SKBEXT_STAT_SCRUBBED) :
+			      skbext_store_keep_any(h, types, SKBEXT_STAT_SCRUBBED);
+}
+
 static inline int env_canaries_ok(void)
 {
 	for (__u32 i = 0; i < env_slots(); i++)
-		if (*(__u64 *)((char *)skbext_object(i) + env.ctl.payload) != ENV_CANARY + i)
+		if (*(__u64 *)(skbext_object(i)->payload + env.ctl.payload) != ENV_CANARY + i)
 			return 0;
 	return 1;
 }

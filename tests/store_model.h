@@ -90,11 +90,11 @@ static inline void model_add(struct model_skb *m, int type, int object)
 	m->active |= 1 << type;
 }
 
-static inline void model_release(struct model_skb *m)
+static inline void model_release(struct model_skb *m, enum skbext_stat stat)
 {
 	if (!m->active)
 		return;
-	model.stats[SKBEXT_STAT_RELEASES]++;
+	model.stats[stat]++;
 	model_end(m);
 }
 
@@ -117,13 +117,13 @@ static inline void model_close(void)
 
 static inline bool model_check_type(const struct model_skb *m, int type)
 {
-	int object = skbext_store_find(m->h, 1 << type);
+	int object = env_find(m->h, 1 << type);
 
 	if (!(m->active & 1 << type))
 		return ASSERT_EQ(object, -1, "find of what is not active");
 	if (!ASSERT_EQ(object, m->family->object, "object found"))
 		return false;
-	return ASSERT_TRUE(!memcmp((char *)skbext_object(object) + model_type[type].offset,
+	return ASSERT_TRUE(!memcmp(env_payload(object) + model_type[type].offset,
 				   m->bytes + model_type[type].offset, model_type[type].size),
 			   "payload is that of the model");
 }
@@ -138,7 +138,7 @@ static inline bool model_check_references(const struct model_skb *m)
 	word = *__skbext_word(slot);
 	if (!(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE)))
 		return ASSERT_EQ(m->family->members, 1, "family of a record that is not shared");
-	return ASSERT_EQ(*__skbext_link(m->family->object) & SKBEXT_L_REFS, m->family->members,
+	return ASSERT_EQ(1 + (*__skbext_link(m->family->object) & SKBEXT_L_HOLDERS), m->family->members,
 			 "references to the object");
 }
 

@@ -62,11 +62,11 @@ static inline bool random_add(struct model_skb *m)
 	char *payload;
 
 	random_snapshot();
-	object = skbext_store_add(m->h, 1 << type, offset, size);
+	object = env_add(m->h, 1 << type, offset, size);
 	if (object < 0)
 		return random_add_failed(m);
 	model_add(m, type, object);
-	payload = (char *)skbext_object(object) + offset;
+	payload = env_payload(object) + offset;
 	if (!ASSERT_TRUE(!memcmp(payload, m->bytes + offset, size), "payload at add: old or zero"))
 		return false;
 	for (__u32 i = 0; i < size; i++)
@@ -76,13 +76,12 @@ static inline bool random_add(struct model_skb *m)
 
 static inline bool random_share(struct model_skb *to, struct model_skb *from)
 {
-	bool held = to->active, some = from->active & ~env.ctl.noclone;
+	bool some = from->active & ~env.ctl.noclone;
 	int ret;
 
 	if (to == from)
 		return true;
-	model.stats[SKBEXT_STAT_REPLACED] += held;
-	model_release(to);
+	model_release(to, SKBEXT_STAT_REPLACED);
 	ret = skbext_store_share(to->h, from->h);
 	if (!some)
 		return ASSERT_EQ(ret, 0, "share of nothing");
@@ -116,8 +115,8 @@ static inline bool random_release(struct model_skb *m)
 {
 	bool active = m->active;
 
-	model_release(m);
-	return ASSERT_EQ(skbext_store_release(m->h), active, "records released");
+	model_release(m, SKBEXT_STAT_RELEASED);
+	return ASSERT_EQ(env_release(m->h), active, "records released");
 }
 
 static inline bool random_keep(struct model_skb *m)
@@ -126,9 +125,9 @@ static inline bool random_keep(struct model_skb *m)
 	bool ends = m->active && !(m->active & mask);
 
 	if (ends)
-		model_release(m);
+		model_release(m, SKBEXT_STAT_SCRUBBED);
 	m->active &= mask;
-	return ASSERT_EQ(skbext_store_keep(m->h, mask), ends, "keep");
+	return ASSERT_EQ(env_keep(m->h, mask), ends, "keep");
 }
 
 static inline bool random_step(void)

@@ -50,7 +50,7 @@ static void amiss(const char *what, const struct skb *skb, __u64 found)
 
 static __u64 *payload_of(int object, int type)
 {
-	return (__u64 *)((char *)skbext_object(object) + type * SIZE);
+	return (__u64 *)(env_payload(object) + type * SIZE);
 }
 
 /* Family, numbers, and a checksum over them: bytes of two packets mixed do not pass. */
@@ -65,7 +65,7 @@ static void fill(struct worker *w, __u64 *payload)
 
 static void read_one(const struct skb *skb, int type)
 {
-	int object = skbext_store_find(skb->h, 1 << type);
+	int object = env_find(skb->h, 1 << type);
 
 	/* Not one expression: gcc 12 -O1 turns (object >= 0) != (bit is set) into the bit alone. */
 	if (object < 0) {
@@ -90,7 +90,7 @@ static void read_all(const struct skb *skb)
 static void write_one(struct worker *w, struct skb *skb)
 {
 	int type = env_below(&w->random, TYPES);
-	int object = skbext_store_add(skb->h, 1 << type, type * SIZE, SIZE);
+	int object = env_add(skb->h, 1 << type, type * SIZE, SIZE);
 
 	if (object < 0) {
 		read_all(skb);
@@ -114,7 +114,7 @@ static struct skb *skb_new(struct worker *w)
 		return NULL;
 	skb = w->free[--w->nfree];
 	if (skbext_store_slot(skb->h) >= 0)
-		amiss("born with a record", skb, skbext_store_find(skb->h, 0xff));
+		amiss("born with a record", skb, env_find(skb->h, 0xff));
 	skb->users = 1;
 	skb->active = 0;
 	return skb;
@@ -124,7 +124,7 @@ static void skb_put(struct worker *w, struct skb *skb)
 {
 	if (__atomic_sub_fetch(&skb->users, 1, __ATOMIC_ACQ_REL))
 		return;
-	if (skbext_store_release(skb->h) != !!skb->active)
+	if (env_release(skb->h) != !!skb->active)
 		amiss("release", skb, skb->active);
 	w->free[w->nfree++] = skb;
 }
@@ -359,13 +359,13 @@ static void duel_act(int side)
 
 	switch (duel.op[side]) {
 	case DUEL_WRITE:
-		object = skbext_store_add(h, 1, 0, SIZE);
+		object = env_add(h, 1, 0, SIZE);
 		if (object >= 0)
-			memset(skbext_object(object), 'A' + side, SIZE);
+			memset(env_payload(object), 'A' + side, SIZE);
 		duel.ret[side] = object;
 		break;
 	case DUEL_RELEASE:
-		duel.ret[side] = skbext_store_release(h);
+		duel.ret[side] = env_release(h);
 		break;
 	case DUEL_DEL:
 		duel.ret[side] = skbext_store_del(h, 1);
@@ -386,9 +386,9 @@ static void *duel_other(void *unused)
 
 static void duel_set_up(void)
 {
-	int object = skbext_store_add(env_skb(0), 1, 0, SIZE);
+	int object = env_add(env_skb(0), 1, 0, SIZE);
 
-	memset(skbext_object(object), 'x', SIZE);
+	memset(env_payload(object), 'x', SIZE);
 	switch (duel.setup) {
 	case DUEL_HOME_AND_CLONE:
 		skbext_store_share(env_skb(1), env_skb(0));
@@ -396,9 +396,9 @@ static void duel_set_up(void)
 	case DUEL_ORPHANED_CLONES:
 		skbext_store_share(env_skb(2), env_skb(0));
 		skbext_store_share(env_skb(1), env_skb(2));
-		skbext_store_release(env_skb(0));
+		env_release(env_skb(0));
 		skbext_store_share(env_skb(0), env_skb(2));
-		skbext_store_release(env_skb(2));
+		env_release(env_skb(2));
 		break;
 	default:
 		break;
@@ -407,12 +407,12 @@ static void duel_set_up(void)
 
 static bool duel_holds(__u64 h, char fill)
 {
-	int object = skbext_store_find(h, 1);
+	int object = env_find(h, 1);
 
 	if (!ASSERT_GE(object, 0, "find after the duel"))
 		return false;
 	for (__u32 i = 0; i < SIZE; i++)
-		if (!ASSERT_EQ(((char *)skbext_object(object))[i], fill, "byte after the duel"))
+		if (!ASSERT_EQ((env_payload(object))[i], fill, "byte after the duel"))
 			return false;
 	return true;
 }
@@ -444,7 +444,7 @@ static bool duel_rounds(void)
 		duel_meet();
 		ok = duel_check(0) && duel_check(1) && check_table();
 		for (int skb = 0; skb < DUEL_SPARE + 2; skb++)
-			skbext_store_release(env_skb(skb));
+			env_release(env_skb(skb));
 		ok = ok && check_empty();
 	}
 	return ok || TEST_FAIL("setup %d, operations %d and %d", duel.setup, duel.op[0],

@@ -8,7 +8,7 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	1		/* raise with every change here and in store.h */
+#define SKBEXT_LAYOUT_VERSION	2		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
@@ -24,10 +24,16 @@
 #define SKBEXT_F_KEEP_UDP	(1U << 2)	/* survives into the UDP receive queue */
 #define SKBEXT_F_ALL		(SKBEXT_F_NO_CLONE | SKBEXT_F_KEEP_SCRUB | SKBEXT_F_KEEP_UDP)
 
-/* Both words of a slot are explained in store.h. */
+/* Nearly always all that is read of the store for a packet: how many records have a hash that begins like its own. */
+#define SKBEXT_FILTER_BITS	11
+
 struct skbext_bucket {
-	__u64 word[SKBEXT_BUCKET_SLOTS];	/* the record; 0: free */
-	__u64 link[SKBEXT_BUCKET_SLOTS];	/* who holds the slot's object, and whose object it uses */
+	__u64 word[SKBEXT_BUCKET_SLOTS];	/* one record each, 0: free; see store.h */
+};
+
+struct skbext_object {
+	__u64 link;				/* who else holds it, and whose object its slot's record uses */
+	__u8 payload[];				/* struct skbext_ctl.payload bytes */
 };
 
 struct skbext_type_info {
@@ -55,6 +61,9 @@ struct skbext_ctl {
 
 	/* [n]: records that live n or more probes from home; 0 almost always, so a miss reads one bucket */
 	__u64 displaced[SKBEXT_PROBES] __attribute__((aligned(64)));
+
+	/* Records by the first bits of their hash. */
+	__u64 filter[1 << SKBEXT_FILTER_BITS] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
 enum skbext_stat {
@@ -66,11 +75,12 @@ enum skbext_stat {
 	SKBEXT_STAT_COW,		/* objects copied because they were shared */
 	SKBEXT_STAT_SHARES,		/* records made by clone, copy, segment, fragment */
 	SKBEXT_STAT_SHARE_FAILED,	/* shares that found no room: the copy carries nothing */
-	SKBEXT_STAT_RELEASES,		/* records ended otherwise than by del */
-	SKBEXT_STAT_SCRUBBED,		/* of these: by skb_scrub_packet */
-	SKBEXT_STAT_UDP_DROPPED,	/* of these: at the UDP receive queue */
-	SKBEXT_STAT_REPLACED,		/* of these: a copy was made into an skb that held one */
-	SKBEXT_STAT_PURGED_STALE,	/* of these: found on an skb at its birth, before anyone else did */
+	/* Records that ended otherwise than by del: each is counted once, by what ended it. */
+	SKBEXT_STAT_RELEASED,		/* the skb ended, or a program reset it */
+	SKBEXT_STAT_SCRUBBED,		/* skb_scrub_packet */
+	SKBEXT_STAT_UDP_DROPPED,	/* the UDP receive queue */
+	SKBEXT_STAT_REPLACED,		/* a copy was made into an skb that held one */
+	SKBEXT_STAT_PURGED_STALE,	/* found on an skb at its birth, before anyone else did */
 	SKBEXT_STAT_FATE_DROPPED,	/* records seen at kfree_skb */
 	SKBEXT_STAT_FATE_CONSUMED,	/* records seen at consume_skb */
 	SKBEXT_STAT_NR,

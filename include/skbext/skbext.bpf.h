@@ -50,7 +50,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
-	__uint(value_size, SKBEXT_MAX_PAYLOAD);
+	__uint(value_size, sizeof(struct skbext_object) + SKBEXT_MAX_PAYLOAD);
 } skbext_objects __attribute__((section(".maps"), weak));
 
 struct {
@@ -79,19 +79,19 @@ static inline __attribute__((always_inline, unused)) struct skbext_bucket *skbex
 	return bpf_map_lookup_elem(&skbext_slots, &n);
 }
 
-static inline __attribute__((always_inline, unused)) void *skbext_object(__u32 n)
+static inline __attribute__((always_inline, unused)) struct skbext_object *skbext_object(__u32 n)
 {
 	return bpf_map_lookup_elem(&skbext_objects, &n);
 }
 
-static inline __attribute__((always_inline, unused)) void skbext_count(enum skbext_stat stat)
+static inline __attribute__((always_inline, unused)) void skbext_count(__u32 stat)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct skbext_cpu_stats *s = bpf_map_lookup_elem(&skbext_stats, &cpu);
 
 	/* Atomic: programs of other contexts run on this CPU in between. Nobody else has the line. */
 	if (s)
-		__sync_fetch_and_add(&s->v[stat], 1);
+		__sync_fetch_and_add(&s->v[stat % 16], 1);
 }
 
 #include <skbext/store.h>
@@ -109,9 +109,6 @@ static inline __attribute__((always_inline, unused)) __u64 __skbext_hash_of(cons
 	return skbext_hash(diff);
 }
 
-/* A type as its object knows it; id to 7 and offset are written by skbext_bind(). */
-#define __SKBEXT_UNBOUND	0xffU
-
 /**
  * SKBEXT_TYPE - this object uses extension @name
  * SKBEXT_TYPE_FLAGS - the same, with a policy
@@ -124,24 +121,52 @@ static inline __attribute__((always_inline, unused)) __u64 __skbext_hash_of(cons
 #define SKBEXT_TYPE(name, type)		SKBEXT_TYPE_FLAGS(name, type, 0)
 #define SKBEXT_TYPE_FLAGS(name, type, policy)						\
 	const volatile struct {								\
-		__u32 id, offset, size, flags;						\
+		__u32 active, offset, size, flags;					\
 		type payload[0];	/* for its BTF: a pointer would only name it */		\
 	} __skbext_type_##name __attribute__((section(".rodata.skbext"), used)) = {	\
-		.id = __SKBEXT_UNBOUND, .size = sizeof(type), .flags = (policy),	\
+		.size = sizeof(type), .flags = (policy),				\
 	};										\
 	_Static_assert(sizeof(#name) <= SKBEXT_NAME_LEN, "skbext: name of type too long");	\
 	_Static_assert(sizeof(type) <= SKBEXT_MAX_PAYLOAD, "skbext: payload too large");	\
 	typedef type __skbext_payload_##name
 
-#define __SKBEXT_REF(name)	(__skbext_type_##name)
-#define __SKBEXT_BIT(name)	(1ULL << (__SKBEXT_REF(name).id & 7))
-#define __SKBEXT_BOUND(name)	(__SKBEXT_REF(name).id < SKBEXT_MAX_TYPES)
+/* The head of each SKBEXT_TYPE variable; skbext_bind() writes active and offset. */
+struct __skbext_ref {
+	__u32 active;		/* the type's bit of active_extensions; 0: not bound */
+	__u32 offset;		/* of its payload in an object */
+};
+#define __SKBEXT_REF(name)	((const volatile struct __skbext_ref *)&__skbext_type_##name)
 
-static inline __attribute__((always_inline, unused)) void *__skbext_payload(int object, __u32 offset)
+static inline __attribute__((always_inline, unused))
+void *__skbext_add(const void *skb, const volatile struct __skbext_ref *ref, __u32 size)
 {
-	char *obj = object < 0 ? (char *)0 : skbext_object(object);
+	__u64 active = ref->active;
 
-	return obj ? obj + offset : (char *)0;
+	return active ? skbext_store_add(__skbext_hash_of(skb), active, ref->offset, size) : (void *)0;
+}
+
+static inline __attribute__((always_inline, unused))
+struct skbext_object *__skbext_lookup(const void *skb, const volatile struct __skbext_ref *ref)
+{
+	__u64 active = ref->active;
+
+	return active ? skbext_store_find(__skbext_hash_of(skb), active) : (struct skbext_object *)0;
+}
+
+static inline __attribute__((always_inline, unused))
+const void *__skbext_find(const void *skb, const volatile struct __skbext_ref *ref)
+{
+	struct skbext_object *obj = __skbext_lookup(skb, ref);
+
+	return obj ? __skbext_payload(obj, ref->offset) : (void *)0;
+}
+
+static inline __attribute__((always_inline, unused))
+int __skbext_del(const void *skb, const volatile struct __skbext_ref *ref)
+{
+	__u64 active = ref->active, h = __skbext_hash_of(skb);
+
+	return active && !skbext_store_absent(h) && skbext_store_del(h, active) ? 0 : -ENOENT;
 }
 
 /**
@@ -154,10 +179,8 @@ static inline __attribute__((always_inline, unused)) void *__skbext_payload(int 
  * Returns: the payload, writable; NULL: no room (counted as add_failed), the skb is exactly as it was.
  */
 #define skbext_add(skb, name)								\
-	((__skbext_payload_##name *)(__SKBEXT_BOUND(name) ? __skbext_payload(		\
-		skbext_store_add(__skbext_hash_of(skb), __SKBEXT_BIT(name),		\
-				 __SKBEXT_REF(name).offset, sizeof(__skbext_payload_##name)), \
-		__SKBEXT_REF(name).offset) : (void *)0))
+	((__skbext_payload_##name *)__skbext_add(skb, __SKBEXT_REF(name),			\
+						 sizeof(__skbext_payload_##name)))
 
 /**
  * skbext_find - the payload of extension @name of this skb
@@ -166,30 +189,25 @@ static inline __attribute__((always_inline, unused)) void *__skbext_payload(int 
  * Returns: the payload; NULL: not active.
  */
 #define skbext_find(skb, name)								\
-	((const __skbext_payload_##name *)(__SKBEXT_BOUND(name) ? __skbext_payload(	\
-		skbext_store_find(__skbext_hash_of(skb), __SKBEXT_BIT(name)),		\
-		__SKBEXT_REF(name).offset) : (void *)0))
+	((const __skbext_payload_##name *)__skbext_find(skb, __SKBEXT_REF(name)))
 
 /**
  * skbext_exist - is extension @name active on this skb?
  */
-#define skbext_exist(skb, name)								\
-	((_Bool)(__SKBEXT_BOUND(name) &&						\
-		 skbext_store_find(__skbext_hash_of(skb), __SKBEXT_BIT(name)) >= 0))
+#define skbext_exist(skb, name)	((_Bool)__skbext_lookup(skb, __SKBEXT_REF(name)))
 
 /**
  * skbext_del - take extension @name from this skb; clones keep theirs
  *
  * As skb_ext_del(). Returns: 0, or -ENOENT: it was not active.
  */
-#define skbext_del(skb, name)								\
-	(__SKBEXT_BOUND(name) &&							\
-	 skbext_store_del(__skbext_hash_of(skb), __SKBEXT_BIT(name)) ? 0 : -ENOENT)
+#define skbext_del(skb, name)	__skbext_del(skb, __SKBEXT_REF(name))
 
 /**
  * skbext_reset - take all extensions from this skb, whoever added them
  */
-#define skbext_reset(skb)	((void)skbext_store_release(__skbext_hash_of(skb)))
+#define skbext_reset(skb)	\
+	((void)skbext_store_release(__skbext_hash_of(skb), SKBEXT_STAT_RELEASED))
 
 /**
  * skbext_copy - @dst shares what @src has, as skb_ext_copy()

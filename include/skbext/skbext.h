@@ -159,6 +159,7 @@ SKBEXT_API struct btf *skbext_type_btf(struct skbext *sk, unsigned int id, __u32
  * skbext_add - make a type active on the skb at a kernel address and write its payload
  * @skb:  the address, as printed by dump. It is not checked that an skb lives there: what is added to an
  *        address that is not an skb stays until it is deleted.
+ *        It must not be freed meanwhile: only who holds an skb can say to which packet an address belongs.
  * @data: @len bytes, at most the type's size; the rest is 0
  * Runs as a BPF program: whole or not at all, also when the caller is killed.
  * Returns: 0. -EFAULT (no kernel address, or not aligned), -ENOENT (unknown type), -E2BIG (@len), -ENOSPC (no room).
@@ -178,7 +179,7 @@ SKBEXT_API int skbext_find(struct skbext *sk, __u64 skb, const char *type, void 
  */
 SKBEXT_API int skbext_del(struct skbext *sk, __u64 skb, const char *type);
 
-/* One record, as skbext_for_each() shows it. Points into the live store: copy what is to be kept. */
+/* One record, as skbext_for_each() shows it: a copy, good until the next one. */
 struct skbext_record {
 	__u64 skb;		/* kernel address */
 	__u8 active;		/* bit n: the type with id n */

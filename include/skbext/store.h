@@ -4,33 +4,38 @@
  * pointers in its interface; the same source is compiled for BPF, for the library that reads
  * records through mmap, and for the tests. No other file knows how a record is laid out.
  *
- * A record is one 64-bit slot word, and a link word that only shared records look at:
+ * A record is one 64-bit slot word:
  *
  *	63                        11 10    8 7                 0
  *	| hash of the skb's address | state | active_extensions |
  *
- *	63                                     32 31           0
- *	| slot whose object it uses, when REMOTE | holders of the slot's own object |
- *
  * The hash is a bijection of the address, so a matching hash *is* the address: there are no false
  * matches to check for. Every transition of a record is one atomic change of its word.
  *
- * Slot n owns object n, the room for the payloads of all types. While a record is not shared its
- * object is the one of its slot, and nothing but the word is touched to end it. A share claims a
- * slot for the new skb and points it (REMOTE) at the object's home slot; the copy's own object
- * stays free for it, so that unsharing a copy needs no allocation. When the home slot's record
- * ends first, its word becomes ORPHAN: no skb, but the object is still held. Whoever drops the
- * last reference sets that word to 0.
+ * Slot n owns object n, the room for the payloads of all types, behind a link word that only shared records look at:
+ *
+ *	63                                   32 31                                  0
+ *	| slot whose object is used, if REMOTE | holders of this object beyond the first |
+ *
+ * While a record is not shared its object is the one of its slot, and nothing but the word is touched to end it. A
+ * share claims a slot for the new skb and points it (REMOTE) at the object's home slot; the copy's own object stays
+ * free for it, so that unsharing a copy needs no allocation. When the home slot's record ends first, its
+ * word becomes ORPHAN: no skb, but the object is still held. Whoever drops the last reference sets that word to 0.
  *
  *	0 --claim--> hash --publish--> hash|active <--share--> hash|SHARED|active
  *	hash|active --release--> 0        hash|SHARED|active --release--> ORPHAN --last holder--> 0
  *	0 --claim--> hash --publish--> hash|REMOTE|active --unshare--> hash|active
  *
+ * Most packets carry nothing: a counter of all records whose hash begins alike (filter) says so. Most others have the first
+ * slot of their bucket, unshared: that is done inline. All else is a call.
+ *
  * What it relies on, as the kernel's skb_ext does: an skb has one owner at a time, so add, del,
  * unshare and release of one skb never run at once; only a share may run beside another share
  * of the same skb (both hold a reference to it). Everything that different skbs can do to
- * the same bucket or object at once is atomic. User space that adds by address is no owner;
- * release therefore ends every record of the address, not the first one found.
+ * the same bucket or object at once is atomic.
+ *
+ * User space that adds or deletes by address is no owner. It takes the ways that change a word only from exactly what they read,
+ * and release ends every record of an address, not the first one found.
  *
  * Before this file, its user defines
  *	SKBEXT_FN		linkage of the operations
@@ -38,8 +43,8 @@
  *	SKBEXT_BUCKETS		number of buckets		(constants for the
  *	SKBEXT_ROOM		bytes of an object		 verifier, if it is BPF)
  *	skbext_bucket(n)	struct skbext_bucket *, NULL beyond the last
- *	skbext_object(n)	the object of slot n, NULL beyond the last
- *	skbext_count(stat)	adds 1 to an enum skbext_stat
+ *	skbext_object(n)	struct skbext_object * of slot n, NULL beyond the last
+ *	skbext_count(stat)	adds 1 to an enum skbext_stat, below 16
  */
 #ifndef SKBEXT_STORE_H
 #define SKBEXT_STORE_H
@@ -52,7 +57,7 @@
 
 /* BPF has atomics of 64 bits for every -mcpu, of 32 only from v3 on: one word for both. */
 #define SKBEXT_L_HOME_SHIFT	32
-#define SKBEXT_L_REFS		0xffffffffULL
+#define SKBEXT_L_HOLDERS	0xffffffffULL
 
 /*
  * The key is the low 56 bits of the address minus a constant (SKBEXT_CTL's address). Kernel addresses
@@ -60,6 +65,7 @@
  * bits tell all of them apart, and the odd factor keeps them apart.
  */
 #define SKBEXT_KEY_SHIFT	8
+#define SKBEXT_INLINE_ZERO	64	/* bytes of a payload that are zeroed without a loop */
 #define SKBEXT_HASH_MUL		0x9e3779b97f4a7c15ULL
 #define SKBEXT_HASH_INV		0xf1de83e19937733dULL	/* its inverse modulo 2^64 */
 
@@ -85,7 +91,7 @@
 /* Of an address minus the base. */
 __skbext_inline __u64 skbext_hash(__u64 diff)
 {
-	return (diff << SKBEXT_KEY_SHIFT) * SKBEXT_HASH_MUL;
+	return diff * (SKBEXT_HASH_MUL << SKBEXT_KEY_SHIFT);
 }
 
 /* The kernel address whose hash is in a slot word. */
@@ -126,9 +132,9 @@ __skbext_inline __u64 *__skbext_word(__u32 slot)
 
 __skbext_inline __u64 *__skbext_link(__u32 slot)
 {
-	struct skbext_bucket *b = skbext_bucket(slot / SKBEXT_BUCKET_SLOTS);
+	struct skbext_object *obj = skbext_object(slot);
 
-	return b ? &b->link[slot % SKBEXT_BUCKET_SLOTS] : (__u64 *)0;
+	return obj ? &obj->link : (__u64 *)0;
 }
 
 /* Where the payloads of this record are: a slot number for skbext_object(). */
@@ -142,22 +148,18 @@ __skbext_inline __u32 __skbext_object_of(__u32 slot, __u64 word)
 	return link ? __skbext_read(link) >> SKBEXT_L_HOME_SHIFT : slot;
 }
 
-/* True: there is no record, told from one cache line. False: look. The way of nearly all packets. */
-__skbext_inline int skbext_store_absent(__u64 h)
+__skbext_inline __u64 *__skbext_filter(__u64 h)
 {
-	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
-
-	if (!b)
-		return 1;
-	return !(__skbext_read(&b->word[0]) | __skbext_read(&b->word[1]) |
-		 __skbext_read(&b->word[2]) | __skbext_read(&b->word[3]) |
-		 __skbext_read(&b->word[4]) | __skbext_read(&b->word[5]) |
-		 __skbext_read(&b->word[6]) | __skbext_read(&b->word[7]) |
-		 __skbext_read(&SKBEXT_CTL->displaced[1]));
+	return &SKBEXT_CTL->filter[h >> (64 - SKBEXT_FILTER_BITS)];
 }
 
-/* The slot of the record with this hash, or -1. */
-SKBEXT_FN int skbext_store_slot(__u64 h)
+/* There is no record of this hash: the end of the way for nearly all packets. Else there may be one. */
+__skbext_inline int skbext_store_absent(__u64 h)
+{
+	return !__skbext_read(__skbext_filter(h));
+}
+
+SKBEXT_FN int skbext_store_slot_any(__u64 h)
 {
 	__u32 n = __skbext_home(h);
 
@@ -176,6 +178,20 @@ SKBEXT_FN int skbext_store_slot(__u64 h)
 	return -1;
 }
 
+/* The slot of the record with this hash, or -1. */
+__skbext_inline int skbext_store_slot(__u64 h)
+{
+	__u32 n = __skbext_home(h);
+	struct skbext_bucket *b;
+
+	if (skbext_store_absent(h))
+		return -1;
+	b = skbext_bucket(n);
+	if (b && __skbext_match(__skbext_read(&b->word[0]), h))
+		return n * SKBEXT_BUCKET_SLOTS;
+	return skbext_store_slot_any(h);
+}
+
 /* Records that live away from home make every miss probe on: count them in at each step, and out. */
 SKBEXT_FN int skbext_store_displace(__u64 h, __u32 slot, __u64 by)
 {
@@ -190,14 +206,15 @@ SKBEXT_FN int skbext_store_displace(__u64 h, __u32 slot, __u64 by)
 	return 0;
 }
 
-__skbext_inline void __skbext_undisplace(__u64 h, __u32 slot)
+/* What claim counted in, when the key has left the slot. */
+__skbext_inline void __skbext_uncount(__u64 h, __u32 slot)
 {
+	__sync_fetch_and_sub(__skbext_filter(h), 1);
 	if (slot / SKBEXT_BUCKET_SLOTS != __skbext_home(h))
 		skbext_store_displace(h, slot, -1ULL);
 }
 
-/* A free slot, now holding h with nothing active; -1: no room. */
-SKBEXT_FN int skbext_store_claim(__u64 h)
+SKBEXT_FN int skbext_store_claim_any(__u64 h)
 {
 	__u32 n = __skbext_home(h);
 
@@ -210,9 +227,9 @@ SKBEXT_FN int skbext_store_claim(__u64 h)
 			if (__skbext_read(&b->word[i]) ||
 			    !__sync_bool_compare_and_swap(&b->word[i], 0, h))
 				continue;
+			__sync_fetch_and_add(__skbext_filter(h), 1);
 			if (probe)
 				skbext_store_displace(h, n * SKBEXT_BUCKET_SLOTS + i, 1);
-			__skbext_write(&b->link[i], 1);
 			return n * SKBEXT_BUCKET_SLOTS + i;
 		}
 		n = __skbext_next(n, h);
@@ -220,9 +237,21 @@ SKBEXT_FN int skbext_store_claim(__u64 h)
 	return -1;
 }
 
+/* A free slot, now holding h with nothing active; -1: no room. */
+__skbext_inline int skbext_store_claim(__u64 h)
+{
+	__u32 n = __skbext_home(h);
+	struct skbext_bucket *b = skbext_bucket(n);
+
+	if (!b || !__sync_bool_compare_and_swap(&b->word[0], 0, h))
+		return skbext_store_claim_any(h);
+	__sync_fetch_and_add(__skbext_filter(h), 1);
+	return n * SKBEXT_BUCKET_SLOTS;
+}
+
 SKBEXT_FN int skbext_store_zero(__u32 slot, __u32 offset, __u32 size)
 {
-	char *obj = skbext_object(slot);
+	struct skbext_object *obj = skbext_object(slot);
 
 	if (!obj)
 		return 0;
@@ -232,35 +261,37 @@ SKBEXT_FN int skbext_store_zero(__u32 slot, __u32 offset, __u32 size)
 		__skbext_opaque(at);
 		if (at > SKBEXT_ROOM - 8)
 			break;
-		*(__u64 *)(obj + at) = 0;
+		*(__u64 *)(obj->payload + at) = 0;
 	}
 	return 0;
 }
 
 SKBEXT_FN int skbext_store_copy_object(__u32 to, __u32 from)
 {
-	char *dst = skbext_object(to), *src = skbext_object(from);
+	struct skbext_object *dst = skbext_object(to), *src = skbext_object(from);
 
 	if (!dst || !src)
 		return 0;
 	for (__u32 i = 0; i < SKBEXT_MAX_PAYLOAD && i < SKBEXT_ROOM; i += 8)
-		*(__u64 *)(dst + i) = *(__u64 *)(src + i);
+		*(__u64 *)(dst->payload + i) = *(__u64 *)(src->payload + i);
 	return 0;
 }
 
 /* The home slot is free again when its object's last holder lets go; only an orphan can get there. */
-SKBEXT_FN int skbext_store_put(__u32 home)
+__skbext_inline int __skbext_put(__u32 home)
 {
 	__u64 *link = __skbext_link(home);
 	__u64 *word = __skbext_word(home);
 
-	if (link && word && (__sync_fetch_and_sub(link, 1) & SKBEXT_L_REFS) == 1)
-		__skbext_write(word, 0);
+	if (!link || !word || __sync_fetch_and_sub(link, 1) & SKBEXT_L_HOLDERS)
+		return 0;
+	__skbext_write(link, 0);
+	__skbext_write(word, 0);
 	return 0;
 }
 
 /* End the record in this slot. The key goes first, the object after it. 1: ended, 0: there was none. */
-SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 h)
+__skbext_inline int __skbext_drop(__u32 slot, __u64 h)
 {
 	__u64 *p = __skbext_word(slot);
 	__u64 word, left;
@@ -275,32 +306,31 @@ SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 h)
 	left = word & SKBEXT_W_SHARED ? SKBEXT_W_ORPHAN : 0;
 	if (!__sync_bool_compare_and_swap(p, word, left))
 		return 0;
-	__skbext_undisplace(h, slot);
+	__skbext_uncount(h, slot);
 	if (word & (SKBEXT_W_REMOTE | SKBEXT_W_SHARED))
-		skbext_store_put(obj);
+		__skbext_put(obj);
 	return 1;
 }
 
-/* Release: end every record of h. Returns how many there were; more than one is user space's doing. */
-SKBEXT_FN int skbext_store_release(__u64 h)
+/* End every record of h, counted as stat. Returns how many there were; more than one is user space's doing. */
+SKBEXT_FN int skbext_store_release_any(__u64 h, __u32 stat)
 {
 	int ended = 0;
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 2 * SKBEXT_BUCKET_SLOTS; i++) {
 		int slot = skbext_store_slot(h);
 
 		if (slot < 0)
 			break;
-		if (!skbext_store_drop(slot, h))
+		if (!__skbext_drop(slot, h))
 			continue;
-		skbext_count(SKBEXT_STAT_RELEASES);
+		skbext_count(stat);
 		ended++;
 	}
 	return ended;
 }
 
-/* find: the object whose payload is active, or -1. Possibly shared. */
-SKBEXT_FN int skbext_store_find(__u64 h, __u64 active)
+SKBEXT_FN int skbext_store_find_any(__u64 h, __u64 active)
 {
 	int slot = skbext_store_slot(h);
 	__u64 *p, word;
@@ -327,21 +357,19 @@ SKBEXT_FN int skbext_store_active(__u64 h)
 }
 
 /* The owner of a shared home slot writes: it leaves the slot to the others and takes another. */
-SKBEXT_FN int skbext_store_move(__u32 slot, __u64 h)
+__skbext_inline int __skbext_move(__u32 slot, __u64 h)
 {
 	__u64 *from = __skbext_word(slot), *to;
-	int claimed = skbext_store_claim(h);
+	int claimed = from ? skbext_store_claim(h) : -1;
 
-	if (claimed < 0 || !from)
-		return -1;
-	to = __skbext_word(claimed);
-	if (!to)
+	to = claimed < 0 ? (__u64 *)0 : __skbext_word(claimed);
+	if (!from || !to)
 		return -1;
 	skbext_store_copy_object(claimed, slot);
 	__skbext_write(to, h | (__skbext_read(from) & SKBEXT_W_ACTIVE));
 	__skbext_write(from, SKBEXT_W_ORPHAN);
-	__skbext_undisplace(h, slot);
-	skbext_store_put(slot);
+	__skbext_uncount(h, slot);
+	__skbext_put(slot);
 	return claimed;
 }
 
@@ -358,6 +386,8 @@ __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h)
 	if (!p)
 		return -1;
 	word = __skbext_read(p);
+	if (!__skbext_match(word, h))
+		return -1;
 	if (!(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE)))
 		return *slot;
 
@@ -365,15 +395,15 @@ __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h)
 	link = __skbext_link(obj);
 	if (!link)
 		return -1;
-	if ((__skbext_read(link) & SKBEXT_L_REFS) == 1)
+	if (!(__skbext_read(link) & SKBEXT_L_HOLDERS))
 		return obj;		/* the others are gone: write in place, as the kernel does */
 
 	if (word & SKBEXT_W_REMOTE) {
 		skbext_store_copy_object(*slot, obj);
 		__skbext_write(p, word & ~SKBEXT_W_REMOTE);
-		skbext_store_put(obj);
+		__skbext_put(obj);
 	} else {
-		int moved = skbext_store_move(*slot, h);
+		int moved = __skbext_move(*slot, h);
 
 		if (moved < 0)
 			return -1;
@@ -384,7 +414,7 @@ __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h)
 }
 
 /* skb_ext_add() for an skb that has no record. */
-SKBEXT_FN int skbext_store_add_first(__u64 h, __u64 active, __u32 offset, __u32 size)
+__skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
 	int slot = skbext_store_claim(h);
 	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
@@ -394,95 +424,104 @@ SKBEXT_FN int skbext_store_add_first(__u64 h, __u64 active, __u32 offset, __u32 
 		return -1;
 	}
 	skbext_store_zero(slot, offset, size);
-	__skbext_write(p, h | (active & SKBEXT_W_ACTIVE));
+	if (!__sync_bool_compare_and_swap(p, h, h | (active & SKBEXT_W_ACTIVE)))
+		return -1;	/* user space added to an skb that ended meanwhile */
 	skbext_count(SKBEXT_STAT_ADDS);
 	return slot;
 }
 
 /* skb_ext_add() for an skb that has one: unshare, then zero the payload unless it is active already. */
-SKBEXT_FN int skbext_store_add_more(__u32 slot, __u64 h, __u64 active, __u32 offset, __u32 size)
+__skbext_inline int __skbext_add_more(__u32 slot, __u64 h, __u64 active, __u32 offset, __u32 size)
 {
 	int obj = __skbext_unshare(&slot, h);
 	__u64 *p = obj < 0 ? (__u64 *)0 : __skbext_word(slot);
+	__u64 word;
 
 	if (!p) {
 		skbext_count(SKBEXT_STAT_ADD_FAILED);
 		return -1;
 	}
-	if (!(__skbext_read(p) & active)) {
+	word = __skbext_read(p);
+	if (!(word & active)) {
 		skbext_store_zero(obj, offset, size);
-		__sync_fetch_and_or(p, active & SKBEXT_W_ACTIVE);
+		if (!__skbext_match(word, h) ||
+		    !__sync_bool_compare_and_swap(p, word, word | (active & SKBEXT_W_ACTIVE)))
+			return -1;
 	}
 	skbext_count(SKBEXT_STAT_ADDS_MORE);
 	return obj;
 }
 
-/*
- * skb_ext_add(): the object to write the payload to, or -1: no room, the skb is as it was.
- * Unlike the kernel's, a payload that was not active comes zeroed.
- */
-SKBEXT_FN int skbext_store_add(__u64 h, __u64 active, __u32 offset, __u32 size)
+SKBEXT_FN int skbext_store_add_any(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
 	int slot = skbext_store_slot(h);
 
-	return slot < 0 ? skbext_store_add_first(h, active, offset, size) :
-			  skbext_store_add_more(slot, h, active, offset, size);
+	return slot < 0 ? __skbext_add_first(h, active, offset, size) :
+			  __skbext_add_more(slot, h, active, offset, size);
 }
 
-/* Take types from this skb alone; 1: the record ended with it. */
-__skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 active)
+/* Take types from this skb alone. 1: the record ended with it, 0: it has others, -1: it had none of them. */
+__skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types)
 {
 	__u64 *p = __skbext_word(slot);
+	__u64 word = p ? __skbext_read(p) : 0;
 
-	if (!p)
-		return 0;
-	if (!(__skbext_read(p) & SKBEXT_W_ACTIVE & ~active))
-		return skbext_store_drop(slot, h);
-	__sync_fetch_and_and(p, ~(active & SKBEXT_W_ACTIVE));
-	return 0;
+	if (!p || !__skbext_match(word, h) || !(word & types & SKBEXT_W_ACTIVE))
+		return -1;
+	if (!(word & ~types & SKBEXT_W_ACTIVE))
+		return __skbext_drop(slot, h) ? 1 : -1;
+	return __sync_bool_compare_and_swap(p, word, word & ~(types & SKBEXT_W_ACTIVE)) ? 0 : -1;
 }
 
 /* skb_ext_del(): this skb only, clones keep theirs. 1: deleted, 0: it was not active. */
 SKBEXT_FN int skbext_store_del(__u64 h, __u64 active)
 {
 	int slot = skbext_store_slot(h);
-	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
+	int cleared = slot < 0 ? -1 : __skbext_clear(slot, h, active);
 
-	if (!p || !(__skbext_read(p) & active & SKBEXT_W_ACTIVE))
+	if (cleared < 0)
 		return 0;
-	if (__skbext_clear(slot, h, active))
+	if (cleared)
 		skbext_count(SKBEXT_STAT_DELS_EMPTIED);
 	skbext_count(SKBEXT_STAT_DELS);
 	return 1;
 }
 
-/* A policy point: keep these types, drop the others. 1: the record ended here, which counts as a release. */
-SKBEXT_FN int skbext_store_keep(__u64 h, __u64 active)
+SKBEXT_FN int skbext_store_keep_any(__u64 h, __u64 types, __u32 stat)
 {
 	int slot = skbext_store_slot(h);
 
-	if (slot < 0 || !__skbext_clear(slot, h, ~active))
+	if (slot < 0 || __skbext_clear(slot, h, ~types) <= 0)
 		return 0;
-	skbext_count(SKBEXT_STAT_RELEASES);
+	skbext_count(stat);
 	return 1;
 }
 
 /* The new record of a share, holding one more reference to obj. */
-SKBEXT_FN int skbext_store_attach(__u64 h, __u32 obj, __u64 active)
+__skbext_inline int __skbext_attach(__u64 h, __u32 obj, __u64 active)
 {
 	__u64 *own, *p, *link = __skbext_link(obj);
-	int slot = skbext_store_claim(h);
+	int slot = link ? skbext_store_claim(h) : -1;
 
-	if (slot < 0 || !link)
-		return -1;
-	own = __skbext_link(slot);
-	p = __skbext_word(slot);
-	if (!own || !p)
+	own = slot < 0 ? (__u64 *)0 : __skbext_link(slot);
+	p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
+	if (!link || !own || !p)
 		return -1;
 	__sync_fetch_and_add(link, 1);
-	__skbext_write(own, (__u64)obj << SKBEXT_L_HOME_SHIFT | 1);
+	__skbext_write(own, (__u64)obj << SKBEXT_L_HOME_SHIFT);
 	__skbext_write(p, h | SKBEXT_W_REMOTE | (active & SKBEXT_W_ACTIVE));
 	return 0;
+}
+
+/* The word of a record whose object others may hold from now on; 0: the record is gone. */
+__skbext_inline __u64 __skbext_mark_shared(__u64 *p, __u64 h)
+{
+	__u64 word = __skbext_read(p);
+
+	if (__skbext_match(word, h) && !(word & (SKBEXT_W_REMOTE | SKBEXT_W_SHARED)) &&
+	    !__sync_bool_compare_and_swap(p, word, word | SKBEXT_W_SHARED))
+		word = __skbext_read(p);	/* another share of the same skb was first */
+	return __skbext_match(word, h) ? word : 0;
 }
 
 /*
@@ -494,22 +533,115 @@ SKBEXT_FN int skbext_store_share(__u64 to, __u64 from)
 	int slot;
 	__u64 *p, word;
 
-	if (skbext_store_release(to))
-		skbext_count(SKBEXT_STAT_REPLACED);
+	if (to == from)
+		return 0;
+	if (!skbext_store_absent(to))
+		skbext_store_release_any(to, SKBEXT_STAT_REPLACED);
 	slot = skbext_store_slot(from);
 	p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
-	if (!p)
-		return 0;
-	word = __skbext_read(p);
+	word = p ? __skbext_mark_shared(p, from) : 0;
 	if (!(word & SKBEXT_W_ACTIVE & ~SKBEXT_CTL->noclone))
 		return 0;
-	if (!(word & (SKBEXT_W_REMOTE | SKBEXT_W_SHARED)))
-		__sync_fetch_and_or(p, SKBEXT_W_SHARED);
-	if (skbext_store_attach(to, __skbext_object_of(slot, word), word & ~SKBEXT_CTL->noclone)) {
+	if (__skbext_attach(to, __skbext_object_of(slot, word), word & ~SKBEXT_CTL->noclone)) {
 		skbext_count(SKBEXT_STAT_SHARE_FAILED);
 		return -1;
 	}
 	skbext_count(SKBEXT_STAT_SHARES);
+	return 1;
+}
+
+/*
+ * The operations for programs. Each does the common case inline (no record at all, or one in the first slot of its bucket that
+ * is not shared) and calls for the others.
+ */
+
+__skbext_inline void *__skbext_payload(struct skbext_object *obj, __u64 offset)
+{
+	if (!obj)
+		return (void *)0;
+	__skbext_opaque(offset);	/* or the compiler adds it before the check, which the verifier forbids */
+	return obj->payload + offset;
+}
+
+/*
+ * skb_ext_add(): the payload to write to, or NULL: no room, the skb is as it was. size is a constant.
+ * Unlike the kernel's, a payload that was not active comes zeroed.
+ */
+__skbext_inline void *skbext_store_add(__u64 h, __u64 active, __u32 offset, __u32 size)
+{
+	__u32 n = __skbext_home(h);
+	struct skbext_bucket *b;
+	struct skbext_object *obj;
+	__u64 *payload;
+	int object;
+
+	if (skbext_store_absent(h)) {
+		b = skbext_bucket(n);
+		obj = skbext_object(n * SKBEXT_BUCKET_SLOTS);
+		if (b && obj && size <= SKBEXT_INLINE_ZERO && __sync_bool_compare_and_swap(&b->word[0], 0, h)) {
+			__sync_fetch_and_add(__skbext_filter(h), 1);
+			payload = __skbext_payload(obj, offset);
+			for (__u32 i = 0; i < (size + 7) / 8; i++)
+				payload[i] = 0;
+			__skbext_write(&b->word[0], h | active);
+			skbext_count(SKBEXT_STAT_ADDS);
+			return payload;
+		}
+	}
+	object = skbext_store_add_any(h, active, offset, size);
+	return object < 0 ? (void *)0 : __skbext_payload(skbext_object(object), offset);
+}
+
+/* skb_ext_find(): the object in which the one type in active is, or NULL. Possibly shared. */
+__skbext_inline struct skbext_object *skbext_store_find(__u64 h, __u64 active)
+{
+	const __u64 not_asked = SKBEXT_W_ACTIVE | SKBEXT_W_SHARED | SKBEXT_W_ORPHAN;
+	struct skbext_bucket *b;
+	int object;
+	__u32 n;
+
+	if (skbext_store_absent(h))
+		return (struct skbext_object *)0;
+	n = __skbext_home(h);
+	b = skbext_bucket(n);
+	if (b && ((__skbext_read(&b->word[0]) ^ h) & (active | ~not_asked)) == active)
+		return skbext_object(n * SKBEXT_BUCKET_SLOTS);
+	object = skbext_store_find_any(h, active);
+	return object < 0 ? (struct skbext_object *)0 : skbext_object(object);
+}
+
+/* The record in the first slot of its bucket ends, if it is there, not shared, and none of kept is active. */
+__skbext_inline int __skbext_end_home(__u64 h, __u64 kept, __u32 stat)
+{
+	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
+	__u64 word = b ? __skbext_read(&b->word[0]) : 0;
+
+	if (!__skbext_match(word, h) || word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE | kept) ||
+	    !b || !__sync_bool_compare_and_swap(&b->word[0], word, 0))
+		return 0;
+	skbext_count(stat);
+	return 1;
+}
+
+/* skb_ext_reset(): how many records ended, counted as stat; more than one is user space's doing. */
+__skbext_inline int skbext_store_release(__u64 h, __u32 stat)
+{
+	if (skbext_store_absent(h))
+		return 0;
+	if (!__skbext_end_home(h, 0, stat))
+		return skbext_store_release_any(h, stat);
+	/* Only if the filter counts others is there anything left to look for. */
+	return __sync_fetch_and_sub(__skbext_filter(h), 1) == 1 ? 1 : 1 + skbext_store_release_any(h, stat);
+}
+
+/* A policy point: keep these types, drop the others. 1: the record ended with it, counted as stat. */
+__skbext_inline int skbext_store_keep(__u64 h, __u64 types, __u32 stat)
+{
+	if (skbext_store_absent(h))
+		return 0;
+	if (!__skbext_end_home(h, types & SKBEXT_W_ACTIVE, stat))
+		return skbext_store_keep_any(h, types, stat);
+	__sync_fetch_and_sub(__skbext_filter(h), 1);
 	return 1;
 }
 

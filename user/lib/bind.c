@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * skbext_bind(): every SKBEXT_TYPE of an object is a variable in its .rodata.skbext (skbext.bpf.h). Each is registered, and gets
- * its id and its payload's offset, which the verifier then knows as constants.
+ * its bit and its payload's offset, which the verifier then knows as constants.
  */
 #include "internal.h"
 #include "bind.h"
@@ -48,7 +48,7 @@ static int register_all(struct skbext *sk, const struct btf *btf, const struct b
 				   payload_type(btf, var->type));
 		if (id < 0)
 			return id;
-		ref->id = id;
+		ref->active = 1U << id;
 		ref->offset = sk->ctl->types[id].offset;
 		++*bound;
 	}

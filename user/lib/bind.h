@@ -4,7 +4,7 @@
 
 /* The head of what SKBEXT_TYPE() of skbext.bpf.h defines; an array of no payloads follows. */
 struct skbext_type_ref {
-	__u32 id, offset, size, flags;
+	__u32 active, offset, size, flags;
 };
 
 int bind_section(struct skbext *sk, const struct btf *btf, char *data, size_t size);

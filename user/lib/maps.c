@@ -107,7 +107,8 @@ int maps_create(struct skbext *sk)
 
 	err = create(sk, MAP_CTL, "skbext_ctl", sizeof(struct skbext_ctl), 1);
 	err = err ?: create(sk, MAP_SLOTS, "skbext_slots", sizeof(struct skbext_bucket), buckets);
-	err = err ?: create(sk, MAP_OBJECTS, "skbext_objects", sk->payload, buckets * SKBEXT_BUCKET_SLOTS);
+	err = err ?: create(sk, MAP_OBJECTS, "skbext_objects", sizeof(struct skbext_object) + sk->payload,
+			    buckets * SKBEXT_BUCKET_SLOTS);
 	err = err ?: create(sk, MAP_STATS, "skbext_stats", sizeof(struct skbext_cpu_stats),
 			    libbpf_num_possible_cpus());
 	err = err ?: create(sk, MAP_REQUEST, "skbext_request", sizeof(struct skbext_request), 1);

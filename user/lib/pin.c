@@ -277,7 +277,7 @@ static int check_maps(struct skbext *sk)
 {
 	const struct skbext_ctl *ctl = sk->ctl;
 	const __u32 value[MAP_NR] = {
-		[MAP_SLOTS] = sizeof(struct skbext_bucket), [MAP_OBJECTS] = ctl->payload,
+		[MAP_SLOTS] = sizeof(struct skbext_bucket), [MAP_OBJECTS] = sizeof(struct skbext_object) + ctl->payload,
 		[MAP_STATS] = sizeof(struct skbext_cpu_stats),
 		[MAP_REQUEST] = sizeof(struct skbext_request),
 	};

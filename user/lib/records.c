@@ -18,12 +18,12 @@ static inline struct skbext_bucket *skbext_bucket(__u32 n)
 	return n < here->ctl->buckets ? (struct skbext_bucket *)&here->slots[n] : NULL;
 }
 
-static inline void *skbext_object(__u32 n)
+static inline struct skbext_object *skbext_object(__u32 n)
 {
-	return (void *)(here->objects + (size_t)n * here->ctl->payload);
+	return (void *)(here->objects + (size_t)n * (sizeof(struct skbext_object) + here->ctl->payload));
 }
 
-static inline void skbext_count(enum skbext_stat stat)
+static inline void skbext_count(__u32 stat)
 {
 }
 
@@ -34,8 +34,10 @@ static __u32 nr_slots(const struct skbext *sk)
 	return sk->ctl->buckets * SKBEXT_BUCKET_SLOTS;
 }
 
+/* Records end while they are read: what was copied counts only if the word, all of it, is still the same after that. */
 static bool read_record(struct skbext *sk, __u32 slot, struct skbext_record *rec)
 {
+	static _Thread_local __u64 payload[SKBEXT_MAX_PAYLOAD / 8];
 	__u64 word = __skbext_read(__skbext_word(slot));
 
 	if (!(word >> SKBEXT_W_META_BITS) || !(word & SKBEXT_W_ACTIVE))
@@ -45,11 +47,12 @@ static bool read_record(struct skbext *sk, __u32 slot, struct skbext_record *rec
 	rec->object = __skbext_object_of(slot, word);
 	if (rec->object >= nr_slots(sk))
 		return false;
-	rec->refs = __skbext_read(__skbext_link(rec->object)) & SKBEXT_L_REFS;
+	rec->refs = 1 + (__skbext_read(__skbext_link(rec->object)) & SKBEXT_L_HOLDERS);
 	rec->shared = rec->refs > 1;
-	rec->payload = skbext_object(rec->object);
-	/* The record may have ended since: then object and holders are no longer its own. */
-	return __skbext_match(__skbext_read(__skbext_word(slot)), word);
+	memcpy(payload, skbext_object(rec->object)->payload, sk->ctl->payload);
+	rec->payload = payload;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __skbext_read(__skbext_word(slot)) == word;
 }
 
 int skbext_for_each(struct skbext *sk, int (*fn)(const struct skbext_record *rec, void *arg), void *arg)
@@ -108,7 +111,8 @@ int skbext_stats(struct skbext *sk, struct skbext_stats *stats)
 	st.cow = sum[SKBEXT_STAT_COW];
 	st.shares = sum[SKBEXT_STAT_SHARES];
 	st.share_failed = sum[SKBEXT_STAT_SHARE_FAILED];
-	st.releases = sum[SKBEXT_STAT_RELEASES];
+	for (int i = SKBEXT_STAT_RELEASED; i <= SKBEXT_STAT_PURGED_STALE; i++)
+		st.releases += sum[i];
 	st.scrubbed = sum[SKBEXT_STAT_SCRUBBED];
 	st.udp_dropped = sum[SKBEXT_STAT_UDP_DROPPED];
 	st.replaced = sum[SKBEXT_STAT_REPLACED];
@@ -136,6 +140,8 @@ static void take_all_slots(struct skbext *sk)
 void store_kill(struct skbext *sk)
 {
 	take_all_slots(sk);
-	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);	/* synchronize_rcu(): BPF programs run under it */
+	/* synchronize_rcu(), which BPF programs run under; nohz_full kernels refuse it. */
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		usleep(100000);
 	take_all_slots(sk);
 }
