@@ -26,8 +26,10 @@ SKELS	:= $(BPF:%=$(OUT)/%.skel.h)
 LIB_OBJ	:= $(patsubst user/lib/%.c,$(OUT)/lib/%.o,$(wildcard user/lib/*.c))
 CLI_OBJ	:= $(patsubst user/cli/%.c,$(OUT)/cli/%.o,$(wildcard user/cli/*.c))
 SO	:= libskbext.so.$(VERSION)
-TESTS	:= $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/test_*.c))
-TEST_HELPERS := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
+# Programs: the tests, and what tests and scripts run in guests. All other tests/*.c are parts of them.
+MAINS	:= $(wildcard tests/test_*.c tests/oracle.c tests/paths.c tests/icount.c)
+TESTS	:= $(MAINS:tests/%.c=$(OUT)/tests/%)
+TEST_PARTS := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(filter-out $(MAINS),$(wildcard tests/*.c)))
 TEST_BPF := $(patsubst tests/progs/%.bpf.c,$(OUT)/tests/%.bpf.o,$(wildcard tests/progs/*.bpf.c))
 SANITIZED := $(OUT)/tests/test_store.asan $(OUT)/tests/test_store_threads.asan $(OUT)/tests/test_store_threads.tsan
 
@@ -113,10 +115,14 @@ $(OUT)/tests/%.o: tests/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CFLAGS) $(DEPS) -c $< -o $@
 
-$(OUT)/tests/%: tests/%.c $(TEST_HELPERS) $(OUT)/libskbext.a
+$(OUT)/tests/parts.a: $(TEST_PARTS)
+	$(call msg,AR)
+	$(Q)rm -f $@; $(AR) rcs $@ $^
+
+$(OUT)/tests/%: tests/%.c $(OUT)/tests/parts.a $(OUT)/libskbext.a
 	$(call msg,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(USER_CFLAGS) $(DEPS) $< $(TEST_HELPERS) $(OUT)/libskbext.a -ljansson $(LIBS) -lpthread -o $@
+	$(Q)$(CC) $(USER_CFLAGS) $(DEPS) $< $(OUT)/tests/parts.a $(OUT)/libskbext.a -ljansson $(LIBS) -lpthread -o $@
 
 $(OUT)/tests/%.asan: tests/%.c
 	$(call msg,CC)

@@ -44,7 +44,10 @@ __attribute__((noinline)) int copy_out(__u32 object)
 
 static __always_inline int do_add(__u64 h)
 {
-	int object = skbext_store_add_any(h, request.active, request.offset, request.size);
+	int object;
+
+	__skbext_ctl.by_address = 1;
+	object = skbext_store_add_any(h, request.active, request.offset, request.size);
 
 	if (object < 0)
 		return -1;

@@ -36,38 +36,35 @@ static inline bool check_no_room(__u64 h)
 	return true;
 }
 
-/* Too low, and a record is overlooked: the worst that can happen. Too high, and packets are slowed down for good. */
-static inline bool check_filter(void)
+/*
+ * The heads, recounted. Too low, and a record is overlooked: the worst that can happen. Too high or too far, and packets are
+ * slowed down for good.
+ */
+static inline bool check_heads(void)
 {
-	static __u64 expect[1 << SKBEXT_FILTER_BITS];
+	__u64 *expect = calloc(env.ctl.buckets, sizeof(*expect));
+	bool ok = ASSERT_OK_PTR(expect, "memory");
 
-	memset(expect, 0, sizeof(expect));
-	for (__u32 slot = 0; slot < env_slots(); slot++) {
-		__u64 h = *__skbext_word(slot) >> SKBEXT_W_META_BITS << SKBEXT_W_META_BITS;
-
-		if (h)
-			expect[h >> (64 - SKBEXT_FILTER_BITS)]++;
-	}
-	return ASSERT_TRUE(!memcmp(expect, env.ctl.filter, sizeof(expect)), "filter, recounted");
-}
-
-static inline bool check_displaced(void)
-{
-	__u64 expect[SKBEXT_PROBES] = { 0 };
-
-	for (__u32 slot = 0; slot < env_slots(); slot++) {
+	for (__u32 slot = 0; ok && slot < env_slots(); slot++) {
 		__u64 h = *__skbext_word(slot) >> SKBEXT_W_META_BITS << SKBEXT_W_META_BITS;
 		int distance = h ? check_distance(h, slot / SKBEXT_BUCKET_SLOTS) : 0;
+		__u64 *head = &expect[h ? __skbext_home(h) : 0], far = *head >> SKBEXT_H_FAR_SHIFT;
 
-		if (!ASSERT_TRUE(distance < SKBEXT_PROBES, "record is on its probe sequence"))
-			return false;
-		for (int probe = 1; probe <= distance; probe++)
-			expect[probe]++;
+		ok = ASSERT_TRUE(distance < SKBEXT_PROBES, "record is on its probe sequence");
+		if (h)
+			*head += distance ? SKBEXT_H_AWAY + 1 : 1;
+		if (distance > (int)far)
+			*head += (distance - far) << SKBEXT_H_FAR_SHIFT;
 	}
-	for (int probe = 0; probe < SKBEXT_PROBES; probe++)
-		if (!ASSERT_EQ(env.ctl.displaced[probe], expect[probe], "displaced, recounted"))
-			return false;
-	return check_filter();
+	for (__u32 n = 0; ok && n < env.ctl.buckets; n++) {
+		__u64 head = env.buckets[n].head;
+
+		ok = ASSERT_EQ(head & SKBEXT_H_COUNTS, expect[n] & SKBEXT_H_COUNTS, "head, recounted") &&
+		     ASSERT_GE(head >> SKBEXT_H_FAR_SHIFT, expect[n] >> SKBEXT_H_FAR_SHIFT, "way to the farthest") &&
+		     ASSERT_TRUE(head >= SKBEXT_H_AWAY || !(head >> SKBEXT_H_FAR_SHIFT), "no way to nobody");
+	}
+	free(expect);
+	return ok;
 }
 
 /* One slot: its state is one of those in store.h, and its object has as many holders as it says. */
@@ -135,7 +132,7 @@ static inline bool check_balance(void)
 
 static inline bool check_table(void)
 {
-	return check_displaced() && check_holders() && check_balance() &&
+	return check_heads() && check_holders() && check_balance() &&
 	       ASSERT_TRUE(env_canaries_ok(), "nobody wrote past an object");
 }
 
@@ -145,8 +142,8 @@ static inline bool check_empty(void)
 	for (__u32 slot = 0; slot < env_slots(); slot++)
 		if (!ASSERT_EQ(*__skbext_word(slot), 0, "word after all were released"))
 			return false;
-	for (int probe = 0; probe < SKBEXT_PROBES; probe++)
-		if (!ASSERT_EQ(env.ctl.displaced[probe], 0, "displaced after all were released"))
+	for (__u32 n = 0; n < env.ctl.buckets; n++)
+		if (!ASSERT_EQ(env.buckets[n].head, 0, "head after all were released"))
 			return false;
 	return check_table();
 }

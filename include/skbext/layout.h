@@ -8,15 +8,15 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	2		/* raise with every change here and in store.h */
+#define SKBEXT_LAYOUT_VERSION	4		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
 #define SKBEXT_MAX_PAYLOAD	2040		/* bytes, all types; as SKB_EXT chunks of the kernel */
 #define SKBEXT_NAME_LEN		32		/* a type's name with its NUL */
 
-#define SKBEXT_BUCKET_SLOTS	8		/* one cache line of slot words */
-#define SKBEXT_PROBES		16		/* buckets a record may be placed in */
+#define SKBEXT_BUCKET_SLOTS	7		/* with the head, one cache line */
+#define SKBEXT_PROBES		32		/* buckets a record may be placed in */
 
 /* Policy of a type: what differs from the kernel's own extensions. */
 #define SKBEXT_F_NO_CLONE	(1U << 0)	/* clones, copies and fragments do not inherit it */
@@ -24,10 +24,8 @@
 #define SKBEXT_F_KEEP_UDP	(1U << 2)	/* survives into the UDP receive queue */
 #define SKBEXT_F_ALL		(SKBEXT_F_NO_CLONE | SKBEXT_F_KEEP_SCRUB | SKBEXT_F_KEEP_UDP)
 
-/* Nearly always all that is read of the store for a packet: how many records have a hash that begins like its own. */
-#define SKBEXT_FILTER_BITS	11
-
 struct skbext_bucket {
+	__u64 head;				/* how many records are at home here, and where; 0: none */
 	__u64 word[SKBEXT_BUCKET_SLOTS];	/* one record each, 0: free; see store.h */
 };
 
@@ -56,14 +54,8 @@ struct skbext_ctl {
 	__u8 keep_scrub;
 	__u8 keep_udp;
 	__u8 mode;			/* enum skbext_mode */
-	__u32 pad0;
+	__u32 by_address;		/* user space has added by address: release looks for duplicates */
 	struct skbext_type_info types[SKBEXT_MAX_TYPES];
-
-	/* [n]: records that live n or more probes from home; 0 almost always, so a miss reads one bucket */
-	__u64 displaced[SKBEXT_PROBES] __attribute__((aligned(64)));
-
-	/* Records by the first bits of their hash. */
-	__u64 filter[1 << SKBEXT_FILTER_BITS] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
 enum skbext_stat {

@@ -26,8 +26,14 @@
  *	hash|active --release--> 0        hash|SHARED|active --release--> ORPHAN --last holder--> 0
  *	0 --claim--> hash --publish--> hash|REMOTE|active --unshare--> hash|active
  *
- * Most packets carry nothing: a counter of all records whose hash begins alike (filter) says so. Most others have the first
- * slot of their bucket, unshared: that is done inline. All else is a call.
+ * A record lives in its home bucket, or if that is full in one of the buckets that follow in its own order (__skbext_next()). The
+ * head of a bucket counts the records that are at home there, wherever they live:
+ *
+ *	63    56 55                 48 47                        24 23                 0
+ *	|   0   | farthest, in probes | of these, in other buckets | records at home here |
+ *
+ * Most packets carry nothing: the head of their home bucket is 0. Most others have the first slot of it, unshared: that is done
+ * inline. All else is a call.
  *
  * What it relies on, as the kernel's skb_ext does: an skb has one owner at a time, so add, del,
  * unshare and release of one skb never run at once; only a share may run beside another share
@@ -55,6 +61,10 @@
 #define SKBEXT_W_META_BITS	11
 #define SKBEXT_W_ACTIVE		0xffULL
 
+#define SKBEXT_H_AWAY		(1ULL << 24)
+#define SKBEXT_H_COUNTS		((1ULL << 48) - 1)
+#define SKBEXT_H_FAR_SHIFT	48
+
 /* BPF has atomics of 64 bits for every -mcpu, of 32 only from v3 on: one word for both. */
 #define SKBEXT_L_HOME_SHIFT	32
 #define SKBEXT_L_HOLDERS	0xffffffffULL
@@ -65,9 +75,11 @@
  * bits tell all of them apart, and the odd factor keeps them apart.
  */
 #define SKBEXT_KEY_SHIFT	8
+#define SKBEXT_TRIES		64	/* a compare-and-swap that loses this often is given up */
 #define SKBEXT_INLINE_ZERO	64	/* bytes of a payload that are zeroed without a loop */
-#define SKBEXT_HASH_MUL		0x9e3779b97f4a7c15ULL
-#define SKBEXT_HASH_INV		0xf1de83e19937733dULL	/* its inverse modulo 2^64 */
+/* sk_buffs lie 256 bytes apart: 2^64 over the golden ratio in all its bits, and in the 48 that 256 leaves. */
+#define SKBEXT_HASH_MUL		0x9e379e3779b97f4bULL
+#define SKBEXT_HASH_INV		0x2672393dee219263ULL	/* its inverse modulo 2^64 */
 
 #ifdef __bpf__
 #define __skbext_read(p)	(*(volatile __typeof__(*(p)) *)(p))
@@ -125,9 +137,11 @@ __skbext_inline __u32 __skbext_next(__u32 bucket, __u64 h)
 
 __skbext_inline __u64 *__skbext_word(__u32 slot)
 {
-	struct skbext_bucket *b = skbext_bucket(slot / SKBEXT_BUCKET_SLOTS);
+	__u32 n = slot / SKBEXT_BUCKET_SLOTS, i = slot - n * SKBEXT_BUCKET_SLOTS;
+	struct skbext_bucket *b = skbext_bucket(n);
 
-	return b ? &b->word[slot % SKBEXT_BUCKET_SLOTS] : (__u64 *)0;
+	__skbext_opaque(i);	/* the verifier does not know that a remainder is small */
+	return b && i < SKBEXT_BUCKET_SLOTS ? &b->word[i] : (__u64 *)0;
 }
 
 __skbext_inline __u64 *__skbext_link(__u32 slot)
@@ -148,30 +162,29 @@ __skbext_inline __u32 __skbext_object_of(__u32 slot, __u64 word)
 	return link ? __skbext_read(link) >> SKBEXT_L_HOME_SHIFT : slot;
 }
 
-__skbext_inline __u64 *__skbext_filter(__u64 h)
-{
-	return &SKBEXT_CTL->filter[h >> (64 - SKBEXT_FILTER_BITS)];
-}
-
 /* There is no record of this hash: the end of the way for nearly all packets. Else there may be one. */
 __skbext_inline int skbext_store_absent(__u64 h)
 {
-	return !__skbext_read(__skbext_filter(h));
+	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
+
+	return !b || !__skbext_read(&b->head);
 }
 
 SKBEXT_FN int skbext_store_slot_any(__u64 h)
 {
-	__u32 n = __skbext_home(h);
+	__u32 n = __skbext_home(h), farthest = 0;
 
-	for (int probe = 1; probe <= SKBEXT_PROBES; probe++) {
+	for (__u32 probe = 0; probe < SKBEXT_PROBES; probe++) {
 		struct skbext_bucket *b = skbext_bucket(n);
 
 		if (!b)
 			return -1;
+		if (!probe)
+			farthest = __skbext_read(&b->head) >> SKBEXT_H_FAR_SHIFT;
 		for (int i = 0; i < SKBEXT_BUCKET_SLOTS; i++)
 			if (__skbext_match(__skbext_read(&b->word[i]), h))
 				return n * SKBEXT_BUCKET_SLOTS + i;
-		if (probe == SKBEXT_PROBES || !__skbext_read(&SKBEXT_CTL->displaced[probe]))
+		if (probe >= farthest)
 			return -1;
 		n = __skbext_next(n, h);
 	}
@@ -182,43 +195,64 @@ SKBEXT_FN int skbext_store_slot_any(__u64 h)
 __skbext_inline int skbext_store_slot(__u64 h)
 {
 	__u32 n = __skbext_home(h);
-	struct skbext_bucket *b;
+	struct skbext_bucket *b = skbext_bucket(n);
 
-	if (skbext_store_absent(h))
+	if (!b || !__skbext_read(&b->head))
 		return -1;
-	b = skbext_bucket(n);
-	if (b && __skbext_match(__skbext_read(&b->word[0]), h))
+	if (__skbext_match(__skbext_read(&b->word[0]), h))
 		return n * SKBEXT_BUCKET_SLOTS;
 	return skbext_store_slot_any(h);
 }
 
-/* Records that live away from home make every miss probe on: count them in at each step, and out. */
-SKBEXT_FN int skbext_store_displace(__u64 h, __u32 slot, __u64 by)
+/* Count a record in that lives probe buckets from home. 0: done; -1: others changed the head all the while. */
+__skbext_inline int __skbext_count_away(__u64 *head, __u64 probe)
 {
-	__u32 n = __skbext_home(h);
+	for (int i = 0; i < SKBEXT_TRIES; i++) {
+		__u64 old = __skbext_read(head), far = old >> SKBEXT_H_FAR_SHIFT;
+		__u64 new = (old & SKBEXT_H_COUNTS) + SKBEXT_H_AWAY + 1;
 
-	for (int probe = 1; probe < SKBEXT_PROBES; probe++) {
-		if (n == slot / SKBEXT_BUCKET_SLOTS)
+		new |= (far > probe ? far : probe) << SKBEXT_H_FAR_SHIFT;
+		if (__sync_bool_compare_and_swap(head, old, new))
 			return 0;
-		__sync_fetch_and_add(&SKBEXT_CTL->displaced[probe], by);
-		n = __skbext_next(n, h);
 	}
-	return 0;
+	return -1;
+}
+
+/* With the last record that is away goes the way to it, or a bucket that is empty again would not look so. */
+__skbext_inline void __skbext_forget_way(__u64 *head)
+{
+	for (int i = 0; i < SKBEXT_TRIES; i++) {
+		__u64 old = __skbext_read(head);
+
+		if (!(old >> SKBEXT_H_FAR_SHIFT) || (old & SKBEXT_H_COUNTS) >= SKBEXT_H_AWAY ||
+		    __sync_bool_compare_and_swap(head, old, old & SKBEXT_H_COUNTS))
+			return;
+	}
 }
 
 /* What claim counted in, when the key has left the slot. */
-__skbext_inline void __skbext_uncount(__u64 h, __u32 slot)
+SKBEXT_FN int skbext_store_uncount(__u64 h, __u32 slot)
 {
-	__sync_fetch_and_sub(__skbext_filter(h), 1);
-	if (slot / SKBEXT_BUCKET_SLOTS != __skbext_home(h))
-		skbext_store_displace(h, slot, -1ULL);
+	__u32 home = __skbext_home(h);
+	struct skbext_bucket *b = skbext_bucket(home);
+
+	if (!b)
+		return 0;
+	if (slot / SKBEXT_BUCKET_SLOTS == home) {
+		__sync_fetch_and_sub(&b->head, 1);
+		return 0;
+	}
+	__sync_fetch_and_sub(&b->head, SKBEXT_H_AWAY + 1);
+	__skbext_forget_way(&b->head);
+	return 0;
 }
 
 SKBEXT_FN int skbext_store_claim_any(__u64 h)
 {
 	__u32 n = __skbext_home(h);
+	struct skbext_bucket *home = skbext_bucket(n);
 
-	for (int probe = 0; probe < SKBEXT_PROBES; probe++) {
+	for (__u32 probe = 0; home && probe < SKBEXT_PROBES; probe++) {
 		struct skbext_bucket *b = skbext_bucket(n);
 
 		if (!b)
@@ -227,9 +261,12 @@ SKBEXT_FN int skbext_store_claim_any(__u64 h)
 			if (__skbext_read(&b->word[i]) ||
 			    !__sync_bool_compare_and_swap(&b->word[i], 0, h))
 				continue;
-			__sync_fetch_and_add(__skbext_filter(h), 1);
-			if (probe)
-				skbext_store_displace(h, n * SKBEXT_BUCKET_SLOTS + i, 1);
+			if (b == home) {	/* few buckets are probed in circles */
+				__sync_fetch_and_add(&home->head, 1);
+			} else if (__skbext_count_away(&home->head, probe)) {
+				__skbext_write(&b->word[i], 0);
+				return -1;
+			}
 			return n * SKBEXT_BUCKET_SLOTS + i;
 		}
 		n = __skbext_next(n, h);
@@ -245,7 +282,7 @@ __skbext_inline int skbext_store_claim(__u64 h)
 
 	if (!b || !__sync_bool_compare_and_swap(&b->word[0], 0, h))
 		return skbext_store_claim_any(h);
-	__sync_fetch_and_add(__skbext_filter(h), 1);
+	__sync_fetch_and_add(&b->head, 1);
 	return n * SKBEXT_BUCKET_SLOTS;
 }
 
@@ -306,7 +343,7 @@ __skbext_inline int __skbext_drop(__u32 slot, __u64 h)
 	left = word & SKBEXT_W_SHARED ? SKBEXT_W_ORPHAN : 0;
 	if (!__sync_bool_compare_and_swap(p, word, left))
 		return 0;
-	__skbext_uncount(h, slot);
+	skbext_store_uncount(h, slot);
 	if (word & (SKBEXT_W_REMOTE | SKBEXT_W_SHARED))
 		__skbext_put(obj);
 	return 1;
@@ -317,7 +354,7 @@ SKBEXT_FN int skbext_store_release_any(__u64 h, __u32 stat)
 {
 	int ended = 0;
 
-	for (int i = 0; i < 2 * SKBEXT_BUCKET_SLOTS; i++) {
+	for (int i = 0; i < SKBEXT_TRIES; i++) {
 		int slot = skbext_store_slot(h);
 
 		if (slot < 0)
@@ -368,7 +405,7 @@ __skbext_inline int __skbext_move(__u32 slot, __u64 h)
 	skbext_store_copy_object(claimed, slot);
 	__skbext_write(to, h | (__skbext_read(from) & SKBEXT_W_ACTIVE));
 	__skbext_write(from, SKBEXT_W_ORPHAN);
-	__skbext_uncount(h, slot);
+	skbext_store_uncount(h, slot);
 	__skbext_put(slot);
 	return claimed;
 }
@@ -570,16 +607,15 @@ __skbext_inline void *__skbext_payload(struct skbext_object *obj, __u64 offset)
 __skbext_inline void *skbext_store_add(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
 	__u32 n = __skbext_home(h);
-	struct skbext_bucket *b;
+	struct skbext_bucket *b = skbext_bucket(n);
 	struct skbext_object *obj;
 	__u64 *payload;
 	int object;
 
-	if (skbext_store_absent(h)) {
-		b = skbext_bucket(n);
+	if (b && !__skbext_read(&b->head) && size <= SKBEXT_INLINE_ZERO) {
 		obj = skbext_object(n * SKBEXT_BUCKET_SLOTS);
-		if (b && obj && size <= SKBEXT_INLINE_ZERO && __sync_bool_compare_and_swap(&b->word[0], 0, h)) {
-			__sync_fetch_and_add(__skbext_filter(h), 1);
+		if (obj && __sync_bool_compare_and_swap(&b->word[0], 0, h)) {
+			__sync_fetch_and_add(&b->head, 1);
 			payload = __skbext_payload(obj, offset);
 			for (__u32 i = 0; i < (size + 7) / 8; i++)
 				payload[i] = 0;
@@ -596,29 +632,27 @@ __skbext_inline void *skbext_store_add(__u64 h, __u64 active, __u32 offset, __u3
 __skbext_inline struct skbext_object *skbext_store_find(__u64 h, __u64 active)
 {
 	const __u64 not_asked = SKBEXT_W_ACTIVE | SKBEXT_W_SHARED | SKBEXT_W_ORPHAN;
-	struct skbext_bucket *b;
+	__u32 n = __skbext_home(h);
+	struct skbext_bucket *b = skbext_bucket(n);
 	int object;
-	__u32 n;
 
-	if (skbext_store_absent(h))
+	if (!b || !__skbext_read(&b->head))
 		return (struct skbext_object *)0;
-	n = __skbext_home(h);
-	b = skbext_bucket(n);
-	if (b && ((__skbext_read(&b->word[0]) ^ h) & (active | ~not_asked)) == active)
+	if (((__skbext_read(&b->word[0]) ^ h) & (active | ~not_asked)) == active)
 		return skbext_object(n * SKBEXT_BUCKET_SLOTS);
 	object = skbext_store_find_any(h, active);
 	return object < 0 ? (struct skbext_object *)0 : skbext_object(object);
 }
 
-/* The record in the first slot of its bucket ends, if it is there, not shared, and none of kept is active. */
-__skbext_inline int __skbext_end_home(__u64 h, __u64 kept, __u32 stat)
+/* The record in the first slot of its home bucket ends, if it is there, not shared, and none of kept is active. */
+__skbext_inline int __skbext_end_first(struct skbext_bucket *home, __u64 h, __u64 kept, __u32 stat)
 {
-	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
-	__u64 word = b ? __skbext_read(&b->word[0]) : 0;
+	__u64 word = __skbext_read(&home->word[0]);
 
 	if (!__skbext_match(word, h) || word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE | kept) ||
-	    !b || !__sync_bool_compare_and_swap(&b->word[0], word, 0))
+	    !__sync_bool_compare_and_swap(&home->word[0], word, 0))
 		return 0;
+	__sync_fetch_and_sub(&home->head, 1);
 	skbext_count(stat);
 	return 1;
 }
@@ -626,23 +660,23 @@ __skbext_inline int __skbext_end_home(__u64 h, __u64 kept, __u32 stat)
 /* skb_ext_reset(): how many records ended, counted as stat; more than one is user space's doing. */
 __skbext_inline int skbext_store_release(__u64 h, __u32 stat)
 {
-	if (skbext_store_absent(h))
+	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
+
+	if (!b || !__skbext_read(&b->head))
 		return 0;
-	if (!__skbext_end_home(h, 0, stat))
-		return skbext_store_release_any(h, stat);
-	/* Only if the filter counts others is there anything left to look for. */
-	return __sync_fetch_and_sub(__skbext_filter(h), 1) == 1 ? 1 : 1 + skbext_store_release_any(h, stat);
+	if (__skbext_end_first(b, h, 0, stat) && !__skbext_read(&SKBEXT_CTL->by_address))
+		return 1;
+	return skbext_store_release_any(h, stat);
 }
 
 /* A policy point: keep these types, drop the others. 1: the record ended with it, counted as stat. */
 __skbext_inline int skbext_store_keep(__u64 h, __u64 types, __u32 stat)
 {
-	if (skbext_store_absent(h))
+	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
+
+	if (!b || !__skbext_read(&b->head))
 		return 0;
-	if (!__skbext_end_home(h, types & SKBEXT_W_ACTIVE, stat))
-		return skbext_store_keep_any(h, types, stat);
-	__sync_fetch_and_sub(__skbext_filter(h), 1);
-	return 1;
+	return __skbext_end_first(b, h, types & SKBEXT_W_ACTIVE, stat) || skbext_store_keep_any(h, types, stat);
 }
 
 #endif /* SKBEXT_STORE_H */

@@ -41,15 +41,16 @@ static bool is_prime(__u32 n)
 }
 
 /*
- * 1/16 more places than records, so that one bucket of the 16 that a record may be in has room until nearly all are
- * taken; a prime, so that these are 16 different ones. Few enough buckets are all probed: no more room is needed.
+ * 3/32 more places than records, so that of the buckets that a record may be in one has room until all are taken (simulated
+ * with a million slab addresses); a prime, so that these are different ones. Few enough buckets are all probed: no more
+ * room is needed.
  */
 static __u32 buckets_for(__u32 capacity)
 {
 	__u32 n = (capacity + SKBEXT_BUCKET_SLOTS - 1) / SKBEXT_BUCKET_SLOTS;
 
 	if (n > SKBEXT_PROBES)
-		n += n / 16;
+		n += n * 3 / 32;
 	while (n > 1 && !is_prime(n))
 		n++;
 	return n;
