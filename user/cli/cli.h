@@ -43,6 +43,7 @@ int cmd_find(int argc, char **argv);
 int cmd_del(int argc, char **argv);
 int cmd_bind(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 
 /* Options that every command takes. */
 struct cli_common {

@@ -25,6 +25,7 @@ static const struct command commands[] = {
 	{ "find", cmd_find, "SKB TYPE", "show one payload" },
 	{ "del", cmd_del, "SKB [TYPE]", "take a type, or all, from an skb" },
 	{ "demo", cmd_demo, "", "show it at work on packets of its own" },
+	{ "bench", cmd_bench, "[--quick] [--only cost|store|packets|forward]", "what it costs, beside other maps" },
 	{ "bind", cmd_bind, "IN.o [OUT.o]", "write a BPF object that a stock loader can load" },
 	{ "version", cmd_version, "", "print the version" },
 	{ "help", cmd_help, "", "print this" },

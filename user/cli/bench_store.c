@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * skbext bench: operations of the store in ns, beside maps of the kernel. All run as BPF
+ * programs (bpf/bench_store.bpf.c) on the same keys: addresses of sk_buffs that were in use at
+ * one time, sampled from packets which nobody reads. What the empty loop takes in a round is
+ * subtracted in that round.
+ */
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../bpf/bench.h"
+#include "bench_parts.h"
+#include "bench_store.skel.h"
+
+#define SAMPLES		65536
+#define ABSENT		65536	/* keys that are never live before the operation */
+#define FEW		64
+#define SHIFT		34	/* more keys than sampled: the same at this distance, still apart from CLONE() */
+
+static const struct impl {
+	const char *name, *prefix;
+	bool bounded;		/* forgets entries by design: not every find hits */
+} impls[] = {
+	{ "skbext", "ours", false },
+	{ "HASH prealloc", "hash_prealloc", false },
+	{ "HASH no prealloc", "hash_malloc", false },
+	{ "LRU_HASH", "lru_hash", true },
+	{ "LRU_PERCPU_HASH", "lru_percpu_hash", true },
+	{ "RHASH", "rhash", false },
+	{ "sk_storage", "sk_storage", false },
+	{ "task_storage", "task_storage", false },
+};
+
+static const struct op {
+	const char *name, *suffix;
+	bool absent;		/* keys that are not live */
+	bool hits;		/* it must do what it is to do each time; false: never */
+} ops[] = {
+	{ "find hit", "find", false, true },
+	{ "find miss", "find", true, false },
+	{ "add + del", "add_del", true, true },
+	{ "add + release", "add_release", true, true },
+	{ "share + release", "share_release", false, true },
+	{ "cow", "cow", false, true },
+};
+
+#define NR_IMPLS	(sizeof(impls) / sizeof(impls[0]))
+#define NR_OPS		(sizeof(ops) / sizeof(ops[0]))
+
+struct store_bench {
+	struct bench *b;
+	struct skbext *sk;
+	struct bench_store *skel;
+	struct bench_run *runs;		/* one per CPU, shared with the programs */
+	__u64 *keys;
+	unsigned int live_max;
+	int fd[NR_IMPLS][NR_OPS];	/* -1: it has no such operation */
+	int fill[NR_IMPLS];
+	int empty;
+	bool has_rhash;
+};
+
+/* ---- keys */
+
+static __u64 random_next(__u64 *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	return *state ^= *state << 17;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	__u64 x = *(const __u64 *)a, y = *(const __u64 *)b;
+
+	return (x > y) - (x < y);
+}
+
+static unsigned int unique(__u64 *keys, unsigned int n)
+{
+	unsigned int kept = 0;
+
+	qsort(keys, n, sizeof(*keys), compare_keys);
+	for (unsigned int i = 0; i < n; i++)
+		if (!kept || keys[i] != keys[kept - 1])
+			keys[kept++] = keys[i];
+	return kept;
+}
+
+/* Packets to a socket that nobody reads: all their sk_buffs are in use at once. */
+static int sample(struct store_bench *s)
+{
+	char buf[36] = {};
+	int pair[2], err = bench_udp_pair(pair, "127.0.0.1");
+
+	s->skel->links.sample = bpf_program__attach(s->skel->progs.sample);
+	if (err || !s->skel->links.sample)
+		return bench_error("sample addresses", err ?: -errno);
+	for (int i = 0; i < SAMPLES; i++)
+		send(pair[0], buf, sizeof(buf), 0);
+	bpf_link__destroy(s->skel->links.sample);
+	s->skel->links.sample = NULL;
+	close(pair[0]);
+	close(pair[1]);
+	return s->skel->bss->sampled < SAMPLES / 2 ?
+	       cli_error("cannot run the bench: only %llu packets were seen of %d; is something dropping them?",
+			 (unsigned long long)s->skel->bss->sampled, SAMPLES) : CLI_DONE;
+}
+
+static int make_keys(struct store_bench *s)
+{
+	unsigned int want = s->live_max + ABSENT, n, have;
+	__u64 state = 88172645463325252ULL;
+	int ret = sample(s);
+
+	if (ret)
+		return ret;
+	n = unique(s->keys, s->skel->bss->sampled);
+	for (have = n; have < want; have++)
+		s->keys[have] = s->keys[have - n] + (1ULL << SHIFT);
+	if (unique(s->keys, want) < want)
+		return cli_error("cannot run the bench: sampled addresses overlap; the machine has too much memory for SHIFT");
+	for (unsigned int i = want - 1; i; i--) {
+		unsigned int j = random_next(&state) % (i + 1);
+		__u64 key = s->keys[i];
+
+		s->keys[i] = s->keys[j];
+		s->keys[j] = key;
+	}
+	return CLI_DONE;
+}
+
+/* ---- programs */
+
+/* -1: this kernel does not know it. */
+static int rhash_type(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int type = -1, id = btf ? btf__find_by_name_kind(btf, "bpf_map_type", BTF_KIND_ENUM) : -1;
+	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, id) : NULL;
+
+	for (int i = 0; t && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_enum(t)[i].name_off), "BPF_MAP_TYPE_RHASH"))
+			type = btf_enum(t)[i].val;
+	btf__free(btf);
+	return type;
+}
+
+static void size_maps(struct store_bench *s)
+{
+	int rhash = rhash_type();
+	struct bpf_map *room[] = {
+		s->skel->maps.hash_prealloc, s->skel->maps.hash_malloc, s->skel->maps.lru_hash,
+		s->skel->maps.lru_percpu_hash, s->skel->maps.rhash,
+	};
+
+	for (size_t i = 0; i < sizeof(room) / sizeof(room[0]); i++)
+		bpf_map__set_max_entries(room[i], 2 * s->live_max);
+	bpf_map__set_max_entries(s->skel->maps.keys, s->live_max + ABSENT);
+	s->has_rhash = rhash > 0 && !bpf_map__set_type(s->skel->maps.rhash, rhash);
+}
+
+static int prog_fd(struct store_bench *s, const char *prefix, const char *suffix)
+{
+	struct bpf_program *prog;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s_%s", prefix, suffix);
+	prog = bpf_object__find_program_by_name(s->skel->obj, name);
+	if (!prog || (!strcmp(prefix, "rhash") && !s->has_rhash))
+		return -1;
+	return bpf_program__fd(prog);
+}
+
+static int open_programs(struct store_bench *s)
+{
+	size_t size = (s->live_max + ABSENT) * sizeof(__u64);
+	int err;
+
+	/*
+	 * The same room for all. Half of it stays free: LRU maps evict, and the store refuses a few,
+	 * long before they are full.
+	 */
+	s->sk = bench_skbext(2 * s->live_max, sizeof(struct bench_note), false);
+	s->skel = bench_store__open();
+	if (!s->sk || !s->skel)
+		return CLI_FAILED;
+	s->skel->rodata->sampled_tgid = getpid();
+	size_maps(s);
+	if (skbext_bind(s->skel->obj, NULL))
+		return cli_lib_error("run the bench: bind its programs");
+	err = bench_store__load(s->skel);
+	if (err)
+		return bench_error("load its programs", err);
+	s->keys = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(s->skel->maps.keys), 0);
+	if (s->keys == MAP_FAILED)
+		return bench_error("map the keys", -errno);
+	s->runs = s->skel->data_runs->runs;
+	s->empty = bpf_program__fd(s->skel->progs.empty);
+	for (size_t i = 0; i < NR_IMPLS; i++) {
+		s->fill[i] = prog_fd(s, impls[i].prefix, "fill");
+		for (size_t j = 0; j < NR_OPS; j++)
+			s->fd[i][j] = prog_fd(s, impls[i].prefix, ops[j].suffix);
+		/* Storage hangs on the object: there is neither a key nor a miss. */
+		if (strstr(impls[i].prefix, "_storage"))
+			s->fd[i][1] = -1;
+	}
+	return CLI_DONE;
+}
+
+static void close_programs(struct store_bench *s)
+{
+	if (s->keys && s->keys != MAP_FAILED)
+		munmap(s->keys, (s->live_max + ABSENT) * sizeof(__u64));
+	bench_store__destroy(s->skel);
+	if (s->sk)
+		skbext_unpin(NULL);
+	skbext_close(s->sk);
+}
+
+/* ---- runs */
+
+/* On this thread's CPU. ns of one operation, negative: it failed. */
+static double run(struct store_bench *s, int fd, int cpu, struct bench_run args)
+{
+	static const char packet[64];
+	LIBBPF_OPTS(bpf_test_run_opts, tc, .data_in = packet, .data_size_in = sizeof(packet), .repeat = 1);
+	LIBBPF_OPTS(bpf_test_run_opts, raw);
+	struct bench_run *r = &s->runs[cpu];
+	int err;
+
+	*r = args;
+	err = bpf_prog_test_run_opts(fd, fd == bpf_program__fd(s->skel->progs.task_storage_find) ? &raw : &tc);
+	return err || !r->ns ? -1 : (double)r->ns / r->count;
+}
+
+static struct bench_run run_args(struct store_bench *s, const struct op *op, unsigned int live)
+{
+	struct bench_run args = { .span = live, .count = s->b->quick ? 1 << 16 : 1 << 18 };
+
+	/*
+	 * The slab hands out again what came back last: no more addresses are in use than packets
+	 * are under way.
+	 */
+	if (op->absent) {
+		args.first = s->live_max;
+		args.span = live < FEW ? FEW : live > ABSENT ? ABSENT : live;
+	}
+	return args;
+}
+
+static int check_hits(size_t impl, size_t op, const struct bench_run *r)
+{
+	__u64 want = ops[op].hits ? r->count : 0;
+
+	if (r->hits == want || (impls[impl].bounded && ops[op].hits))
+		return CLI_DONE;
+	return cli_error("cannot run the bench: %s of %s did %llu of %u operations, not %llu", ops[op].name,
+			 impls[impl].name, (unsigned long long)r->hits, r->count, (unsigned long long)want);
+}
+
+/*
+ * RHASH refuses while it grows, which a worker does: again, then. LRU maps take everything
+ * and forget some of it.
+ */
+static int fill_one(struct store_bench *s, size_t impl, struct bench_run args)
+{
+	int cpu = s->b->cpus[0];
+
+	for (int tries = 0; tries < 200; tries++) {
+		if (run(s, s->fill[impl], cpu, args) < 0)
+			return bench_error(impls[impl].name, -errno);
+		if (s->runs[cpu].hits == args.count || impls[impl].bounded)
+			return CLI_DONE;
+		usleep(10000);
+	}
+	return cli_error("cannot run the bench: %s took %llu of %u records", impls[impl].name,
+			 (unsigned long long)s->runs[cpu].hits, args.count);
+}
+
+/* What is live doubles: from 0 to 1, to 2, to 4. */
+static int fill(struct store_bench *s, unsigned int from, unsigned int to)
+{
+	for (size_t i = 0; i < NR_IMPLS; i++) {
+		for (unsigned int n = from; s->fill[i] >= 0 && n < to; n = n ? 2 * n : 1) {
+			struct bench_run args = { .first = n, .span = n ?: 1, .count = n ?: 1 };
+
+			if (fill_one(s, i, args))
+				return CLI_FAILED;
+		}
+	}
+	return CLI_DONE;
+}
+
+static int one_round(struct store_bench *s, unsigned int live, unsigned int round, struct figure f[NR_IMPLS][NR_OPS],
+		     struct figure *empty_loop)
+{
+	int cpu = s->b->cpus[0];
+
+	for (size_t k = 0; k < NR_IMPLS; k++) {
+		size_t i = round % 2 ? NR_IMPLS - 1 - k : k;
+
+		for (size_t j = 0; j < NR_OPS; j++) {
+			struct bench_run args = run_args(s, &ops[j], live);
+			double empty, ns;
+
+			if (s->fd[i][j] < 0)
+				continue;
+			empty = run(s, s->empty, cpu, args);
+			ns = run(s, s->fd[i][j], cpu, args);
+			if (empty < 0 || ns < 0)
+				return bench_error(impls[i].name, -errno);
+			if (check_hits(i, j, &s->runs[cpu]))
+				return CLI_FAILED;
+			figure_add(&f[i][j], ns - empty);
+		}
+	}
+	figure_add(empty_loop, run(s, s->empty, cpu, run_args(s, &ops[0], live)));
+	return CLI_DONE;
+}
+
+static void report(struct store_bench *s, unsigned int live, struct figure f[NR_IMPLS][NR_OPS], struct figure *empty)
+{
+	json_t *list = json_object_get(s->b->out, "store");
+
+	bench_say(s->b, "\nstore, ns per operation above an empty loop of %.1f, %u live\n%-38s", figure_median(empty),
+		  live, "");
+	json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:o}", "impl", "empty loop", "op", "key",
+					      "live", (int)live, "ns", figure_json(empty)));
+	for (size_t j = 0; j < NR_OPS; j++)
+		bench_say(s->b, "%17s", ops[j].name);
+	for (size_t i = 0; i < NR_IMPLS; i++) {
+		bench_say(s->b, "\n  %-36s", impls[i].name);
+		for (size_t j = 0; j < NR_OPS; j++) {
+			if (!f[i][j].nr) {
+				bench_say(s->b, "%17s", "-");
+				continue;
+			}
+			bench_say(s->b, "%17.1f", figure_median(&f[i][j]));
+			json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:o}", "impl", impls[i].name,
+					      "op", ops[j].name, "live", (int)live, "ns", figure_json(&f[i][j])));
+		}
+	}
+	bench_say(s->b, "\n");
+}
+
+static int measure(struct store_bench *s, unsigned int live)
+{
+	struct figure f[NR_IMPLS][NR_OPS] = {}, empty = {};
+
+	for (unsigned int round = 0; round < s->b->rounds; round++)
+		if (one_round(s, live, round, f, &empty))
+			return CLI_FAILED;
+	report(s, live, f, &empty);
+	return CLI_DONE;
+}
+
+/* ---- all CPUs at once, each with keys of its own */
+
+struct worker {
+	struct store_bench *s;
+	pthread_barrier_t *start;
+	struct bench_run args;
+	int cpu, fd;
+	double ns;
+};
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	double empty;
+
+	bench_pin_cpu(w->cpu);
+	empty = run(w->s, w->s->empty, w->cpu, w->args);
+	pthread_barrier_wait(w->start);
+	w->ns = run(w->s, w->fd, w->cpu, w->args) - empty;
+	return NULL;
+}
+
+/* ns of one operation on the slowest of the first n CPUs; negative: it could not be run. */
+static double on_cpus(struct store_bench *s, unsigned int n, int fd, bool absent)
+{
+	struct worker w[n];
+	pthread_t thread[n];
+	pthread_barrier_t start;
+	double slowest = 0;
+
+	pthread_barrier_init(&start, NULL, n);
+	for (unsigned int i = 0; i < n; i++) {
+		w[i] = (struct worker){ s, &start, { .first = absent ? s->live_max : 0, .span = 1024,
+					.count = s->b->quick ? 1 << 17 : 1 << 20 }, s->b->cpus[i], fd, -1 };
+		w[i].args.first += i * 1024;
+		if (pthread_create(&thread[i], NULL, work, &w[i]))
+			abort();	/* the others wait at the barrier for ever */
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		pthread_join(thread[i], NULL);
+		if (w[i].ns > slowest)
+			slowest = w[i].ns;
+	}
+	pthread_barrier_destroy(&start);
+	return slowest;
+}
+
+static void scale(struct store_bench *s, size_t impl, size_t op)
+{
+	struct figure one = {}, all = {}, times = {};
+	double median;
+	unsigned int n = s->b->nr_cpus < ABSENT / 1024 ? s->b->nr_cpus : ABSENT / 1024;
+
+	if (s->fd[impl][op] < 0)
+		return;
+	for (unsigned int round = 0; round < s->b->rounds; round++) {
+		double t1 = on_cpus(s, 1, s->fd[impl][op], ops[op].absent);
+		double tn = on_cpus(s, n, s->fd[impl][op], ops[op].absent);
+
+		figure_add(&one, t1);
+		figure_add(&all, tn);
+		figure_add(&times, n * t1 / tn);
+	}
+	median = figure_median(&times);
+	bench_say(s->b, "  %-18s%-16s%10.1f%10.1f%10.2f (%.2f to %.2f)\n", impls[impl].name, ops[op].name,
+		  figure_median(&one), figure_median(&all), median, times.v[0], times.v[times.nr - 1]);
+	json_array_append_new(json_object_get(s->b->out, "scaling"),
+			      json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "impl", impls[impl].name, "op", ops[op].name,
+					"cpus", (int)n, "ns_one", figure_json(&one), "ns_all", figure_json(&all),
+					"throughput", figure_json(&times)));
+}
+
+static void scale_all(struct store_bench *s)
+{
+	bench_say(s->b, "\nstore, ns on one CPU and on %u at once, throughput in times of one CPU\n", s->b->nr_cpus);
+	for (size_t i = 0; i < NR_IMPLS; i++)
+		for (size_t j = 0; j < 3; j++)
+			if (!strstr(impls[i].prefix, "_storage"))
+				scale(s, i, j);
+}
+
+/*
+ * Capacity follows what is live, as it would in use: one run up to the default, one for a
+ * million.
+ */
+static int run_capacity(struct bench *b, const unsigned int *live, unsigned int nr)
+{
+	struct store_bench s = { .b = b, .live_max = live[nr - 1] };
+	unsigned int filled = 0;
+	int ret = open_programs(&s) ?: make_keys(&s);
+
+	for (unsigned int i = 0; !ret && i < nr; i++) {
+		ret = fill(&s, filled, live[i]) ?: measure(&s, live[i]);
+		filled = live[i];
+		if (!ret && live[i] == 4096)
+			scale_all(&s);
+	}
+	close_programs(&s);
+	return ret;
+}
+
+int bench_store(struct bench *b)
+{
+	static const unsigned int usual[] = { 1, 64, 4096, 65536 }, million[] = { 1 << 20 };
+	int ret;
+
+	json_object_set_new(b->out, "store", json_array());
+	json_object_set_new(b->out, "scaling", json_array());
+	bench_pin_cpu(b->cpus[0]);
+	ret = run_capacity(b, usual, 4);
+	return ret ?: b->quick ? ret : run_capacity(b, million, 1);
+}
