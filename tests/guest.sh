@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# What tests/test_kernels.sh runs inside each kernel: the command line in the mode that this kernel must offer,
+# then the test programs that are named.
+#
+#	tests/guest.sh BUILD_DIRECTORY TEST...
+
+out=$1
+shift
+skbext=$out/skbext
+export SKBEXT_TEST_OBJS=$out/tests
+bad=0
+
+result()	# NAME WHAT: passed if WHAT is empty
+{
+	if [ -z "$2" ]; then
+		echo "PASS $1"
+	else
+		echo "FAIL $1: $2"
+		bad=1
+	fi
+}
+
+# Not one of these kernels refuses fentry: less than complete is a failure here.
+cli_complete()
+{
+	"$skbext" load --require complete --type note:16 >/dev/null || { echo "load --require complete"; return; }
+	"$skbext" status --json | tr -d ' \n' | grep -q '"mode":"exact","guarantee":"complete"' ||
+		echo "status is not exact and complete"
+	"$skbext" status --json | tr -d ' \n' | grep -q '"healthy":true' || echo "status is not healthy"
+	"$skbext" doctor >/dev/null || echo "doctor is not content"
+	"$skbext" unload >/dev/null || echo "unload"
+	[ ! -e /sys/fs/bpf/skbext ] || echo "something is still pinned"
+}
+
+cli_records()
+{
+	local skb=0xffff888000001000
+
+	"$skbext" load --type note:16 >/dev/null || { echo "load"; return; }
+	"$skbext" add $skb note 0102 >/dev/null || echo "add"
+	"$skbext" find $skb note | grep -q 0102 || echo "find shows something else"
+	"$skbext" dump | grep -q $skb || echo "dump lacks the record"
+	"$skbext" del $skb note >/dev/null || echo "del"
+	"$skbext" stats --json | tr -d ' \n' | grep -q '"live":0' || echo "live is not 0"
+	"$skbext" unload >/dev/null || echo "unload"
+}
+
+run_test()	# LABEL PROGRAM
+{
+	local lines status
+	"$out/tests/$2" >/run/lines
+	status=$?
+	sed "s/^\(PASS\|FAIL\|SKIP\) /&$1/" /run/lines
+	lines=$(grep -cE '^(PASS|FAIL|SKIP) ' /run/lines)
+	[ "$status" = 0 ] || bad=1
+	if [ "$lines" = 0 ] || { [ "$status" != 0 ] && ! grep -q '^FAIL ' /run/lines; }; then
+		result "$1$2" "exit status $status after $lines cases"
+	fi
+}
+
+result cli_complete "$(cli_complete 2>&1)"
+result cli_records "$(cli_records 2>&1)"
+for test; do
+	run_test "" "$test"
+	[ "$test" != test_lifecycle ] || SKBEXT_TEST_MODE=tracepoint run_test "tracepoint_" "$test"
+done
+exit $bad

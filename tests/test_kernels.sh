@@ -1,0 +1,102 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The kernel matrix: each kernel of tests/kernels.list is booted once, in an emulated machine, and runs
+# tests/guest.sh. Case names begin with the kernel's label.
+#
+#	KERNEL=label	only that one, which may also be one that is not in the list
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root" || exit 1
+out=$root/.output
+tmp=$(mktemp -d)
+LIMIT=420	# seconds for one kernel; usual is a third of it
+
+cleanup()
+{
+	local job
+	for job in $(jobs -p); do
+		kill "$job" 2>/dev/null
+	done
+	wait
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+labels()
+{
+	if [ -n "$KERNEL" ]; then
+		echo "$KERNEL"
+	else
+		awk '!/^#/ && NF { print $1 }' tests/kernels.list
+	fi
+}
+
+# The programs whose outcome depends on the kernel. The store's own tests do not: they never leave user space.
+kernel_tests()
+{
+	local source name
+	for source in tests/test_*.c; do
+		name=$(basename "$source" .c)
+		case $name in
+		test_store*) ;;
+		*) [ ! -x "$out/tests/$name" ] || echo "$name" ;;
+		esac
+	done
+}
+
+# boot LABEL: output in $tmp/LABEL, what went wrong with the machine itself at its end
+boot()
+{
+	local files=(--file "$root/tests/guest.sh" --file "$out/skbext") name status
+	for name in "$out"/tests/*.bpf.o $(kernel_tests | sed "s|^|$out/tests/|"); do
+		files+=(--file "$name")
+	done
+	if ! scripts/kernel-fetch "$1" >/dev/null 2>"$tmp/$1.why"; then
+		echo "SKIP kernel: $(tail -n 1 "$tmp/$1.why")" >"$tmp/$1"
+		return
+	fi
+	for _ in 1 2; do
+		# shellcheck disable=SC2046 # names of tests
+		scripts/vm-run --kernel "$1" --cpus 2 --mem 1024 --timeout $LIMIT "${files[@]}" \
+			-- "$root/tests/guest.sh" "$out" $(kernel_tests) >"$tmp/$1" 2>&1
+		status=$?
+		# With two CPUs, QEMU may let one run the breakpoint that the kernel put into code it was changing
+		# on the other (attaching does that) when the kernel is done and expects it no more.
+		grep -q 'Oops: int3' "$tmp/$1" || break
+	done
+	case $status in
+	0) grep -qE '^(PASS|FAIL|SKIP) ' "$tmp/$1" || echo "FAIL kernel: it ran, and printed no result" ;;
+	77) echo "SKIP kernel: $(tail -n 1 "$tmp/$1")" ;;
+	90) echo "FAIL kernel: it complained (see above)" ;;
+	124) echo "FAIL kernel: not done after $LIMIT seconds" ;;
+	1) grep -q '^FAIL ' "$tmp/$1" || echo "FAIL kernel: status 1 without a reason" ;;
+	*) echo "FAIL kernel: the machine ended with status $status" ;;
+	esac >"$tmp/$1.end"
+	cat "$tmp/$1.end" >>"$tmp/$1"
+}
+
+# Lines of results get the label as part of the case's name; numbers get it in front.
+show()
+{
+	sed -E "s/^(PASS|FAIL|SKIP) /&$1 /; s/^lifecycle /$1 &/" "$tmp/$1"
+}
+
+# Two at a time: emulation takes a CPU each, and waits a lot while it boots.
+shown=''
+for label in $(labels); do
+	while [ "$(jobs -pr | wc -l)" -ge 2 ]; do
+		wait -n
+	done
+	boot "$label" &
+done
+wait
+for label in $(labels); do
+	show "$label"
+	shown=yes
+	! grep -q '^FAIL ' "$tmp/$label" || failed=yes
+done
+[ -n "$shown" ] || echo "FAIL kernels: tests/kernels.list names none"
+[ -n "$shown" ] && [ -z "$failed" ]
