@@ -8,37 +8,28 @@
 
 #define HASH(skb) __skbext_hash_of(skb)
 
+/*
+ * The kernel does not run a program that is already running on this CPU (bpf_prog_enter: prog->active). A task that is interrupted or
+ * preempted while it releases would so make the packets leak that are freed meanwhile, and a leaked record is
+ * found on the next packet at its address. Hence two programs each: while one is interrupted, the other runs.
+ */
+#define RELEASE(function, ...)								\
+	SEC("fentry/" #function)							\
+	int BPF_PROG(function, __VA_ARGS__) { release(HASH(skb)); return 0; }		\
+	SEC("fentry/" #function)							\
+	int BPF_PROG(function##_2, __VA_ARGS__) { release(HASH(skb)); return 0; }
+
 /* skb_ext_reset() is in here: every free but the three below, and the morphs. May run twice for one skb. */
-SEC("fentry/skb_release_head_state")
-int BPF_PROG(skb_release_head_state, struct sk_buff *skb)
-{
-	release(HASH(skb));
-	return 0;
-}
+RELEASE(skb_release_head_state, struct sk_buff *skb)
 
 /* UDP receive; skips the head state because there is nothing native to release. */
-SEC("fentry/__consume_stateless_skb")
-int BPF_PROG(__consume_stateless_skb, struct sk_buff *skb)
-{
-	release(HASH(skb));
-	return 0;
-}
+RELEASE(__consume_stateless_skb, struct sk_buff *skb)
 
 /* GRO took the data of this packet over into another one. */
-SEC("fentry/napi_skb_free_stolen_head")
-int BPF_PROG(napi_skb_free_stolen_head, struct sk_buff *skb)
-{
-	release(HASH(skb));
-	return 0;
-}
+RELEASE(napi_skb_free_stolen_head, struct sk_buff *skb)
 
 /* GRO frags: never freed, the same sk_buff is the driver's next packet. */
-SEC("fentry/napi_reuse_skb")
-int BPF_PROG(napi_reuse_skb, struct napi_struct *napi, struct sk_buff *skb)
-{
-	release(HASH(skb));
-	return 0;
-}
+RELEASE(napi_reuse_skb, struct napi_struct *napi, struct sk_buff *skb)
 
 /* Clone, copy, morph, segment. */
 SEC("fentry/__copy_skb_header")

@@ -75,7 +75,7 @@
  * bits tell all of them apart, and the odd factor keeps them apart.
  */
 #define SKBEXT_KEY_SHIFT	8
-#define SKBEXT_TRIES		64	/* a compare-and-swap that loses this often is given up */
+#define SKBEXT_TRIES		16	/* a compare-and-swap that loses this often is given up */
 #define SKBEXT_INLINE_ZERO	64	/* bytes of a payload that are zeroed without a loop */
 /* sk_buffs lie 256 bytes apart: 2^64 over the golden ratio in all its bits, and in the 48 that 256 leaves. */
 #define SKBEXT_HASH_MUL		0x9e379e3779b97f4bULL
@@ -137,11 +137,12 @@ __skbext_inline __u32 __skbext_next(__u32 bucket, __u64 h)
 
 __skbext_inline __u64 *__skbext_word(__u32 slot)
 {
-	__u32 n = slot / SKBEXT_BUCKET_SLOTS, i = slot - n * SKBEXT_BUCKET_SLOTS;
+	__u32 n = slot / SKBEXT_BUCKET_SLOTS;
+	__u64 i = slot - n * SKBEXT_BUCKET_SLOTS + 1;
 	struct skbext_bucket *b = skbext_bucket(n);
 
-	__skbext_opaque(i);	/* the verifier does not know that a remainder is small */
-	return b && i < SKBEXT_BUCKET_SLOTS ? &b->word[i] : (__u64 *)0;
+	__skbext_opaque(i);	/* the compiler knows that a remainder is small, the verifier wants to see it */
+	return b ? &b->head + (i & SKBEXT_BUCKET_SLOTS) : (__u64 *)0;
 }
 
 __skbext_inline __u64 *__skbext_link(__u32 slot)
@@ -205,14 +206,16 @@ __skbext_inline int skbext_store_slot(__u64 h)
 }
 
 /* Count a record in that lives probe buckets from home. 0: done; -1: others changed the head all the while. */
-__skbext_inline int __skbext_count_away(__u64 *head, __u64 probe)
+SKBEXT_FN int skbext_store_count_away(__u32 home, __u64 probe)
 {
-	for (int i = 0; i < SKBEXT_TRIES; i++) {
-		__u64 old = __skbext_read(head), far = old >> SKBEXT_H_FAR_SHIFT;
+	struct skbext_bucket *b = skbext_bucket(home);
+
+	for (int i = 0; b && i < SKBEXT_TRIES; i++) {
+		__u64 old = __skbext_read(&b->head), far = old >> SKBEXT_H_FAR_SHIFT;
 		__u64 new = (old & SKBEXT_H_COUNTS) + SKBEXT_H_AWAY + 1;
 
 		new |= (far > probe ? far : probe) << SKBEXT_H_FAR_SHIFT;
-		if (__sync_bool_compare_and_swap(head, old, new))
+		if (__sync_bool_compare_and_swap(&b->head, old, new))
 			return 0;
 	}
 	return -1;
@@ -263,7 +266,7 @@ SKBEXT_FN int skbext_store_claim_any(__u64 h)
 				continue;
 			if (b == home) {	/* few buckets are probed in circles */
 				__sync_fetch_and_add(&home->head, 1);
-			} else if (__skbext_count_away(&home->head, probe)) {
+			} else if (skbext_store_count_away(__skbext_home(h), probe)) {
 				__skbext_write(&b->word[i], 0);
 				return -1;
 			}
@@ -328,7 +331,7 @@ __skbext_inline int __skbext_put(__u32 home)
 }
 
 /* End the record in this slot. The key goes first, the object after it. 1: ended, 0: there was none. */
-__skbext_inline int __skbext_drop(__u32 slot, __u64 h)
+SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 h)
 {
 	__u64 *p = __skbext_word(slot);
 	__u64 word, left;
@@ -359,7 +362,7 @@ SKBEXT_FN int skbext_store_release_any(__u64 h, __u32 stat)
 
 		if (slot < 0)
 			break;
-		if (!__skbext_drop(slot, h))
+		if (!skbext_store_drop(slot, h))
 			continue;
 		skbext_count(stat);
 		ended++;
@@ -506,7 +509,7 @@ __skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types)
 	if (!p || !__skbext_match(word, h) || !(word & types & SKBEXT_W_ACTIVE))
 		return -1;
 	if (!(word & ~types & SKBEXT_W_ACTIVE))
-		return __skbext_drop(slot, h) ? 1 : -1;
+		return skbext_store_drop(slot, h) ? 1 : -1;
 	return __sync_bool_compare_and_swap(p, word, word & ~(types & SKBEXT_W_ACTIVE)) ? 0 : -1;
 }
 

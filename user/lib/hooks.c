@@ -8,18 +8,21 @@
 #include "tracepoint.skel.h"
 
 #define HOOK(kind, name, role, mode, optional) \
-	{ name, kind, SKBEXT_ROLE_##role, SKBEXT_MODE_##mode, optional }
+	{ name, name, kind, SKBEXT_ROLE_##role, SKBEXT_MODE_##mode, optional }
+/* Two programs that take turns when the kernel would skip one: bpf/exact.bpf.c. */
+#define TWICE(name)										\
+	HOOK("fentry", name, RELEASE, EXACT, false),						\
+	{ name, name "_2", "fentry", SKBEXT_ROLE_RELEASE, SKBEXT_MODE_EXACT, false }
 #define EXACT(name, role)	HOOK("fentry", name, role, EXACT, false)
 #define TRACE(name, role)	HOOK("tp_btf", name, role, TRACEPOINT, false)
 #define SLAB(name, role)	HOOK("raw_tp", name, role, TRACEPOINT, false)
 #define BOTH(name, role)	HOOK("tp_btf", name, role, AUTO, false)
 
-/* The program for a hook has the hook's name. */
 static const struct hook_def defs[] = {
-	EXACT("skb_release_head_state", RELEASE),
-	EXACT("__consume_stateless_skb", RELEASE),
-	EXACT("napi_skb_free_stolen_head", RELEASE),
-	EXACT("napi_reuse_skb", RELEASE),
+	TWICE("skb_release_head_state"),
+	TWICE("__consume_stateless_skb"),
+	TWICE("napi_skb_free_stolen_head"),
+	TWICE("napi_reuse_skb"),
 	EXACT("__copy_skb_header", SHARE),
 	EXACT("ip_copy_metadata", SHARE),
 	HOOK("fentry", "ip6_copy_metadata", SHARE, EXACT, true),	/* a kernel without IPv6 */
@@ -82,7 +85,7 @@ static struct bpf_object *load_mode(struct skbext *sk, enum skbext_mode mode, co
 
 		if (!in_mode(&defs[i], mode))
 			continue;
-		prog = bpf_object__find_program_by_name(obj, defs[i].name);
+		prog = bpf_object__find_program_by_name(obj, defs[i].prog);
 		bpf_program__set_autoload(prog, offered(&defs[i], vmlinux) && (!only || only == &defs[i]));
 	}
 	err = err ?: maps_bind(obj, sk->map, sk->ctl);
@@ -98,7 +101,7 @@ static struct bpf_object *load_mode(struct skbext *sk, enum skbext_mode mode, co
 
 static int attach_one(struct bpf_object *obj, const struct hook_def *def, struct hook_state *state)
 {
-	struct bpf_program *prog = bpf_object__find_program_by_name(obj, def->name);
+	struct bpf_program *prog = bpf_object__find_program_by_name(obj, def->prog);
 	libbpf_print_fn_t print;
 
 	if (!bpf_program__autoload(prog))
@@ -167,15 +170,12 @@ int hooks_load(struct skbext *sk, enum skbext_mode mode)
 
 	if (!vmlinux)
 		return fail(-EOPNOTSUPP, "this kernel has no readable BTF (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF");
-	if (mode == SKBEXT_MODE_TRACEPOINT && !births_in_sight(vmlinux)) {
-		btf__free(vmlinux);
+	if (mode == SKBEXT_MODE_TRACEPOINT && !births_in_sight(vmlinux))
 		return fail(-EOPNOTSUPP, "on this kernel sk_buffs are used again without a trace, so tracepoint mode would show packets the metadata of others; it takes a kernel that permits fentry");
-	}
 	sk->lifecycle = load_mode(sk, mode, vmlinux, NULL);
 	err = sk->lifecycle ? 0 : -errno;
 	if (err && mode == SKBEXT_MODE_EXACT)
 		try_each(sk, mode, vmlinux);
-	btf__free(vmlinux);
 	return err;
 }
 
@@ -201,16 +201,32 @@ __u64 prog_misses(int prog_fd)
 	return bpf_obj_get_info_by_fd(prog_fd, &info, &len) ? 0 : info.recursion_misses;
 }
 
+__u64 hooks_missed(struct skbext *sk)
+{
+	__u64 sum = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++) {
+		__u64 missed = sk->hooks[i].prog_fd < 0 ? 0 : prog_misses(sk->hooks[i].prog_fd);
+
+		/* Of two programs at one function, no more runs than the luckier one missed were missed by both. */
+		if (i + 1 < ARRAY_SIZE(defs) && !strcmp(defs[i].name, defs[i + 1].name)) {
+			__u64 other = sk->hooks[++i].prog_fd < 0 ? 0 : prog_misses(sk->hooks[i].prog_fd);
+
+			missed = missed < other ? missed : other;
+		}
+		sum += missed;
+	}
+	return sum;
+}
+
 int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
 {
 	const struct hook_def *def = hook_def(n);
-	static struct btf *vmlinux;	/* large, and the same while the machine runs */
+	const struct btf *vmlinux = vmlinux_btf();
 	struct skbext_hook h = { .sz = hook->sz };
 
 	if (!def)
 		return -ENOENT;
-	if (!vmlinux)
-		vmlinux = vmlinux_btf();
 	h.name = def->name;
 	h.kind = def->kind;
 	h.role = def->role;

@@ -72,7 +72,9 @@ void store_kill(struct skbext *sk);
 
 /* hooks.c */
 struct hook_def {
-	const char *name, *kind;
+	const char *name;	/* the kernel's function or tracepoint */
+	const char *prog;	/* our program at it, and its pin */
+	const char *kind;
 	enum skbext_role role;
 	enum skbext_mode mode;
 	bool optional;		/* a kernel without it has nothing to hook there */
@@ -83,6 +85,7 @@ int hooks_attach(struct skbext *sk);
 void hooks_detach(struct skbext *sk);
 bool hooks_complete(struct skbext *sk, enum skbext_mode mode, enum skbext_role *missing);
 __u64 prog_misses(int prog_fd);
+__u64 hooks_missed(struct skbext *sk);	/* runs that no program of ours made up for */
 
 /* ops.c */
 int ops_load(struct skbext *sk);

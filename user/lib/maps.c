@@ -56,13 +56,22 @@ static __u32 buckets_for(__u32 capacity)
 	return n;
 }
 
-/* libbpf says on stderr what the caller says in its own words. */
+/* Megabytes, and the same as long as the machine runs: kept. libbpf says on stderr what the caller says in its own words. */
 struct btf *vmlinux_btf(void)
 {
-	libbpf_print_fn_t print = libbpf_set_print(object_quiet);
-	struct btf *btf = btf__load_vmlinux_btf();
+	static struct btf *kept;
+	struct btf *btf = __atomic_load_n(&kept, __ATOMIC_ACQUIRE), *none = NULL;
+	libbpf_print_fn_t print;
 
+	if (btf)
+		return btf;
+	print = libbpf_set_print(object_quiet);
+	btf = btf__load_vmlinux_btf();
 	libbpf_set_print(print);
+	if (btf && !__atomic_compare_exchange_n(&kept, &none, btf, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		btf__free(btf);
+		btf = none;
+	}
 	return btf;
 }
 
@@ -70,10 +79,8 @@ static __u32 sizeof_sk_buff(void)
 {
 	struct btf *btf = vmlinux_btf();
 	int id = btf ? btf__find_by_name_kind(btf, "sk_buff", BTF_KIND_STRUCT) : -ENOENT;
-	__u32 size = id > 0 ? btf__type_by_id(btf, id)->size : 0;
 
-	btf__free(btf);
-	return size;
+	return id > 0 ? btf__type_by_id(btf, id)->size : 0;
 }
 
 static int create(struct skbext *sk, enum map_id id, const char *name, __u32 value_size, __u32 n)

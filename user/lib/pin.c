@@ -107,7 +107,7 @@ static int pin_all(struct skbext *sk, const char *dir)
 	err = err ?: mkdir(sub, 0700) ? -errno : 0;
 	for (int i = 0; !err && hook_def(i); i++)
 		if (sk->hooks[i].link)
-			err = pin_fd(bpf_link__fd(sk->hooks[i].link), sub, hook_def(i)->name);
+			err = pin_fd(bpf_link__fd(sk->hooks[i].link), sub, hook_def(i)->prog);
 	return err;
 }
 
@@ -342,7 +342,7 @@ int pin_open(struct skbext *sk)
 	if (!is_program(sk->prog_op))
 		return damaged(sk->dir, "op");
 	for (int i = 0; hook_def(i); i++)
-		sk->hooks[i].prog_fd = link_prog(sk->dir, hook_def(i)->name);
+		sk->hooks[i].prog_fd = link_prog(sk->dir, hook_def(i)->prog);
 	sk->pinned = true;
 	return 0;
 }

@@ -119,9 +119,7 @@ int skbext_stats(struct skbext *sk, struct skbext_stats *stats)
 	st.purged_stale = sum[SKBEXT_STAT_PURGED_STALE];
 	st.fate_dropped = sum[SKBEXT_STAT_FATE_DROPPED];
 	st.fate_consumed = sum[SKBEXT_STAT_FATE_CONSUMED];
-	for (int i = 0; i < MAX_HOOKS; i++)
-		if (sk->hooks[i].prog_fd >= 0)
-			st.missed_hooks += prog_misses(sk->hooks[i].prog_fd);
+	st.missed_hooks = hooks_missed(sk);
 	memcpy(stats, &st, stats->sz < sizeof(st) ? stats->sz : sizeof(st));
 	return 0;
 }
