@@ -41,7 +41,7 @@ Q = @
 msg = @printf '  %-8s %s\n' "$(1)" "$(patsubst $(OUT)/%,%,$@)";
 endif
 
-.PHONY: all lib run test tests check-setup install uninstall clean help
+.PHONY: all lib run test tests oracle paths check-setup install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY: $(BPF:%=$(OUT)/%.bpf.o) $(SKELS)
 
@@ -56,6 +56,11 @@ test: check-setup			## all tests; T=name one of them, KERNEL=6.12 one kernel
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)T='$(T)' KERNEL='$(KERNEL)' tests/run
+
+oracle paths: check-setup		## long runs in guests: the kernel's own extensions, every path
+	$(Q)scripts/setup test
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)KERNEL='$(KERNEL)' tests/$@.sh
 
 tests: $(TESTS) $(TEST_BPF) $(SANITIZED)	## build the tests
 
@@ -152,6 +157,6 @@ clean:					## remove all that was made
 	rm -rf $(OUT)
 
 help:					## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

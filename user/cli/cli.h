@@ -44,6 +44,7 @@ int cmd_del(int argc, char **argv);
 int cmd_bind(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
 
 /* Options that every command takes. */
 struct cli_common {

@@ -26,6 +26,10 @@ static const struct command commands[] = {
 	{ "del", cmd_del, "SKB [TYPE]", "take a type, or all, from an skb" },
 	{ "demo", cmd_demo, "", "show it at work on packets of its own" },
 	{ "bench", cmd_bench, "[--quick] [--only cost|store|packets|forward]", "what it costs, beside other maps" },
+	{ "trace", cmd_trace,
+	  "[--device NAME] [--type NAME] [--reason NAME] [--min-age TIME] [--sample N]\n"
+	  "             [--duration SECONDS] [--count N] [--summary] [--mode auto|exact|tracepoint]",
+	  "each packet at its end: age, fate, place; or a summary of lifetimes" },
 	{ "bind", cmd_bind, "IN.o [OUT.o]", "write a BPF object that a stock loader can load" },
 	{ "version", cmd_version, "", "print the version" },
 	{ "help", cmd_help, "", "print this" },

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * skbext trace: packets from birth to death, one line at the end of each, or a summary. How an end
+ * is seen once and only once: bpf/trace.bpf.c.
+ */
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "trace_parts.h"
+#include "trace.skel.h"
+
+#define POLL_MS 100
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int sig __attribute__((unused)))
+{
+	interrupted = 1;
+}
+
+double trace_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_interrupt };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);	/* the reader may leave early; that ends us too */
+}
+
+static bool enough(const struct trace_run *t)
+{
+	const struct trace_options *o = &t->opts;
+
+	if (interrupted || ferror(stdout) || (o->duration && trace_now() - t->began >= o->duration))
+		return true;
+	return o->count && (o->summary ? trace_counts(t)->shown : t->printed) >= o->count;
+}
+
+static int on_report(void *arg, void *data, size_t size __attribute__((unused)))
+{
+	struct trace_run *t = arg;
+
+	if (t->opts.count && t->printed >= t->opts.count)
+		return 0;
+	return trace_print(t, data) ? -EIO : 0;
+}
+
+static int follow(struct trace_run *t)
+{
+	struct ring_buffer *rb = ring_buffer__new(bpf_map__fd(t->skel->maps.events), on_report, t,
+						  NULL);
+	int n = rb ? 0 : -errno;
+
+	if (!t->opts.summary)
+		trace_print_head(t);
+	while (n >= 0 && !enough(t)) {
+		fflush(stdout);
+		n = ring_buffer__poll(rb, POLL_MS);
+		if (n == -EINTR)
+			n = 0;
+	}
+	trace_stop(t);
+	if (n >= 0)
+		n = ring_buffer__consume(rb);
+	ring_buffer__free(rb);
+	if (n < 0 && n != -EIO)
+		return cli_error("cannot trace: read its events: %s; try again", strerror(-n));
+	return n < 0 ? CLI_FAILED : CLI_DONE;
+}
+
+static int trace(struct trace_run *t)
+{
+	int ret;
+
+	catch_signals();
+	ret = trace_start(t);
+	if (!ret) {
+		fprintf(stderr, "skbext: tracing in %s mode (%s), %s\n",
+			skbext_mode_name(t->status.mode), skbext_guarantee_name(t->status.guarantee),
+			t->own ? "in an skbext of its own" : "in the loaded skbext");
+		ret = follow(t);
+		if (!ret && t->opts.summary)
+			ret = trace_summary(t);
+		else if (!ret)
+			trace_print_end(t);
+	}
+	trace_free(t);
+	return ret;
+}
+
+/* A number and ns, us, ms or s. */
+static __u64 parse_age(const char *text)
+{
+	static const struct {
+		const char *unit;
+		__u64 ns;
+	} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
+	size_t digits = strspn(text, "0123456789");
+	char number[16] = "";
+
+	for (size_t i = 0; digits && digits < sizeof(number) && i < 4; i++) {
+		if (strcmp(text + digits, units[i].unit))
+			continue;
+		memcpy(number, text, digits);
+		return cli_parse_number(number, "--min-age", 0, INT64_MAX / units[i].ns) *
+		       units[i].ns;
+	}
+	cli_usage_error("--min-age wants a number and ns, us, ms or s, as 5ms, not '%s'", text);
+}
+
+static enum skbext_mode parse_mode(const char *text)
+{
+	for (int mode = SKBEXT_MODE_AUTO; mode <= SKBEXT_MODE_TRACEPOINT; mode++)
+		if (!strcmp(text, skbext_mode_name(mode)))
+			return mode;
+	cli_usage_error("--mode is auto, exact or tracepoint, not '%s'", text);
+}
+
+enum {
+	OPT_DEVICE = CLI_OPT_OWN, OPT_TYPE, OPT_REASON, OPT_MIN_AGE, OPT_SAMPLE, OPT_DURATION,
+	OPT_COUNT, OPT_SUMMARY, OPT_MODE,
+};
+
+static void set_option(struct trace_options *o, int c)
+{
+	switch (c) {
+	case OPT_DEVICE:
+		if (!optarg[0] || strlen(optarg) >= TRACE_DEVICE_LEN)
+			cli_usage_error("--device wants a device's name, not '%s'", optarg);
+		o->device = optarg;
+		break;
+	case OPT_TYPE:
+		o->type = optarg;
+		break;
+	case OPT_REASON:
+		o->reason = optarg;
+		break;
+	case OPT_MIN_AGE:
+		o->min_age = parse_age(optarg);
+		break;
+	case OPT_SAMPLE:
+		o->sample = cli_parse_number(optarg, "--sample", 1, UINT32_MAX);
+		break;
+	case OPT_DURATION:
+		o->duration = cli_parse_number(optarg, "--duration", 1, 86400 * 365);
+		break;
+	case OPT_COUNT:
+		o->count = cli_parse_number(optarg, "--count", 1, INT64_MAX);
+		break;
+	case OPT_SUMMARY:
+		o->summary = true;
+		break;
+	case OPT_MODE:
+		o->mode = parse_mode(optarg);
+		break;
+	}
+}
+
+int cmd_trace(int argc, char **argv)
+{
+	static const struct option options[] = {
+		CLI_COMMON_OPTIONS,
+		{ "device", required_argument, NULL, OPT_DEVICE },
+		{ "type", required_argument, NULL, OPT_TYPE },
+		{ "reason", required_argument, NULL, OPT_REASON },
+		{ "min-age", required_argument, NULL, OPT_MIN_AGE },
+		{ "sample", required_argument, NULL, OPT_SAMPLE },
+		{ "duration", required_argument, NULL, OPT_DURATION },
+		{ "count", required_argument, NULL, OPT_COUNT },
+		{ "summary", no_argument, NULL, OPT_SUMMARY },
+		{ "mode", required_argument, NULL, OPT_MODE },
+		{ 0 },
+	};
+	struct trace_run t = { .opts.sample = 1 };
+	int c;
+
+	while ((c = cli_getopt(argc, argv, options, &t.common)) != -1)
+		set_option(&t.opts, c);
+	cli_want_args(argc, 0, 0);
+	return trace(&t);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the files of `skbext trace` share. */
+#ifndef SKBEXT_TRACE_PARTS_H
+#define SKBEXT_TRACE_PARTS_H
+
+#include <linux/types.h>
+
+#include "../../bpf/trace.h"
+#include "cli.h"
+
+struct trace;		/* the skeleton */
+struct bpf_object;
+struct btf;
+
+struct trace_options {
+	const char *device;	/* NULL: any */
+	const char *type;
+	const char *reason;
+	__u64 min_age;		/* ns */
+	__u32 sample;
+	__u64 duration;		/* seconds; 0: until told to end */
+	__u64 count;		/* lines; 0: any */
+	bool summary;
+	enum skbext_mode mode;
+};
+
+struct trace_run {
+	struct cli_common common;
+	struct trace_options opts;
+	struct skbext *sk;
+	struct trace *skel;
+	struct btf *vmlinux;
+	struct skbext_status status;
+	struct cli_types types;
+	bool own;		/* an skbext of our own: what other programs add is not in it */
+	double began;
+	__u64 printed;
+	__u64 alive;		/* packets that had not ended when we did */
+};
+
+/* trace_load.c: all that runs in the kernel. */
+int trace_start(struct trace_run *t);
+void trace_stop(struct trace_run *t);
+void trace_free(struct trace_run *t);
+__u64 trace_missed(const struct trace_run *t);
+
+/* trace_names.c: addresses and drop reasons. */
+int trace_names_read(void);
+const char *trace_function(__u64 address, __u64 *offset);	/* NULL: unknown */
+struct trace_range trace_range_of(const char *function);
+const char *trace_reason(const struct btf *vmlinux, __u32 reason);
+int trace_reason_find(const struct btf *vmlinux, const char *name);	/* -1: none */
+const char *trace_fate(unsigned int fate);
+const char *trace_origin(unsigned int origin);
+
+/* trace_show.c: one line or object for one packet. */
+void trace_print_head(const struct trace_run *t);
+int trace_print(struct trace_run *t, const struct trace_report *r);
+void trace_print_end(const struct trace_run *t);
+
+/* trace_summary.c */
+int trace_summary(struct trace_run *t);
+json_t *trace_json_counts(const struct trace_run *t);
+const struct trace_counts *trace_counts(const struct trace_run *t);
+void trace_age_text(char *text, size_t size, double ns);
+
+double trace_now(void);
+
+#endif /* SKBEXT_TRACE_PARTS_H */
