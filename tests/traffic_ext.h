@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Ways to make the plain traffic of traffic.h carry extensions of the kernel's own: the two namespaces of a traffic_net
+ * are set up so that what goes between them is encrypted, bridged, cut or forwarded.
+ * All return 0 or a negative errno; -EOPNOTSUPP: this kernel or this machine cannot.
+ */
+#ifndef TRAFFIC_EXT_H
+#define TRAFFIC_EXT_H
+
+#include <stdbool.h>
+
+#include "traffic.h"
+
+/* Runs a shell command in the namespace of one side. */
+__attribute__((format(printf, 3, 4)))
+int traffic_ext_run(const struct traffic_net *net, int side, const char *fmt, ...);
+
+/* Many small packets instead of few large ones. */
+int traffic_ext_small(const struct traffic_net *net, unsigned int mtu);
+
+enum traffic_esp {
+	TRAFFIC_ESP_TRANSPORT,
+	TRAFFIC_ESP_TUNNEL,
+	TRAFFIC_ESP_TUNNEL6,	/* IPv4 in ESP in IPv6 */
+};
+
+int traffic_ext_esp(const struct traffic_net *net, enum traffic_esp kind);
+int traffic_ext_esp_off(const struct traffic_net *net);
+
+/*
+ * A bridge in a third namespace takes the place of the veth pair; br_netfilter tracks all that passes, which takes
+ * fragments together and apart again. flood: it learns nothing and has a third port, so each packet is cloned.
+ */
+struct traffic_bridge {
+	struct traffic_net net;		/* of which side 0 is the bridge's namespace */
+};
+
+int traffic_ext_bridge(const struct traffic_net *net, struct traffic_bridge *bridge, bool flood);
+void traffic_ext_bridge_down(struct traffic_bridge *bridge);
+
+/* MPTCP options do not arrive: connections fall back to TCP. */
+int traffic_ext_strip_mptcp(const struct traffic_net *net);
+
+/* A second address: each connection gets another subflow. */
+int traffic_ext_mptcp_join(const struct traffic_net *net);
+
+/* 0 if one of the kernel's MPTCP counters (MPTcpExt) of this side has moved: what was to be shown did happen. */
+int traffic_ext_mptcp_counted(const struct traffic_net *net, int side, const char *counter);
+
+#endif /* TRAFFIC_EXT_H */
