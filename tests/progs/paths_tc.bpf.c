@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Programs that scenarios of the path table attach with tc and ip: ways that need one to be taken. */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#define DUMMY 77	/* index that the scenario gives to its device */
+
+SEC("tc/clone_redirect")
+int do_clone_redirect(struct __sk_buff *skb)
+{
+	bpf_clone_redirect(skb, DUMMY, 0);
+	return 0;
+}
+
+SEC("tc/redirect_ingress")
+int do_redirect_ingress(struct __sk_buff *skb)
+{
+	return bpf_redirect(DUMMY, BPF_F_INGRESS);
+}
+
+SEC("xdp")
+int pass(struct xdp_md *ctx)
+{
+	return XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";
