@@ -41,12 +41,12 @@ Q = @
 msg = @printf '  %-8s %s\n' "$(1)" "$(patsubst $(OUT)/%,%,$@)";
 endif
 
-.PHONY: all lib run test tests oracle paths check-setup install uninstall clean help
+.PHONY: all lib run test tests oracle paths examples check-setup install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY: $(BPF:%=$(OUT)/%.bpf.o) $(SKELS)
 
 all: lib $(OUT)/skbext			## build the library and the command (default)
-lib: $(OUT)/$(SO) $(OUT)/libskbext.a $(OUT)/skbext.pc
+lib: $(OUT)/$(SO) $(OUT)/libskbext.a
 
 run: check-setup			## the main job on real packets: build, then `skbext demo`
 	$(Q)$(MAKE) --no-print-directory all
@@ -57,7 +57,7 @@ test: check-setup			## all tests; T=name one of them, KERNEL=6.12 one kernel
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)T='$(T)' KERNEL='$(KERNEL)' tests/run
 
-oracle paths: check-setup		## long runs in guests: the kernel's own extensions, every path
+oracle paths examples: check-setup	## runs of their own: the kernel's extensions, every path, tests/examples
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)KERNEL='$(KERNEL)' tests/$@.sh
@@ -99,11 +99,6 @@ $(OUT)/$(SO): $(LIB_OBJ) user/lib/libskbext.map
 	$(call msg,LINK)
 	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,libskbext.so.0 -Wl,--version-script=user/lib/libskbext.map \
 		-Wl,-z,defs $(LDFLAGS) $(LIB_OBJ) $(LIBS) -o $@
-
-$(OUT)/skbext.pc: user/lib/skbext.pc.in Makefile
-	$(call msg,GEN)
-	$(Q)mkdir -p $(@D)
-	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' $< >$@
 
 $(OUT)/skbext: $(CLI_OBJ) $(OUT)/libskbext.a
 	$(call msg,LINK)
@@ -147,7 +142,8 @@ install: all				## install to PREFIX (/usr/local), below DESTDIR
 	install -m 755 $(OUT)/$(SO) $(DESTDIR)$(LIBDIR)/
 	ln -sf $(SO) $(DESTDIR)$(LIBDIR)/libskbext.so.0
 	ln -sf libskbext.so.0 $(DESTDIR)$(LIBDIR)/libskbext.so
-	install -m 644 $(OUT)/skbext.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' user/lib/skbext.pc.in \
+		>$(DESTDIR)$(LIBDIR)/pkgconfig/skbext.pc
 
 uninstall:				## remove what install put there
 	rm -rf $(DESTDIR)$(PREFIX)/include/skbext $(DESTDIR)$(PREFIX)/bin/skbext
@@ -157,6 +153,6 @@ clean:					## remove all that was made
 	rm -rf $(OUT)
 
 help:					## this list
-	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 24
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

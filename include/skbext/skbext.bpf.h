@@ -16,6 +16,9 @@
  * The skb is any program's own: struct __sk_buff * in tc, tcx, cgroup_skb, socket filter, sk_skb, LWT; struct sk_buff * in
  * tp_btf, fentry, fexit, netfilter (ctx->skb). Programs need CAP_PERFMON and, for atomics, kernel 5.12; skbext itself needs 6.1.
  *
+ * A program with several operations has some hundred instructions for each. A socket filter's are charged to its socket: up to
+ * 6.6 net.core.optmem_max lets it have 2560.
+ *
  * An object that includes this must be given its place in a loaded skbext before it is loaded: skbext_bind() of the
  * C library, or `skbext bind` and a stock loader. One that was not works and finds nothing.
  *
@@ -162,6 +165,23 @@ const void *__skbext_find(const void *skb, const volatile struct __skbext_ref *r
 }
 
 static inline __attribute__((always_inline, unused))
+_Bool __skbext_exist(const void *skb, const volatile struct __skbext_ref *ref)
+{
+	__u64 active = ref->active, h = __skbext_hash_of(skb);
+
+	return active && !skbext_store_absent(h) && skbext_store_find_any(h, active) >= 0;
+}
+
+static inline __attribute__((always_inline, unused))
+void __skbext_reset(const void *skb)
+{
+	__u64 h = __skbext_hash_of(skb);
+
+	if (!skbext_store_absent(h))
+		skbext_store_release_any(h, SKBEXT_STAT_RELEASED);
+}
+
+static inline __attribute__((always_inline, unused))
 int __skbext_del(const void *skb, const volatile struct __skbext_ref *ref)
 {
 	__u64 active = ref->active, h = __skbext_hash_of(skb);
@@ -194,7 +214,7 @@ int __skbext_del(const void *skb, const volatile struct __skbext_ref *ref)
 /**
  * skbext_exist - is extension @name active on this skb?
  */
-#define skbext_exist(skb, name)	((_Bool)__skbext_lookup(skb, __SKBEXT_REF(name)))
+#define skbext_exist(skb, name)	__skbext_exist(skb, __SKBEXT_REF(name))
 
 /**
  * skbext_del - take extension @name from this skb; clones keep theirs
@@ -206,8 +226,7 @@ int __skbext_del(const void *skb, const volatile struct __skbext_ref *ref)
 /**
  * skbext_reset - take all extensions from this skb, whoever added them
  */
-#define skbext_reset(skb)	\
-	((void)skbext_store_release(__skbext_hash_of(skb), SKBEXT_STAT_RELEASED))
+#define skbext_reset(skb)	__skbext_reset(skb)
 
 /**
  * skbext_copy - @dst shares what @src has, as skb_ext_copy()

@@ -224,6 +224,9 @@ SKBEXT_FN int skbext_store_count_away(__u32 home, __u64 probe)
 /* With the last record that is away goes the way to it, or a bucket that is empty again would not look so. */
 __skbext_inline void __skbext_forget_way(__u64 *head)
 {
+#ifdef __clang__
+#pragma clang loop unroll(disable)
+#endif
 	for (int i = 0; i < SKBEXT_TRIES; i++) {
 		__u64 old = __skbext_read(head);
 

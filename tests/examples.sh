@@ -1,0 +1,483 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The examples, as people would use them: each folder is copied, built alone against an installed
+# skbext, and run on real traffic; here, and in a machine whose kernel offers the exact mode.
+#
+#	tests/examples.sh [CASE]
+#	tests/examples.sh --guest LABEL [CASE]	build, then run in that kernel only
+#	tests/examples.sh --run DIRECTORY [CASE]	run what was built there
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+self=$root/tests/examples.sh
+PATH=$PATH:/usr/sbin:/sbin
+guest=$(awk '!/^#/ && NF { last = $1 } END { print last }' "$root/tests/kernels.list" 2>/dev/null)
+here=yes built=''
+case $1 in
+--guest) guest=$2 here=''; shift 2 ;;
+--run) built=$2; shift 2 ;;
+esac
+only=$1
+failed=0
+tmp=$(mktemp -d)
+near=skbext-near-$$ mid=skbext-mid-$$ far=skbext-far-$$
+export SKBEXT_BPFFS=/sys/fs/bpf/skbext-examples-$$
+
+wrong()
+{
+	echo "    ${FUNCNAME[1]}: $*" >&2
+	failures=$((failures + 1))
+}
+
+# must CMD...: a step without which the rest says nothing
+must()
+{
+	"$@" >"$tmp/out" 2>"$tmp/err" && return
+	wrong "$*: status $?: $(tail -n 3 "$tmp/err")"
+	return 1
+}
+
+# needs WHAT CMD...: a thing that not every kernel has
+needs()
+{
+	"${@:2}" >/dev/null 2>"$tmp/err" && return
+	skip="$1: $(tail -n 1 "$tmp/err")"
+	return 1
+}
+
+# ---- building
+
+export PKG_CONFIG_PATH=$tmp/root/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$tmp/root
+
+# Not as a part of the make that may have started this.
+make_alone()
+{
+	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make --no-print-directory "$@"
+}
+
+# Relative and absolute ways back into the source would both be found out.
+build_example()	# NAME
+{
+	must cp -r "$root/tests/examples/$1" "$built/" &&
+	must make_alone -C "$built/$1" BPFTOOL="$bpftool"
+	! grep -q 'warning:' "$tmp/err" || wrong "$(grep 'warning:' "$tmp/err")"
+	[ "$(wc -l <"$built/$1/README.md")" -le 30 ] || wrong "a long README"
+}
+
+build_dscp() { build_example dscp; }
+build_verdict() { build_example verdict; }
+build_xdpmeta() { build_example xdpmeta; }
+build_brnf() { build_example brnf; }
+
+install_skbext()
+{
+	bpftool=$("$root/scripts/setup" bpftool 2>/dev/null)
+	built=$tmp/built
+	must mkdir "$built" &&
+	must make_alone -C "$root" install DESTDIR="$tmp/root" PREFIX=/usr &&
+	must cp "$tmp/root/usr/bin/skbext" "$built/" &&
+	must cp -P "$tmp"/root/usr/lib/libskbext.so* "$built/" || return
+	[ "$(PKG_CONFIG_SYSROOT_DIR='' pkg-config --variable=libdir skbext)" = /usr/lib ] ||
+		wrong "skbext.pc does not say where it was installed"
+}
+
+# ---- running: namespaces and programs in them
+
+in_ns() { nsenter --net="/run/netns/$1" "${@:2}"; }
+
+# quiet_ns NAME: nothing in it sends on its own
+quiet_ns()
+{
+	must ip netns add "$1" || return
+	in_ns "$1" sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
+		echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6' 2>/dev/null
+	must in_ns "$1" ip link set lo up
+}
+
+# pair NS DEV NS DEV: a veth pair that is up
+pair()
+{
+	must in_ns "$1" ip link add "$2" type veth peer name "$4" netns "$3" &&
+	must in_ns "$1" ip link set "$2" up &&
+	must in_ns "$3" ip link set "$4" up
+}
+
+# start LOG NS CMD...: wait until it says that it is ready; 77 from it: this kernel cannot
+start()
+{
+	local log=$tmp/$1 pid
+	: >"$log"
+	nsenter --net="/run/netns/$2" "${@:3}" >"$log" 2>&1 &
+	pid=$!
+	pids="$pid $pids"
+	while ! grep -q '^ready' "$log"; do
+		if ! kill -0 $pid 2>/dev/null; then
+			wait $pid
+			[ $? = 77 ] && skip=$(tail -n 1 "$log") ||
+				wrong "${*:3}: $(tail -n 3 "$log")"
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+
+stop_all()
+{
+	# shellcheck disable=SC2086 # a list
+	[ -z "$pids" ] || { kill $pids && wait $pids; } 2>/dev/null
+	pids=''
+}
+
+# number LOG NAME: the value that follows the name
+number()
+{
+	grep -oE "\b$2 [0-9]+" "$tmp/$1" | tail -n 1 | awk '{ print $2 }'
+}
+
+# count NS COUNTER: packets that an nft counter saw; they passed every tc program before it
+count()
+{
+	in_ns "$1" nft list counter ip t "$2" 2>/dev/null | awk '$1 == "packets" { print $2 }'
+}
+
+# arrived NS COUNTER N: wait for them
+arrived()
+{
+	local tries
+	for ((tries = 0; tries < 600; tries++)); do
+		[ "$(count "$1" "$2")" -lt "$3" ] 2>/dev/null || { sleep 0.1; return 0; }
+		sleep 0.05
+	done
+	wrong "of $3 packets $(count "$1" "$2") arrived"
+	return 1
+}
+
+cleanup_case()
+{
+	stop_all
+	for ns in $near $mid $far; do
+		ip netns del $ns 2>/dev/null
+	done
+}
+
+cleanup()
+{
+	cleanup_case
+	[ -z "$built" ] || "$built/skbext" unload --bpffs "$SKBEXT_BPFFS" >/dev/null 2>&1
+	rm -rf "$tmp"
+}
+
+is_complete()
+{
+	[ "$("$built/skbext" status --json --bpffs "$SKBEXT_BPFFS" | jq -r .guarantee)" = complete ]
+}
+
+run_case()
+{
+	[ -z "$only" ] || [ "$only" = "$1" ] || return
+	failures=0 skip=''
+	"$@"
+	cleanup_case
+	if [ "$failures" -gt 0 ]; then
+		failed=1
+		echo "FAIL $1: $failures checks"
+	else
+		[ -n "$skip" ] && echo "SKIP $1: $skip" || echo "PASS $1"
+	fi
+}
+
+# All of them share one, as owners that know nothing of each other.
+load_skbext()
+{
+	must "$built/skbext" load --bpffs "$SKBEXT_BPFFS"
+}
+
+# ---- dscp: near ==tunnel== far, and between them a next hop that can be made unknown
+
+# tunnel_bed TYPE ARGS...: tun0 over under0 in near; far only looks at what arrives
+tunnel_bed()
+{
+	quiet_ns $near && quiet_ns $far && pair $near under0 $far under1 &&
+	must in_ns $near ip addr add 10.9.0.1/24 dev under0 &&
+	must in_ns $far ip addr add 10.9.0.2/24 dev under1 &&
+	must in_ns $far ip link set under1 arp off || return
+	needs "no $1 tunnels" \
+		in_ns $near ip link add tun0 type "$@" local 10.9.0.1 remote 10.9.0.2 || return
+	must in_ns $near ip addr add 10.10.0.1/24 dev tun0 &&
+	must in_ns $near ip link set tun0 up &&
+	must in_ns $near sh -c 'echo 100 >/proc/sys/net/ipv4/neigh/under0/mcast_solicit' || return
+	[ "$1" != vxlan ] ||
+		must in_ns $near ip neigh add 10.10.0.2 lladdr 02:00:00:00:00:02 dev tun0 || return
+	far_mac=$(in_ns $far ip -j link show under1 | jq -r '.[0].address')
+	must in_ns $far nft -f - <<-NFT || return
+		table ip t {
+			counter seen { }
+			chain c { type filter hook prerouting priority 0; counter name seen; }
+		}
+	NFT
+	# An application that sends packets of several classes in one flow.
+	must in_ns $near nft -f - <<-NFT
+		table ip t {
+			chain c {
+				type filter hook output priority mangle;
+				oifname tun0 udp length 9 ip dscp set ef
+				oifname tun0 udp length 10 ip dscp set cs1
+				oifname tun0 udp length 11 ip dscp set af41
+			}
+		}
+	NFT
+}
+
+# Four flows, interleaved, four classes in each: 64 packets.
+send_classes()
+{
+	in_ns $near bash -c '
+		for n in 3 4 5 6; do
+			eval "exec $n<>/dev/udp/10.10.0.2/500$n"
+		done
+		for data in a aa aaa aaaa a aaa aa aaaa aaaa aaa aa a aaaa aa aaa a; do
+			for n in 3 4 5 6; do
+				printf $data >&$n
+			done
+		done' || wrong "sending"
+}
+
+next_hop() { must in_ns $near ip neigh "$@" dev under0; }
+
+# preserved HOW OFFSET QUEUED: sets $differing of 64
+preserved()
+{
+	local before
+	before=$(count $far seen)
+	start check $far "$built/dscp/dscp" check under1 "$2" &&
+	start dscp $near "$built/dscp/dscp" "$1" tun0 under0 || return
+	if [ "$3" = queued ]; then
+		in_ns $near ip neigh del 10.9.0.2 dev under0 2>/dev/null
+		send_classes
+		[ "$(count $far seen)" = "$before" ] || wrong "nothing was queued"
+	fi
+	next_hop replace 10.9.0.2 lladdr "$far_mac" nud permanent
+	[ "$3" = queued ] || send_classes
+	arrived $far seen $((before + 64))
+	stop_all
+	differing=$(number check differing)
+	echo "dscp: $tunnel, by $1, $3: $(cat "$tmp/check" | tail -n 1)"
+	[ "$(number check compared)" = 64 ] || wrong "$1, $3: $(tail -n 1 "$tmp/check")"
+}
+
+dscp_over()	# OFFSET-OF-THE-INNER-HEADER TYPE ARGS...
+{
+	local tunnel=$2
+	tunnel_bed "${@:2}" || return
+	for queued in direct queued; do
+		preserved packet "$1" $queued || return
+		[ "$differing" = 0 ] || wrong "by packet, $queued: $differing of 64 differ"
+	done
+	preserved flow "$1" direct || return
+	[ "$differing" = 0 ] || wrong "by flow, nothing queued: $differing wrong: no fair rival"
+	preserved flow "$1" queued || return
+	[ "$differing" -gt 0 ] || wrong "by flow, queued: never wrong, so this proves nothing"
+}
+
+dscp_vxlan() { dscp_over 64 vxlan id 7 dstport 4789; }
+dscp_gre() { dscp_over 38 gre; }
+dscp_ipip() { dscp_over 34 ipip; }
+
+# ---- verdict and xdpmeta: a receiver in far, judged or looked at as packets come in
+
+# receiver_bed: near sends to 10.9.0.2, where somebody marks all packets and relies on it
+receiver_bed()
+{
+	quiet_ns $near && quiet_ns $far && pair $near under0 $far under1 &&
+	must in_ns $near ip addr add 10.9.0.1/24 dev under0 &&
+	must in_ns $far ip addr add 10.9.0.2/24 dev under1 || return
+	must in_ns $far nft -f - <<-NFT
+		table ip t {
+			counter seen { }
+			counter marked { }
+			counter late { }
+			chain pre {
+				type filter hook prerouting priority -150;
+				udp dport 7000 meta mark set 81 counter name seen
+			}
+			chain input {
+				type filter hook input priority 0;
+				udp dport 7000 meta mark 81 counter name marked
+			}
+			chain behind {
+				type filter hook input priority 20;
+				udp dport 7000 meta mark 81 counter name late
+			}
+		}
+	NFT
+}
+
+# send_words WORD...: a datagram each
+send_words()
+{
+	in_ns $near bash -c '
+		exec 3<>/dev/udp/10.9.0.2/7000
+		for word; do
+			printf "%s" "$word" >&3
+		done' - "$@" || wrong "sending"
+}
+
+# expect_numbers LOG NAME VALUE...
+expect_numbers()
+{
+	local log=$1
+	shift
+	while [ $# -gt 0 ]; do
+		[ "$(number "$log" "$1")" = "$2" ] || wrong "$1 is $(number "$log" "$1"), not $2"
+		shift 2
+	done
+}
+
+verdict_beside_marks()
+{
+	local words='' n counter
+	receiver_bed && start verdict $far "$built/verdict/verdict" under1 7000 || return
+	for ((n = 0; n < 20; n++)); do
+		words+=" deny$n pass$n quarantine$n"
+	done
+	# shellcheck disable=SC2086 # words
+	send_words $words
+	arrived $far seen 60
+	stop_all
+	sed 's/^/verdict: /' "$tmp/verdict" | grep -v ready
+	expect_numbers verdict judged 60 denied 20 quarantined 20 passed 20 without 0 unseen 0 \
+		arrived 20 wrong 0 mark 81
+	for counter in 'marked 60' 'late 40'; do
+		[ "$(count $far ${counter% *})" = "${counter#* }" ] ||
+			wrong "who relies on the mark saw $(count $far ${counter% *}), not $counter"
+	done
+}
+
+xdpmeta()	# generic | native
+{
+	local words='' n
+	receiver_bed &&
+		start xdpmeta $far "$built/xdpmeta/xdpmeta" "$1" under1 7000 || return
+	for ((n = 0; n < 60; n++)); do
+		words+=" id$((n + 10))"
+	done
+	# shellcheck disable=SC2086 # words
+	send_words $words
+	arrived $far seen 60
+	stop_all
+	sed "s/^/xdpmeta: $1: /" "$tmp/xdpmeta" | grep -v ready
+	expect_numbers xdpmeta arrived 60 compared 60 differing 0 missing 0
+	[ "$(number xdpmeta adopted)" -ge 60 ] || wrong "adopted only $(number xdpmeta adopted)"
+}
+
+xdpmeta_generic() { xdpmeta generic; }
+xdpmeta_native() { xdpmeta native; }
+
+# ---- brnf: near and two more hosts on a bridge in mid
+
+# bridge_bed: ports p1 to p3, behind them hosts 10.9.0.1 to 10.9.0.3; h2 and h3 both live in far
+bridge_bed()
+{
+	local n
+	quiet_ns $near && quiet_ns $mid && quiet_ns $far &&
+	must in_ns $mid ip link add br0 type bridge &&
+	must in_ns $mid ip link set br0 up || return
+	pair $mid p1 $near h1 && pair $mid p2 $far h2 && pair $mid p3 $far h3 || return
+	for n in 1 2 3; do
+		must in_ns $mid ip link set p$n master br0 || return
+	done
+	must in_ns $near ip addr add 10.9.0.1/24 dev h1 &&
+	must in_ns $far ip addr add 10.9.0.2/24 dev h2 &&
+	must in_ns $far ip addr add 10.9.0.4/24 dev h2 &&
+	must in_ns $far ip addr add 10.9.0.3/32 dev h3 &&
+	must in_ns $far sh -c 'echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore' &&
+	must in_ns $near ip neigh add 10.9.0.77 lladdr 02:00:00:00:00:77 dev h1
+}
+
+brnf_as_native()
+{
+	bridge_bed || return
+	start brnf $mid "$built/brnf/brnf" p1 p3 10.9.0.4 p1 p2 p3 || return
+	must in_ns $near ping -q -c 20 -i 0.02 -W 5 10.9.0.2		# allowed: 20 there, 20 back
+	in_ns $near ping -q -c 5 -i 0.02 -W 1 10.9.0.3 >/dev/null	# blocked by its ports
+	in_ns $near ping -q -c 5 -i 0.02 -W 1 10.9.0.4 >/dev/null	# by the address
+	stop_all
+	sed 's/^/brnf: /' "$tmp/brnf" | grep -v ready
+	# Each of the 40 passes three hooks, each of the 10 two.
+	expect_numbers brnf noted 50 dropped 10 compared 140 differing 0 missing 0
+}
+
+# Nobody has this address: every port gets a clone, and each note its own outgoing port.
+brnf_flooded()
+{
+	is_complete || { skip="clones are followed in the exact mode only"; return; }
+	bridge_bed || return
+	start brnf $mid "$built/brnf/brnf" p1 p3 10.9.0.4 p1 p2 p3 || return
+	in_ns $near ping -q -c 10 -i 0.02 -W 1 10.9.0.77 >/dev/null
+	stop_all
+	sed 's/^/brnf: flooded: /' "$tmp/brnf" | grep -v ready
+	# 10 come in; 20 clones are forwarded, of which 10 leave by p2 and 10 are dropped before p3.
+	expect_numbers brnf noted 10 dropped 10 compared 40 differing 0 missing 0
+}
+
+# ---- all of it
+
+build_all()
+{
+	for tool in make pkg-config clang gcc jq nft; do
+		command -v $tool >/dev/null && continue
+		echo "SKIP examples: needs $tool"
+		exit 0
+	done
+	only='' run_case install_skbext
+	[ "$failed" = 0 ] || exit 1
+	for name in dscp verdict xdpmeta brnf; do
+		only='' run_case build_$name
+	done
+}
+
+run_all()
+{
+	export LD_LIBRARY_PATH=$built
+	[ "$(id -u)" = 0 ] || { echo "SKIP examples: needs root"; return; }
+	only='' run_case load_skbext
+	[ "$failed" = 0 ] || return
+	run_case dscp_vxlan
+	run_case dscp_gre
+	run_case dscp_ipip
+	run_case verdict_beside_marks
+	run_case xdpmeta_generic
+	run_case xdpmeta_native
+	run_case brnf_as_native
+	run_case brnf_flooded
+}
+
+run_in_guest()
+{
+	local status
+	LD_LIBRARY_PATH=$built "$root/scripts/vm-run" --kernel "$1" --timeout 500 \
+		--file "$built" --file "$self" -- "$self" --run "$built" "$only" >"$tmp/guest" 2>&1
+	status=$?
+	sed -E "s/^(PASS|FAIL|SKIP) /&$1_/; s/^(dscp|verdict|xdpmeta|brnf): /$1 &/" "$tmp/guest"
+	case $status in
+	0) grep -q '^PASS ' "$tmp/guest" && return; echo "FAIL $1_guest: it printed no result" ;;
+	77) echo "SKIP $1_guest: $(tail -n 1 "$tmp/guest")"; return ;;
+	*) grep -q '^FAIL ' "$tmp/guest" || echo "FAIL $1_guest: status $status" ;;
+	esac
+	failed=1
+}
+
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+if [ -n "$built" ]; then
+	for module in nf_tables nft_ct vxlan ip_gre ipip br_netfilter veth; do
+		modprobe $module 2>/dev/null
+	done
+	run_all
+	exit $failed
+fi
+build_all
+[ -z "$here" ] || run_all
+[ -z "$guest" ] || run_in_guest "$guest"
+exit $failed
