@@ -91,6 +91,7 @@ __u64 hooks_missed(struct skbext *sk);	/* runs that no program of ours made up f
 int ops_load(struct skbext *sk);
 
 /* types.c */
+__u32 types_room(const struct skbext_ctl *ctl);	/* bytes of an object that types have taken */
 int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags, const struct btf *btf, __u32 type_id);
 void type_forget(struct skbext *sk, unsigned int id);
 int type_pin(struct skbext *sk, unsigned int id, const char *dir);

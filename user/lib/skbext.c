@@ -191,9 +191,7 @@ int skbext_status(struct skbext *sk, struct skbext_status *status)
 		     !stats.share_failed;
 	st.capacity = stats.capacity;
 	st.payload = sk->ctl->payload;
-	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
-		if (sk->ctl->types[i].name[0])
-			st.payload_used += (sk->ctl->types[i].size + 7) / 8 * 8;
+	st.payload_used = types_room(sk->ctl);
 	st.version = sk->ctl->version;
 	memcpy(status, &st, status->sz < sizeof(st) ? status->sz : sizeof(st));
 	return 0;

@@ -12,7 +12,7 @@ static __u32 room_of(__u32 size)
 	return (size + 7) / 8 * 8;
 }
 
-static __u32 room_used(const struct skbext_ctl *ctl)
+__u32 types_room(const struct skbext_ctl *ctl)
 {
 	__u32 used = 0;
 
@@ -56,7 +56,7 @@ static int agree(const struct skbext_type_info *t, __u32 size, __u32 flags)
 
 static int check_new(struct skbext *sk, const char *name, __u32 size, __u32 flags, int id)
 {
-	__u32 used = room_used(sk->ctl);
+	__u32 used = types_room(sk->ctl);
 
 	if (!is_identifier(name))
 		return fail(-EINVAL, "'%s' is no name for a type; use a C identifier of at most %d characters",
@@ -94,7 +94,7 @@ static void set_policy(struct skbext_ctl *ctl, int id, __u32 flags)
 }
 
 /* A map whose value has this BTF. A type without is no worse, but for dump. */
-static int btf_map(const char *name, __u32 size, const struct btf *btf, __u32 type_id)
+static int btf_map(__u32 size, const struct btf *btf, __u32 type_id)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts);
 	__u32 key, value;
@@ -128,7 +128,7 @@ static int adopt_btf(struct skbext *sk, int id, const struct btf *btf, __u32 typ
 	struct btf *have = skbext_type_btf(sk, id, &known);
 
 	if (!have && btf) {
-		sk->type_map[id] = btf_map(sk->ctl->types[id].name, sk->ctl->types[id].size, btf, type_id);
+		sk->type_map[id] = btf_map(sk->ctl->types[id].size, btf, type_id);
 		if (sk->pinned)
 			type_pin(sk, id, sk->dir);
 	}
@@ -150,11 +150,11 @@ int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags, 
 		return err;
 
 	t = &sk->ctl->types[id];
-	t->offset = room_used(sk->ctl);
+	t->offset = types_room(sk->ctl);
 	t->size = size;
 	t->flags = flags;
 	set_policy(sk->ctl, id, flags);
-	sk->type_map[id] = btf ? btf_map(name, size, btf, type_id) : -1;
+	sk->type_map[id] = btf ? btf_map(size, btf, type_id) : -1;
 	/* The name makes the type: written last, and whole in its first byte. */
 	strcpy(t->name + 1, name + 1);
 	__atomic_store_n(&t->name[0], name[0], __ATOMIC_RELEASE);
