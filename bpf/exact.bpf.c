@@ -5,19 +5,13 @@
  * User space attaches each program to the function it is named after: user/lib/hooks.c.
  */
 #include "lifecycle.bpf.h"
+#include "watch.bpf.h"
 
 #define HASH(skb) __skbext_hash_of(skb)
 
-/*
- * The kernel does not run a program that is already running on this CPU (bpf_prog_enter: prog->active). A task that is interrupted or
- * preempted while it releases would so make the packets leak that are freed meanwhile, and a leaked record is
- * found on the next packet at its address. Hence two programs each: while one is interrupted, the other runs.
- */
 #define RELEASE(function, ...)								\
 	SEC("fentry/" #function)							\
-	int BPF_PROG(function, __VA_ARGS__) { release(HASH(skb)); return 0; }		\
-	SEC("fentry/" #function)							\
-	int BPF_PROG(function##_2, __VA_ARGS__) { release(HASH(skb)); return 0; }
+	int BPF_PROG(function, __VA_ARGS__) { release(HASH(skb)); return 0; }
 
 /* skb_ext_reset() is in here: every free but the three below, and the morphs. May run twice for one skb. */
 RELEASE(skb_release_head_state, struct sk_buff *skb)
@@ -81,6 +75,39 @@ SEC("tp_btf/consume_skb")
 int BPF_PROG(consume_skb, struct sk_buff *skb)
 {
 	fate(HASH(skb), SKBEXT_STAT_FATE_CONSUMED);
+	return 0;
+}
+
+/* Before an interrupt's handler, softirqs included, and before another task runs instead of one in the kernel. */
+SEC("fentry/irq_enter_rcu")
+int BPF_PROG(irq_enter_rcu)
+{
+	suspend();
+	return 0;
+}
+
+SEC("fentry/preempt_schedule_irq")
+int BPF_PROG(preempt_schedule_irq)
+{
+	suspend();
+	return 0;
+}
+
+/* Before the program is detached. Whoever removes a pin, and without the rest of us being asked. */
+SEC("fentry/bpf_tracing_link_release")
+int BPF_PROG(bpf_tracing_link_release, struct bpf_link *link)
+{
+	end_of_link(link);
+	return 0;
+}
+
+SEC("iter/bpf_prog")
+int learn(struct bpf_iter__bpf_prog *ctx)
+{
+	struct bpf_prog *prog = ctx->prog;
+
+	if (prog)
+		learn_program(prog);
 	return 0;
 }
 

@@ -79,7 +79,7 @@ int op(void *ctx)
 		request.result = do_find(h);
 		break;
 	case SKBEXT_OP_DEL:
-		request.result = skbext_store_del(h, request.active);
+		request.result = skbext_store_del_other(h, request.active);
 		break;
 	}
 	return 0;

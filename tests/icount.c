@@ -45,13 +45,9 @@ static const struct {
 	enum role role;
 } roles[] = {
 	{ "skb_release_head_state", RELEASE },
-	{ "skb_release_head_state_2", RELEASE },
 	{ "__consume_stateless_skb", RELEASE },
-	{ "__consume_stateless_skb_2", RELEASE },
 	{ "napi_skb_free_stolen_head", RELEASE },
-	{ "napi_skb_free_stolen_head_2", RELEASE },
 	{ "napi_reuse_skb", RELEASE },
-	{ "napi_reuse_skb_2", RELEASE },
 	{ "__copy_skb_header", SHARE },
 	{ "ip_copy_metadata", SHARE },
 	{ "ip6_copy_metadata", SHARE },

@@ -138,7 +138,7 @@ static inline bool model_check_references(const struct model_skb *m)
 	word = *__skbext_word(slot);
 	if (!(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE)))
 		return ASSERT_EQ(m->family->members, 1, "family of a record that is not shared");
-	return ASSERT_EQ(1 + (*__skbext_link(m->family->object) & SKBEXT_L_HOLDERS), m->family->members,
+	return ASSERT_EQ(1 + (*__skbext_link(m->family->object) & SKBEXT_L_LOW), m->family->members,
 			 "references to the object");
 }
 

@@ -8,7 +8,7 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	5		/* raise with every change here and in store.h */
+#define SKBEXT_LAYOUT_VERSION	6		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
@@ -30,7 +30,7 @@ struct skbext_bucket {
 };
 
 struct skbext_object {
-	__u64 link;				/* who else holds it, and whose object its slot's record uses */
+	__u64 link;				/* stamp of its slot's record, and who holds what; see store.h */
 	__u8 payload[];				/* struct skbext_ctl.payload bytes */
 };
 
@@ -55,7 +55,25 @@ struct skbext_ctl {
 	__u8 keep_udp;
 	__u8 mode;			/* enum skbext_mode */
 	__u32 by_address;		/* user space has added by address: release looks for duplicates */
+	__u64 watch;			/* generation << 32 | SKBEXT_WATCH_*: can records be trusted? */
 	struct skbext_type_info types[SKBEXT_MAX_TYPES];
+} __attribute__((aligned(64)));
+
+/*
+ * The kernel does not run a program that is running on this CPU already (bpf_prog_enter: prog->active). A
+ * release that is interrupted on its way through its program so leaves the releases of the interruption undone, and
+ * prog->stats->misses is all that tells. See watch.bpf.h.
+ */
+#define SKBEXT_WATCH_OPEN	0x7fffffffU	/* interruptions that may still miss releases */
+#define SKBEXT_WATCH_DEAD	0x80000000U	/* a hook is gone: nothing is found or added any more */
+#define SKBEXT_WATCHED		2		/* programs that an interruption can need */
+
+/* One per possible CPU. The addresses are the kernel's, of that CPU's counters. */
+struct skbext_watch {
+	__u64 opened, closed;		/* interruptions of a release, and those seen through to their end */
+	__u64 seen;			/* sum of misses when somebody looked last */
+	__u64 active[SKBEXT_WATCHED];
+	__u64 misses[SKBEXT_WATCHED];
 } __attribute__((aligned(64)));
 
 enum skbext_stat {
@@ -75,6 +93,7 @@ enum skbext_stat {
 	SKBEXT_STAT_PURGED_STALE,	/* found on an skb at its birth, before anyone else did */
 	SKBEXT_STAT_FATE_DROPPED,	/* records seen at kfree_skb */
 	SKBEXT_STAT_FATE_CONSUMED,	/* records seen at consume_skb */
+	SKBEXT_STAT_DISTRUSTED,		/* finds, shares refused: the record may be another packet's */
 	SKBEXT_STAT_NR,
 };
 
@@ -88,7 +107,7 @@ struct skbext_cfg {
 	__u32 version;		/* that the object was compiled with */
 	__u32 buckets;
 	__u32 payload;
-	__u32 pad;
+	__u32 cpus;
 };
 
 #endif /* SKBEXT_LAYOUT_H */

@@ -14,7 +14,8 @@
  *		n->id = 7;
  *
  * The skb is any program's own: struct __sk_buff * in tc, tcx, cgroup_skb, socket filter, sk_skb, LWT; struct sk_buff * in
- * tp_btf, fentry, fexit, netfilter (ctx->skb). Programs need CAP_PERFMON and, for atomics, kernel 5.12; skbext itself needs 6.1.
+ * tp_btf, fentry, fexit, netfilter (ctx->skb). Programs need CAP_PERFMON and a license compatible with the GPL
+ * (bpf_probe_read_kernel()); skbext needs kernel 6.1.
  *
  * A program with several operations has some hundred instructions for each. A socket filter's are charged to its socket: up to
  * 6.6 net.core.optmem_max lets it have 2560.
@@ -64,11 +65,20 @@ struct {
 	__type(value, struct skbext_cpu_stats);
 } skbext_stats __attribute__((section(".maps"), weak));
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct skbext_watch);
+} skbext_watches __attribute__((section(".maps"), weak));
+
 /* Written by skbext_bind(); the verifier knows the values and drops what they rule out. */
 const volatile struct skbext_cfg __skbext_cfg __attribute__((section(".rodata.skbext"), weak)) = {
 	.version = SKBEXT_LAYOUT_VERSION,
 	.buckets = 1,
 	.payload = SKBEXT_MAX_PAYLOAD,
+	.cpus = 1,
 };
 
 /* What store.h wants to know. Array lookups are inlined by the verifier. */
@@ -97,7 +107,10 @@ static inline __attribute__((always_inline, unused)) void skbext_count(__u32 sta
 		__sync_fetch_and_add(&s->v[stat % 16], 1);
 }
 
+static inline __attribute__((always_inline, unused)) void skbext_look(void);
+
 #include <skbext/store.h>
+#include <skbext/watch.bpf.h>
 
 /*
  * The verifier forbids arithmetic on a ctx or BTF pointer, except to subtract another pointer (CAP_PERFMON; kernel

@@ -51,6 +51,7 @@ enum skbext_role {
 	SKBEXT_ROLE_POLICY,	/* the kernel drops its extensions here; types may stay */
 	SKBEXT_ROLE_PURGE,	/* an skb is born: nothing may be found under its address */
 	SKBEXT_ROLE_FATE,	/* dropped or consumed: counted */
+	SKBEXT_ROLE_WATCH,	/* sees that others were skipped, or are gone */
 };
 
 struct skbext_open_opts {

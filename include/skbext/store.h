@@ -12,10 +12,13 @@
  * The hash is a bijection of the address, so a matching hash *is* the address: there are no false
  * matches to check for. Every transition of a record is one atomic change of its word.
  *
- * Slot n owns object n, the room for the payloads of all types, behind a link word that only shared records look at:
+ * Slot n owns object n, the room for the payloads of all types, behind a link word:
  *
- *	63                                   32 31                                  0
- *	| slot whose object is used, if REMOTE | holders of this object beyond the first |
+ *	63                           32 31                                                      0
+ *	| generation it was made in    | REMOTE: slot whose object is used; else holders beyond 1 |
+ *
+ * A record is trusted while no release was missed since it was made: its generation is that of SKBEXT_CTL->watch. Only
+ * watch.bpf.h moves that.
  *
  * While a record is not shared its object is the one of its slot, and nothing but the word is touched to end it. A
  * share claims a slot for the new skb and points it (REMOTE) at the object's home slot; the copy's own object stays
@@ -51,6 +54,7 @@
  *	skbext_bucket(n)	struct skbext_bucket *, NULL beyond the last
  *	skbext_object(n)	struct skbext_object * of slot n, NULL beyond the last
  *	skbext_count(stat)	adds 1 to an enum skbext_stat, below 16
+ *	skbext_look()		brings SKBEXT_CTL->watch up to date
  */
 #ifndef SKBEXT_STORE_H
 #define SKBEXT_STORE_H
@@ -66,8 +70,7 @@
 #define SKBEXT_H_FAR_SHIFT	48
 
 /* BPF has atomics of 64 bits for every -mcpu, of 32 only from v3 on: one word for both. */
-#define SKBEXT_L_HOME_SHIFT	32
-#define SKBEXT_L_HOLDERS	0xffffffffULL
+#define SKBEXT_L_LOW		0xffffffffULL	/* home slot or holders */
 
 /*
  * The key is the low 56 bits of the address minus a constant (SKBEXT_CTL's address). Kernel addresses
@@ -160,7 +163,35 @@ __skbext_inline __u32 __skbext_object_of(__u32 slot, __u64 word)
 	if (!(word & SKBEXT_W_REMOTE))
 		return slot;
 	link = __skbext_link(slot);
-	return link ? __skbext_read(link) >> SKBEXT_L_HOME_SHIFT : slot;
+	return link ? __skbext_read(link) & SKBEXT_L_LOW : slot;
+}
+
+/* The upper half of the link of a record that is made now. */
+__skbext_inline __u64 __skbext_stamp(void)
+{
+	return __skbext_read(&SKBEXT_CTL->watch) & ~SKBEXT_L_LOW;
+}
+
+/* No release was missed since the record with this link was made, and none can be missed at this moment. */
+__skbext_inline int __skbext_trusted(__u64 link)
+{
+	return (link & ~SKBEXT_L_LOW) == __skbext_read(&SKBEXT_CTL->watch);
+}
+
+/* May this record be that of an earlier packet at the same address? Then it is as good as not there, until its release. */
+SKBEXT_FN int skbext_store_distrusts(__u32 slot)
+{
+	__u64 *link = __skbext_link(slot);
+	__u64 watch;
+
+	if (!link || __skbext_trusted(__skbext_read(link)))
+		return !link;
+	skbext_look();
+	watch = __skbext_read(&SKBEXT_CTL->watch);
+	if (!((watch ^ __skbext_read(link)) >> 32) && !(watch & SKBEXT_WATCH_DEAD))
+		return 0;
+	skbext_count(SKBEXT_STAT_DISTRUSTED);
+	return 1;
 }
 
 /* There is no record of this hash: the end of the way for nearly all packets. Else there may be one. */
@@ -326,7 +357,7 @@ __skbext_inline int __skbext_put(__u32 home)
 	__u64 *link = __skbext_link(home);
 	__u64 *word = __skbext_word(home);
 
-	if (!link || !word || __sync_fetch_and_sub(link, 1) & SKBEXT_L_HOLDERS)
+	if (!link || !word || __sync_fetch_and_sub(link, 1) & SKBEXT_L_LOW)
 		return 0;
 	__skbext_write(link, 0);
 	__skbext_write(word, 0);
@@ -384,7 +415,7 @@ SKBEXT_FN int skbext_store_find_any(__u64 h, __u64 active)
 	if (!p)
 		return -1;
 	word = __skbext_read(p);
-	if (!__skbext_match(word, h) || !(word & active & SKBEXT_W_ACTIVE))
+	if (!__skbext_match(word, h) || !(word & active & SKBEXT_W_ACTIVE) || skbext_store_distrusts(slot))
 		return -1;
 	return __skbext_object_of(slot, word);
 }
@@ -396,24 +427,53 @@ SKBEXT_FN int skbext_store_active(__u64 h)
 	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
 	__u64 word = p ? __skbext_read(p) : 0;
 
-	return p && __skbext_match(word, h) ? (int)(word & SKBEXT_W_ACTIVE) : 0;
+	return p && __skbext_match(word, h) && !skbext_store_distrusts(slot) ? (int)(word & SKBEXT_W_ACTIVE) : 0;
 }
 
-/* The owner of a shared home slot writes: it leaves the slot to the others and takes another. */
-__skbext_inline int __skbext_move(__u32 slot, __u64 h)
+/*
+ * The owner of a shared home slot writes: it leaves the slot to the others and takes another. Unless user space ends
+ * the record at this moment: then it has ended.
+ */
+__skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word)
 {
-	__u64 *from = __skbext_word(slot), *to;
+	__u64 *from = __skbext_word(slot), *to, *link;
 	int claimed = from ? skbext_store_claim(h) : -1;
 
 	to = claimed < 0 ? (__u64 *)0 : __skbext_word(claimed);
-	if (!from || !to)
+	link = claimed < 0 ? (__u64 *)0 : __skbext_link(claimed);
+	if (!from || !to || !link)
 		return -1;
 	skbext_store_copy_object(claimed, slot);
-	__skbext_write(to, h | (__skbext_read(from) & SKBEXT_W_ACTIVE));
-	__skbext_write(from, SKBEXT_W_ORPHAN);
+	__skbext_write(link, __skbext_stamp());
+	if (!__sync_bool_compare_and_swap(from, word, SKBEXT_W_ORPHAN)) {
+		__skbext_write(to, 0);
+		skbext_store_uncount(h, claimed);
+		return -1;
+	}
+	__skbext_write(to, h | (word & SKBEXT_W_ACTIVE));
 	skbext_store_uncount(h, slot);
 	__skbext_put(slot);
 	return claimed;
+}
+
+/*
+ * A copy of the object in the slot's own room, which nobody else uses while the record is REMOTE. In between the record is
+ * as one just claimed, which others leave alone.
+ */
+__skbext_inline int __skbext_localize(__u32 slot, __u32 obj, __u64 word)
+{
+	__u64 *p = __skbext_word(slot), *link = __skbext_link(slot);
+	__u64 h = word & ~((1ULL << SKBEXT_W_META_BITS) - 1);
+
+	if (!p || !link)
+		return -1;
+	skbext_store_copy_object(slot, obj);
+	if (!__sync_bool_compare_and_swap(p, word, h))
+		return -1;	/* user space took a type at this moment */
+	__skbext_write(link, __skbext_stamp());
+	__skbext_write(p, h | (word & SKBEXT_W_ACTIVE));
+	__skbext_put(obj);
+	return 0;
 }
 
 /*
@@ -438,15 +498,14 @@ __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h)
 	link = __skbext_link(obj);
 	if (!link)
 		return -1;
-	if (!(__skbext_read(link) & SKBEXT_L_HOLDERS))
+	if (!(__skbext_read(link) & SKBEXT_L_LOW))
 		return obj;		/* the others are gone: write in place, as the kernel does */
 
 	if (word & SKBEXT_W_REMOTE) {
-		skbext_store_copy_object(*slot, obj);
-		__skbext_write(p, word & ~SKBEXT_W_REMOTE);
-		__skbext_put(obj);
+		if (__skbext_localize(*slot, obj, word))
+			return -1;
 	} else {
-		int moved = __skbext_move(*slot, h);
+		int moved = __skbext_move(*slot, h, word);
 
 		if (moved < 0)
 			return -1;
@@ -459,14 +518,16 @@ __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h)
 /* skb_ext_add() for an skb that has no record. */
 __skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
-	int slot = skbext_store_claim(h);
+	int slot = __skbext_read(&SKBEXT_CTL->watch) & SKBEXT_WATCH_DEAD ? -1 : skbext_store_claim(h);
 	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
+	__u64 *link = slot < 0 ? (__u64 *)0 : __skbext_link(slot);
 
-	if (!p) {
+	if (!p || !link) {
 		skbext_count(SKBEXT_STAT_ADD_FAILED);
 		return -1;
 	}
 	skbext_store_zero(slot, offset, size);
+	__skbext_write(link, __skbext_stamp());
 	if (!__sync_bool_compare_and_swap(p, h, h | (active & SKBEXT_W_ACTIVE)))
 		return -1;	/* user space added to an skb that ended meanwhile */
 	skbext_count(SKBEXT_STAT_ADDS);
@@ -499,28 +560,35 @@ SKBEXT_FN int skbext_store_add_any(__u64 h, __u64 active, __u32 offset, __u32 si
 {
 	int slot = skbext_store_slot(h);
 
+	if (slot >= 0 && skbext_store_distrusts(slot)) {
+		skbext_store_release_any(h, SKBEXT_STAT_PURGED_STALE);
+		slot = -1;
+	}
 	return slot < 0 ? __skbext_add_first(h, active, offset, size) :
 			  __skbext_add_more(slot, h, active, offset, size);
 }
 
-/* Take types from this skb alone. 1: the record ended with it, 0: it has others, -1: it had none of them. */
-__skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types)
+/*
+ * Take types from this skb alone. 1: the record ended with it, 0: it has others, -1: it had none of them. Who does not own
+ * the skb may not end a record that is or was shared, because its owner may be sharing it: that one stays, empty.
+ */
+__skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types, int owner)
 {
 	__u64 *p = __skbext_word(slot);
 	__u64 word = p ? __skbext_read(p) : 0;
 
 	if (!p || !__skbext_match(word, h) || !(word & types & SKBEXT_W_ACTIVE))
 		return -1;
-	if (!(word & ~types & SKBEXT_W_ACTIVE))
+	if (!(word & ~types & SKBEXT_W_ACTIVE) &&
+	    (owner || !(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))))
 		return skbext_store_drop(slot, h) ? 1 : -1;
 	return __sync_bool_compare_and_swap(p, word, word & ~(types & SKBEXT_W_ACTIVE)) ? 0 : -1;
 }
 
-/* skb_ext_del(): this skb only, clones keep theirs. 1: deleted, 0: it was not active. */
-SKBEXT_FN int skbext_store_del(__u64 h, __u64 active)
+__skbext_inline int __skbext_del_as(__u64 h, __u64 active, int owner)
 {
 	int slot = skbext_store_slot(h);
-	int cleared = slot < 0 ? -1 : __skbext_clear(slot, h, active);
+	int cleared = slot < 0 ? -1 : __skbext_clear(slot, h, active, owner);
 
 	if (cleared < 0)
 		return 0;
@@ -530,11 +598,23 @@ SKBEXT_FN int skbext_store_del(__u64 h, __u64 active)
 	return 1;
 }
 
+/* skb_ext_del(): this skb only, clones keep theirs. 1: deleted, 0: it was not active. */
+SKBEXT_FN int skbext_store_del(__u64 h, __u64 active)
+{
+	return __skbext_del_as(h, active, 1);
+}
+
+/* The same by who does not own the skb. */
+SKBEXT_FN int skbext_store_del_other(__u64 h, __u64 active)
+{
+	return __skbext_del_as(h, active, 0);
+}
+
 SKBEXT_FN int skbext_store_keep_any(__u64 h, __u64 types, __u32 stat)
 {
 	int slot = skbext_store_slot(h);
 
-	if (slot < 0 || __skbext_clear(slot, h, ~types) <= 0)
+	if (slot < 0 || __skbext_clear(slot, h, ~types, 1) <= 0)
 		return 0;
 	skbext_count(stat);
 	return 1;
@@ -551,7 +631,7 @@ __skbext_inline int __skbext_attach(__u64 h, __u32 obj, __u64 active)
 	if (!link || !own || !p)
 		return -1;
 	__sync_fetch_and_add(link, 1);
-	__skbext_write(own, (__u64)obj << SKBEXT_L_HOME_SHIFT);
+	__skbext_write(own, __skbext_stamp() | obj);
 	__skbext_write(p, h | SKBEXT_W_REMOTE | (active & SKBEXT_W_ACTIVE));
 	return 0;
 }
@@ -581,7 +661,7 @@ SKBEXT_FN int skbext_store_share(__u64 to, __u64 from)
 	if (!skbext_store_absent(to))
 		skbext_store_release_any(to, SKBEXT_STAT_REPLACED);
 	slot = skbext_store_slot(from);
-	p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
+	p = slot < 0 || skbext_store_distrusts(slot) ? (__u64 *)0 : __skbext_word(slot);
 	word = p ? __skbext_mark_shared(p, from) : 0;
 	if (!(word & SKBEXT_W_ACTIVE & ~SKBEXT_CTL->noclone))
 		return 0;
@@ -615,16 +695,18 @@ __skbext_inline void *skbext_store_add(__u64 h, __u64 active, __u32 offset, __u3
 	__u32 n = __skbext_home(h);
 	struct skbext_bucket *b = skbext_bucket(n);
 	struct skbext_object *obj;
-	__u64 *payload;
+	__u64 *payload, watch;
 	int object;
 
-	if (b && !__skbext_read(&b->head) && size <= SKBEXT_INLINE_ZERO) {
+	watch = __skbext_read(&SKBEXT_CTL->watch);
+	if (b && !__skbext_read(&b->head) && size <= SKBEXT_INLINE_ZERO && !(watch & SKBEXT_L_LOW)) {
 		obj = skbext_object(n * SKBEXT_BUCKET_SLOTS);
 		if (obj && __sync_bool_compare_and_swap(&b->word[0], 0, h)) {
 			__sync_fetch_and_add(&b->head, 1);
 			payload = __skbext_payload(obj, offset);
 			for (__u32 i = 0; i < (size + 7) / 8; i++)
 				payload[i] = 0;
+			obj->link = watch;
 			__skbext_write(&b->word[0], h | active);
 			skbext_count(SKBEXT_STAT_ADDS);
 			return payload;
@@ -640,12 +722,16 @@ __skbext_inline struct skbext_object *skbext_store_find(__u64 h, __u64 active)
 	const __u64 not_asked = SKBEXT_W_ACTIVE | SKBEXT_W_SHARED | SKBEXT_W_ORPHAN;
 	__u32 n = __skbext_home(h);
 	struct skbext_bucket *b = skbext_bucket(n);
+	struct skbext_object *obj;
 	int object;
 
 	if (!b || !__skbext_read(&b->head))
 		return (struct skbext_object *)0;
-	if (((__skbext_read(&b->word[0]) ^ h) & (active | ~not_asked)) == active)
-		return skbext_object(n * SKBEXT_BUCKET_SLOTS);
+	if (((__skbext_read(&b->word[0]) ^ h) & (active | ~not_asked)) == active) {
+		obj = skbext_object(n * SKBEXT_BUCKET_SLOTS);
+		if (obj && __skbext_trusted(__skbext_read(&obj->link)))
+			return obj;
+	}
 	object = skbext_store_find_any(h, active);
 	return object < 0 ? (struct skbext_object *)0 : skbext_object(object);
 }

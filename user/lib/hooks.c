@@ -9,20 +9,20 @@
 
 #define HOOK(kind, name, role, mode, optional) \
 	{ name, name, kind, SKBEXT_ROLE_##role, SKBEXT_MODE_##mode, optional }
-/* Two programs that take turns when the kernel would skip one: bpf/exact.bpf.c. */
-#define TWICE(name)										\
-	HOOK("fentry", name, RELEASE, EXACT, false),						\
-	{ name, name "_2", "fentry", SKBEXT_ROLE_RELEASE, SKBEXT_MODE_EXACT, false }
 #define EXACT(name, role)	HOOK("fentry", name, role, EXACT, false)
 #define TRACE(name, role)	HOOK("tp_btf", name, role, TRACEPOINT, false)
 #define SLAB(name, role)	HOOK("raw_tp", name, role, TRACEPOINT, false)
 #define BOTH(name, role)	HOOK("tp_btf", name, role, AUTO, false)
 
 static const struct hook_def defs[] = {
-	TWICE("skb_release_head_state"),
-	TWICE("__consume_stateless_skb"),
-	TWICE("napi_skb_free_stolen_head"),
-	TWICE("napi_reuse_skb"),
+	/* First: what watches is there before anything can be missed. */
+	EXACT("irq_enter_rcu", WATCH),
+	HOOK("fentry", "preempt_schedule_irq", WATCH, EXACT, true),	/* a kernel that is never preempted */
+	EXACT("bpf_tracing_link_release", WATCH),
+	EXACT("skb_release_head_state", RELEASE),
+	EXACT("__consume_stateless_skb", RELEASE),
+	EXACT("napi_skb_free_stolen_head", RELEASE),
+	EXACT("napi_reuse_skb", RELEASE),
 	EXACT("__copy_skb_header", SHARE),
 	EXACT("ip_copy_metadata", SHARE),
 	HOOK("fentry", "ip6_copy_metadata", SHARE, EXACT, true),	/* a kernel without IPv6 */
@@ -183,7 +183,7 @@ int hooks_load(struct skbext *sk, enum skbext_mode mode)
 int hooks_attach(struct skbext *sk)
 {
 	enum skbext_mode mode = sk->ctl->mode;
-	int err = 0;
+	int err = mode == SKBEXT_MODE_EXACT ? watch_learn(sk) : 0;
 
 	for (unsigned int i = 0; !err && i < ARRAY_SIZE(defs); i++)
 		if (in_mode(&defs[i], mode))
@@ -205,17 +205,9 @@ __u64 hooks_missed(struct skbext *sk)
 {
 	__u64 sum = 0;
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++) {
-		__u64 missed = sk->hooks[i].prog_fd < 0 ? 0 : prog_misses(sk->hooks[i].prog_fd);
-
-		/* Of two programs at one function, no more runs than the luckier one missed were missed by both. */
-		if (i + 1 < ARRAY_SIZE(defs) && !strcmp(defs[i].name, defs[i + 1].name)) {
-			__u64 other = sk->hooks[++i].prog_fd < 0 ? 0 : prog_misses(sk->hooks[i].prog_fd);
-
-			missed = missed < other ? missed : other;
-		}
-		sum += missed;
-	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++)
+		if (sk->hooks[i].prog_fd >= 0)
+			sum += prog_misses(sk->hooks[i].prog_fd);
 	return sum;
 }
 

@@ -18,8 +18,8 @@
 #define DIR_LEN		256
 #define PATH_LEN	(2 * DIR_LEN)
 
-/* The maps of one skbext; the first four are shared with bound objects. */
-enum map_id { MAP_CTL, MAP_SLOTS, MAP_OBJECTS, MAP_STATS, MAP_REQUEST, MAP_NR };
+/* The maps of one skbext; all but the request are shared with bound objects. */
+enum map_id { MAP_CTL, MAP_SLOTS, MAP_OBJECTS, MAP_STATS, MAP_WATCH, MAP_REQUEST, MAP_NR };
 
 struct hook_state {
 	struct bpf_link *link;	/* of this process; NULL when opened from pins */
@@ -85,7 +85,10 @@ int hooks_attach(struct skbext *sk);
 void hooks_detach(struct skbext *sk);
 bool hooks_complete(struct skbext *sk, enum skbext_mode mode, enum skbext_role *missing);
 __u64 prog_misses(int prog_fd);
-__u64 hooks_missed(struct skbext *sk);	/* runs that no program of ours made up for */
+__u64 hooks_missed(struct skbext *sk);	/* runs that the kernel skipped */
+
+/* watch.c: tell the lifecycle programs, loaded and not attached yet, which of the kernel's programs they are. */
+int watch_learn(struct skbext *sk);
 
 /* ops.c */
 int ops_load(struct skbext *sk);

@@ -15,6 +15,7 @@ static const struct {
 	[MAP_SLOTS] = { "skbext_slots", "slots" },
 	[MAP_OBJECTS] = { "skbext_objects", "objects" },
 	[MAP_STATS] = { "skbext_stats", "stats" },
+	[MAP_WATCH] = { "skbext_watches", "watches" },
 	[MAP_REQUEST] = { ".data.request", "request" },
 };
 
@@ -25,7 +26,7 @@ const char *map_pin_name(enum map_id id)
 
 int skbext_map_pin(unsigned int n, const char **map_name, const char **pin)
 {
-	if (n > MAP_STATS)
+	if (n > MAP_WATCH)
 		return fail(-ENOENT, "there is no map %u to share", n);
 	*map_name = names[n].in_object;
 	*pin = names[n].pin;
@@ -119,6 +120,8 @@ int maps_create(struct skbext *sk)
 			    buckets * SKBEXT_BUCKET_SLOTS);
 	err = err ?: create(sk, MAP_STATS, "skbext_stats", sizeof(struct skbext_cpu_stats),
 			    libbpf_num_possible_cpus());
+	err = err ?: create(sk, MAP_WATCH, "skbext_watches", sizeof(struct skbext_watch),
+			    libbpf_num_possible_cpus());
 	err = err ?: create(sk, MAP_REQUEST, "skbext_request", sizeof(struct skbext_request), 1);
 	if (err)
 		return err;
@@ -210,6 +213,7 @@ int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbe
 			    cfg->version, SKBEXT_LAYOUT_VERSION);
 	cfg->buckets = ctl->buckets;
 	cfg->payload = ctl->payload;
+	cfg->cpus = libbpf_num_possible_cpus();
 	return 0;
 }
 

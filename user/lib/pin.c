@@ -2,7 +2,7 @@
 /*
  * One directory in a bpffs holds a loaded skbext:
  *
- *	ctl slots objects stats request	maps
+ *	ctl slots objects stats watches request	maps
  *	op				program: add, find, del for user space
  *	links/HOOK			what keeps the lifecycle programs attached
  *	types/NAME			maps that carry the BTF of types
@@ -279,6 +279,7 @@ static int check_maps(struct skbext *sk)
 	const __u32 value[MAP_NR] = {
 		[MAP_SLOTS] = sizeof(struct skbext_bucket), [MAP_OBJECTS] = sizeof(struct skbext_object) + ctl->payload,
 		[MAP_STATS] = sizeof(struct skbext_cpu_stats),
+		[MAP_WATCH] = sizeof(struct skbext_watch),
 		[MAP_REQUEST] = sizeof(struct skbext_request),
 	};
 	const __u32 entries[MAP_NR] = {

@@ -27,6 +27,11 @@ static inline void skbext_count(__u32 stat)
 {
 }
 
+/* Needs the kernel's counters: left to programs. */
+static inline void skbext_look(void)
+{
+}
+
 #include <skbext/store.h>
 
 static __u32 nr_slots(const struct skbext *sk)
@@ -42,12 +47,14 @@ static bool read_record(struct skbext *sk, __u32 slot, struct skbext_record *rec
 
 	if (!(word >> SKBEXT_W_META_BITS) || !(word & SKBEXT_W_ACTIVE))
 		return false;
+	if ((__skbext_read(__skbext_link(slot)) ^ __skbext_stamp()) >> 32)
+		return false;	/* left by a missed release; no program finds it either */
 	rec->skb = skbext_address(word, sk->ctl->base);
 	rec->active = word & SKBEXT_W_ACTIVE;
 	rec->object = __skbext_object_of(slot, word);
 	if (rec->object >= nr_slots(sk))
 		return false;
-	rec->refs = 1 + (__skbext_read(__skbext_link(rec->object)) & SKBEXT_L_HOLDERS);
+	rec->refs = 1 + (__skbext_read(__skbext_link(rec->object)) & SKBEXT_L_LOW);
 	rec->shared = rec->refs > 1;
 	memcpy(payload, skbext_object(rec->object)->payload, sk->ctl->payload);
 	rec->payload = payload;

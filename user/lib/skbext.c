@@ -187,8 +187,8 @@ int skbext_status(struct skbext *sk, struct skbext_status *status)
 		return err;
 	st.mode = sk->ctl->mode;
 	st.guarantee = guarantee_of(sk);
-	st.healthy = hooks_complete(sk, st.mode, &missing) && !stats.missed_hooks && !stats.add_failed &&
-		     !stats.share_failed;
+	st.healthy = hooks_complete(sk, st.mode, &missing) && !stats.add_failed &&
+		     !stats.share_failed && !(sk->ctl->watch & SKBEXT_WATCH_DEAD);
 	st.capacity = stats.capacity;
 	st.payload = sk->ctl->payload;
 	st.payload_used = types_room(sk->ctl);
@@ -245,7 +245,7 @@ const char *skbext_guarantee_name(enum skbext_guarantee guarantee)
 
 const char *skbext_role_name(enum skbext_role role)
 {
-	static const char *const names[] = { "release", "share", "policy", "purge", "fate" };
+	static const char *const names[] = { "release", "share", "policy", "purge", "fate", "watch" };
 
 	return name_in(names, ARRAY_SIZE(names), role);
 }

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The other side of include/skbext/watch.bpf.h: what opens the watch, and what ends all trust. */
+#ifndef WATCH_BPF_H
+#define WATCH_BPF_H
+
+#include "lifecycle.bpf.h"
+
+#define MAX_OWN	16
+
+/* Ids in, addresses out: learn() runs once between loading and attaching. */
+struct {
+	__u32 watched_id[SKBEXT_WATCHED], own_id[MAX_OWN];
+	__u64 own[MAX_OWN];
+} learnt SEC(".data.learnt");
+
+/* Per-CPU data lies at the same distance on all CPUs, whatever it is; a variable of the kernel's shows the distance. */
+extern const struct rq runqueues __ksym;
+
+struct watched {
+	__u64 active, stats;	/* per-CPU pointers */
+	__u32 n;
+};
+
+static long learn_cpu(__u32 cpu, struct watched *from)
+{
+	const struct rq *there = bpf_per_cpu_ptr(&runqueues, cpu);
+	struct skbext_watch *w = bpf_map_lookup_elem(&skbext_watches, &cpu);
+	__u32 n = from->n;
+	__u64 distance;
+
+	if (!w || !there || n >= SKBEXT_WATCHED)
+		return 1;
+	asm volatile("%0 = %1; %0 -= %2" : "=&r"(distance) : "r"(there), "r"(&runqueues));
+	w->active[n] = from->active + distance;
+	w->misses[n] = from->stats + distance + bpf_core_field_offset(struct bpf_prog_stats, misses);
+	return 0;
+}
+
+/* One of all programs of the machine. */
+static __always_inline void learn_program(struct bpf_prog *prog)
+{
+	__u32 id = prog->aux->id;
+
+	for (__u32 n = 0; n < SKBEXT_WATCHED; n++) {
+		struct watched from = { (__u64)BPF_CORE_READ(prog, active), (__u64)BPF_CORE_READ(prog, stats), n };
+
+		if (id == learnt.watched_id[n])
+			bpf_loop(__skbext_cfg.cpus, learn_cpu, &from, 0);
+	}
+	for (int i = 0; i < MAX_OWN; i++)
+		if (id == learnt.own_id[i])
+			learnt.own[i] = (__u64)prog;
+}
+
+static __always_inline void end_of_link(const struct bpf_link *link)
+{
+	__u64 prog = (__u64)link->prog;
+
+	for (int i = 0; i < MAX_OWN; i++)
+		if (prog == learnt.own[i])
+			__sync_fetch_and_or(&__skbext_ctl.watch, SKBEXT_WATCH_DEAD);
+}
+
+/* The interruption that begins here may keep a release from its end: is one running on this CPU? */
+static __always_inline void suspend(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id(), running = 0;
+	struct skbext_watch *w = bpf_map_lookup_elem(&skbext_watches, &cpu);
+
+	if (!w)
+		return;
+	for (int i = 0; i < SKBEXT_WATCHED; i++) {
+		__u32 active;
+
+		if (bpf_probe_read_kernel(&active, sizeof(active), (void *)w->active[i]) || active)
+			running = 1;
+	}
+	if (!running)
+		return;
+	/* In this order: who closes what it sees opened finds it counted. */
+	__sync_fetch_and_add(&__skbext_ctl.watch, 1);
+	__sync_fetch_and_add(&w->opened, 1);
+}
+
+#endif /* WATCH_BPF_H */
