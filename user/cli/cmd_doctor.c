@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "measure_parts.h"
 
 #define BTF_PATH	"/sys/kernel/btf/vmlinux"
 #define BPF_FS		0xcafe4a11	/* BPF_FS_MAGIC of linux/magic.h */
@@ -278,21 +279,42 @@ static int verdict(const struct report *r)
 	return CLI_DONE;
 }
 
-int cmd_doctor(int argc, char **argv)
+static int doctor(const struct cli_common *common)
 {
-	struct cli_common common;
-	struct report *r;
+	struct report *r = calloc(1, sizeof(*r));
 	int ret;
 
-	cli_args(argc, argv, 0, 0, &common);
-	r = calloc(1, sizeof(*r));
 	if (!r)
 		return cli_error("cannot examine: out of memory; try again");
-	examine(r, &common);
-	ret = common.json ? print_json(r) : print_text(r);
+	examine(r, common);
+	ret = common->json ? print_json(r) : print_text(r);
 	if (ret == CLI_DONE)
 		ret = verdict(r);
 	skbext_close(r->live);
 	free(r);
 	return ret;
+}
+
+enum { OPT_MEASURE = CLI_OPT_OWN };
+
+int cmd_doctor(int argc, char **argv)
+{
+	static const struct option options[] = {
+		CLI_COMMON_OPTIONS,
+		{ "measure", required_argument, NULL, OPT_MEASURE },
+		{ 0 },
+	};
+	struct cli_common common = { 0 };
+	struct check caps;
+	__u64 seconds = 0;
+
+	while (cli_getopt(argc, argv, options, &common) != -1)
+		seconds = cli_parse_number(optarg, "--measure", 1, 86400);
+	cli_want_args(argc, 0, 0);
+	if (!seconds)
+		return doctor(&common);
+	check_caps(&caps);
+	if (!caps.ok)
+		return cli_error("cannot measure: not permitted; run it as root");
+	return measure(&common, seconds);
 }
