@@ -397,6 +397,90 @@ test_doctor()
 	unload
 }
 
+# The machine's own loopback of a namespace; nobody else's packets can be less than these.
+send_in_namespace()	# COUNT
+{
+	# shellcheck disable=SC2016 # expanded in there
+	unshare -n bash -c 'ip link set lo up && ping -c "$1" -i 0.002 -q 127.0.0.1' - "$1" >/dev/null
+}
+
+measure()	# OPTIONS: while packets are sent; as sk() does
+{
+	local pid
+
+	rm -f "$tmp/out" "$tmp/err"
+	"$skbext_bin" doctor --bpffs "$dir" --measure 86400 "$@" >"$tmp/out" 2>"$tmp/err" </dev/null &
+	pid=$!
+	for _ in $(seq 600); do
+		grep -q measuring "$tmp/err" && break
+		sleep 0.1
+	done
+	send_in_namespace 200
+	kill -INT $pid
+	wait $pid
+	status=$?
+	out=$(cat "$tmp/out") err=$(cat "$tmp/err") err_lines=$(wc -l <"$tmp/err")
+	[[ $err_lines = 1 && $err == "skbext: measuring for 86400 s"* ]] || wrong "stderr: $err"
+}
+
+# Without the functions' addresses nothing would seem to be born.
+test_measure_hidden()
+{
+	sed 's/^[0-9a-f]*/0000000000000000/' /proc/kallsyms >"$tmp/kallsyms"
+	# shellcheck disable=SC2016 # expanded in there
+	run unshare -m sh -c 'mount --bind "$1" /proc/kallsyms && shift && exec "$@"' - \
+		"$tmp/kallsyms" "$skbext_bin" doctor --measure 1
+	expect_error 1 "measure without addresses" kptr_restrict
+	expect_nothing_left "measure without addresses"
+}
+
+# What the numbers come to on known traffic is for test_measure to say.
+expect_measured()	# WHAT
+{
+	expect 0 "$1"
+	expect_json 'keys == ["births","births_in_sight","fentry_error","hooks","kernel","lost",
+		"missed_births","missed_tags","mode","seconds","sets","tagged","tagged_gro"]' "$1: keys"
+	expect_json 'all(.hooks[]; keys ==
+		["fired","kind","missed","name","released","stale_without"])' "$1: hooks"
+	expect_json '(.hooks | map(.name) | index("kfree_skb") != null) and
+		(.hooks | length) == (if .mode == "exact" then 7 else 5 end)' "$1: hooks"
+	expect_json '(.sets | map(.set) | unique) == (["complete","tracepoints","without"] +
+		if .mode == "exact" then ["pwru"] else [] end | sort)' "$1: sets"
+	expect_json '(.fentry_error == null) == (.mode == "exact")' "$1: why"
+	expect_json '.tagged >= 400 and .lost == 0' "$1: two packets for each echo"
+	expect_json '.births >= 400' "$1: births"
+	expect_json 'all(.hooks[]; .fired >= .released)' "$1: no more released than fired"
+	expect_json '[.hooks[] | select(.name | test("kmem_cache_free|skb_release_head_state"))] |
+		length == 1 and .[0].fired > 0' "$1: the hook that ends most"
+	# shellcheck disable=SC2016 # variables of jq
+	expect_json '. as $all | .sets | all(.[]; .tagged == $all.tagged and
+		.stale + .left <= .tagged)' "$1: no more stale than tagged"
+	# shellcheck disable=SC2016
+	expect_json '(.sets[] | select(.set == "complete") | .stale) as $all |
+		all(.sets[] | select(.set == "without"); .stale >= $all)' "$1: no hook harms"
+}
+
+test_measure()
+{
+	measure --json
+	expect_measured measure
+	expect_nothing_left measure
+	measure
+	expect 0 "measure as text"
+	[[ $out == *"released by"*"kfree_skb and consume_skb"*"  without "*"left:"* ]] ||
+		wrong "text: $out"
+	[[ $out == *"fentry skb_release_head_state "* ||
+	   $out == *"not available: kfree_skbmem"*"(fentry: "* ]] || wrong "fentry: $out"
+	load --type a:16
+	measure --json
+	expect_measured "measure beside a loaded skbext"
+	sk status --json
+	expect_json 'all(.hooks[]; .attached)' "what was loaded is untouched"
+	sk stats --json
+	expect_json '[.adds, .live, .purged_stale] == [0, 0, 0]' "and its records"
+	unload
+}
+
 test_help()
 {
 	run "$skbext_bin" help
@@ -482,6 +566,11 @@ test_usage()
 	status more
 	status --watch 1
 	doctor more
+	doctor --measure
+	doctor --measure 0
+	doctor --measure -1
+	doctor --measure x
+	doctor --measure 1 more
 	stats --watch 0
 	stats --watch x
 	stats more
@@ -541,6 +630,8 @@ test_not_root()
 	run $nobody "$skbext_bin" doctor --bpffs "$dir"
 	expect 1 doctor
 	[ "$err_lines" = 1 ] || wrong "doctor: $err"
+	run $nobody "$skbext_bin" doctor --measure 1 --bpffs "$dir"
+	expect_error 1 "doctor --measure" root
 	load --type a:16
 	for line in load status stats dump unload "add 0xffff888000001000 a 00" \
 			"find 0xffff888000001000 a" "del 0xffff888000001000"; do
@@ -863,7 +954,7 @@ fi
 
 {
 	"$skbext_bin" doctor --json | jq '.hooks[].name, .hooks[].name[:15]'
-	echo '"op" "init"'
+	echo '"op" "init" "mark_net_dev_qu"'
 } >"$tmp/names"
 
 for name in $(declare -F | sed -n 's/^declare -f test_//p'); do

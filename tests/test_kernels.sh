@@ -82,7 +82,7 @@ boot()
 # Lines of results get the label as part of the case's name; numbers get it in front.
 show()
 {
-	sed -E "s/^(PASS|FAIL|SKIP) /&$1 /; s/^lifecycle /$1 &/" "$tmp/$1"
+	sed -E "s/^(PASS|FAIL|SKIP) /&$1 /; s/^(lifecycle|measure) /$1 &/" "$tmp/$1"
 }
 
 # Two at a time: emulation takes a CPU each, and waits a lot while it boots.
