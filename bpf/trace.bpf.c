@@ -103,7 +103,8 @@ static __always_inline bool in_range(const volatile struct trace_range *r, __u64
 	return ip >= r->from && ip < r->to;
 }
 
-static __noinline bool is_freeing(__u64 ip)
+/* Not static, so that the verifier goes through it once and not for each frame of each program. */
+SKBEXT_FN bool is_freeing(__u64 ip)
 {
 	for (int i = 0; i < TRACE_RANGES; i++)
 		if (in_range(&freeing[i], ip))
@@ -152,7 +153,8 @@ static __always_inline bool called_by(void *ctx, const volatile struct trace_ran
 
 /* ---- the end */
 
-static __always_inline __u32 log2_slot(__u64 ns)
+/* As is_freeing(): inlined, each of its 64 results would be followed to the program's end. */
+SKBEXT_FN __u32 log2_slot(__u64 ns)
 {
 	__u32 slot = 0;
 
@@ -162,13 +164,14 @@ static __always_inline __u32 log2_slot(__u64 ns)
 			slot += step;
 		}
 	}
-	return slot < TRACE_SLOTS ? slot : TRACE_SLOTS - 1;
+	return slot;
 }
 
 static __always_inline void add_life(const struct trace_key *key, __u64 age)
 {
 	static const struct trace_lives none;
 	struct trace_lives *l = bpf_map_lookup_elem(&lives, key);
+	__u32 slot = log2_slot(age);
 
 	if (!l) {
 		bpf_map_update_elem(&lives, key, &none, BPF_NOEXIST);
@@ -180,7 +183,7 @@ static __always_inline void add_life(const struct trace_key *key, __u64 age)
 	}
 	__sync_fetch_and_add(&l->count, 1);
 	__sync_fetch_and_add(&l->total, age);
-	__sync_fetch_and_add(&l->slots[log2_slot(age)], 1);
+	__sync_fetch_and_add(&l->slots[slot < TRACE_SLOTS ? slot : TRACE_SLOTS - 1], 1);
 	COUNT(shown);
 }
 
