@@ -18,6 +18,8 @@ struct api_tag {
 #define API_NOTE_ID	0x600d
 #define API_NOTE_STAMP	0x1122334455667788ULL
 
+#define API_MIRROR	77	/* index of the device that clones leave by */
+
 #define API_UDP_LEN	8
 #define API_IP_UDP_LEN	(20 + API_UDP_LEN)
 #define API_ETH_UDP_LEN	(14 + API_IP_UDP_LEN)

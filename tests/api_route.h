@@ -11,6 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api_env.h"
+
+#define API_LWT_ADDR	htonl(0x0a090001)
+
 struct api_route {
 	struct nlmsghdr nh;
 	struct rtmsg rt;
@@ -84,6 +88,28 @@ static inline int api_route_del(__u32 addr, int ifindex)
 	api_attr(&r, RTA_DST, &addr, sizeof(addr));
 	api_attr(&r, RTA_OIF, &ifindex, sizeof(ifindex));
 	return api_route_talk(&r);
+}
+
+/* As api_traffic(), to the address of the route. */
+static inline void api_lwt_traffic(void)
+{
+	char data[100];
+	int to = socket(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = API_LWT_ADDR };
+	struct timeval patience = { .tv_sec = 30 };
+
+	setsockopt(to, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	ASSERT_OK(bind(to, (struct sockaddr *)&sa, sizeof(sa)), "bind to the address of the route");
+	for (int i = 0; i < API_PACKETS && !test_failures; i++) {
+		ASSERT_OK(api_send(api_from, to, 50), "send");
+		ASSERT_EQ(recv(to, data, sizeof(data), 0), 50, "received");
+	}
+	close(to);
+}
+
+static inline void api_lwt_detach(void)
+{
+	api_route_del(API_LWT_ADDR, api_lo);
 }
 
 #endif /* API_ROUTE_H */

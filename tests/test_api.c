@@ -236,11 +236,9 @@ static void sk_skb(void)
 
 /* Light-weight tunnels: a local route of its own, through lo. */
 
-#define LWT_ADDR	htonl(0x0a090001)
-
 static bool attach_lwt(struct bpf_program *prog, int where)
 {
-	int err = api_route_bpf(LWT_ADDR, api_lo, where, bpf_program__fd(prog),
+	int err = api_route_bpf(API_LWT_ADDR, api_lo, where, bpf_program__fd(prog),
 				bpf_program__name(prog));
 
 	if (err == -EOPNOTSUPP) {
@@ -260,35 +258,14 @@ static bool attach_lwt_in(struct bpf_program *prog)
 	return attach_lwt(prog, LWT_BPF_IN);
 }
 
-static void lwt_traffic(void)
-{
-	char data[100];
-	int to = socket(AF_INET, SOCK_DGRAM, 0);
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = LWT_ADDR };
-	struct timeval patience = { .tv_sec = 30 };
-
-	setsockopt(to, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	ASSERT_OK(bind(to, (struct sockaddr *)&sa, sizeof(sa)), "bind to the address of the route");
-	for (int i = 0; i < API_PACKETS && !test_failures; i++) {
-		ASSERT_OK(api_send(api_from, to, 50), "send");
-		ASSERT_EQ(recv(to, data, sizeof(data), 0), 50, "received");
-	}
-	close(to);
-}
-
-static void detach_lwt(void)
-{
-	api_route_del(LWT_ADDR, api_lo);
-}
-
 static void lwt_xmit(void)
 {
-	exercise("api_net", "api_lwt_xmit", attach_lwt_xmit, lwt_traffic, detach_lwt);
+	exercise("api_net", "api_lwt_xmit", attach_lwt_xmit, api_lwt_traffic, api_lwt_detach);
 }
 
 static void lwt_in(void)
 {
-	exercise("api_net", "api_lwt_in", attach_lwt_in, lwt_traffic, detach_lwt);
+	exercise("api_net", "api_lwt_in", attach_lwt_in, api_lwt_traffic, api_lwt_detach);
 }
 
 /* netfilter and tracing */
