@@ -196,13 +196,10 @@ struct ending {
 	__u8 active;
 };
 
-static __always_inline struct trace_report *
-new_event(const struct ending *e, const struct skbext_object *obj, const struct skbext_trace *note)
+static __always_inline void fill_event(struct trace_report *ev, const struct ending *e,
+				       const struct skbext_object *obj,
+				       const struct skbext_trace *note)
 {
-	struct trace_report *ev = bpf_ringbuf_reserve(&events, sizeof(*ev) + payload_room, 0);
-
-	if (!ev)
-		return NULL;
 	ev->skb = skbext_address(e->h, __skbext_ctl.base);
 	ev->ended = e->ended;
 	ev->place = e->place;
@@ -213,7 +210,6 @@ new_event(const struct ending *e, const struct skbext_object *obj, const struct 
 	ev->note = *note;
 	if (payload_room)
 		bpf_probe_read_kernel(ev->payload, payload_room, obj->payload);
-	return ev;
 }
 
 static __always_inline bool wanted(const struct ending *e, __u64 age)
@@ -223,33 +219,52 @@ static __always_inline bool wanted(const struct ending *e, __u64 age)
 	return age >= min_age && (!types_wanted || e->active & types_wanted);
 }
 
+/* True for who takes the note away, and so is the one to report. */
+static __always_inline bool take_away(const struct ending *e)
+{
+	if (!skbext_store_del(e->h, REF->active))
+		return false;
+	COUNT(ended);
+	return true;
+}
+
 /*
  * All of the packet is read before its note is taken away: from then on the object may be
- * another's.
+ * another's. An event is compared with NULL once: what is reserved is not known to be something to
+ * 6.1's reg_type_not_null().
  */
+static __always_inline void report_event(const struct ending *e, const struct skbext_object *obj,
+					 const struct skbext_trace *note)
+{
+	struct trace_report *ev = bpf_ringbuf_reserve(&events, sizeof(*ev) + payload_room, 0);
+
+	if (!ev) {
+		if (take_away(e))
+			COUNT(lost);
+		return;
+	}
+	fill_event(ev, e, obj, note);
+	if (!take_away(e)) {
+		bpf_ringbuf_discard(ev, 0);
+		return;
+	}
+	bpf_ringbuf_submit(ev, 0);
+	COUNT(shown);
+}
+
 static __always_inline void report(const struct ending *e, const struct skbext_object *obj,
 				   const struct skbext_trace *note)
 {
 	struct trace_key key = { .place = e->place, .reason = e->reason, .fate = e->fate };
 	__u64 age = e->ended - note->born;
-	bool show = wanted(e, age);
-	struct trace_report *ev = show && !summary ? new_event(e, obj, note) : NULL;
 
-	if (!skbext_store_del(e->h, REF->active)) {
-		if (ev)
-			bpf_ringbuf_discard(ev, 0);
-		return;
-	}
-	COUNT(ended);
-	if (!show) {
-		COUNT(filtered);
-	} else if (summary) {
+	if (!wanted(e, age)) {
+		if (take_away(e))
+			COUNT(filtered);
+	} else if (!summary) {
+		report_event(e, obj, note);
+	} else if (take_away(e)) {
 		add_life(&key, age);
-	} else if (ev) {
-		bpf_ringbuf_submit(ev, 0);
-		COUNT(shown);
-	} else {
-		COUNT(lost);
 	}
 }
 
