@@ -41,7 +41,7 @@ Q = @
 msg = @printf '  %-8s %s\n' "$(1)" "$(patsubst $(OUT)/%,%,$@)";
 endif
 
-.PHONY: all lib run test tests oracle paths examples check-setup install uninstall clean help
+.PHONY: all lib run test tests oracle paths check-setup install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY: $(BPF:%=$(OUT)/%.bpf.o) $(SKELS)
 
@@ -57,7 +57,7 @@ test: check-setup			## all tests; T=name one of them, KERNEL=6.12 one kernel
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)T='$(T)' KERNEL='$(KERNEL)' tests/run
 
-oracle paths examples: check-setup	## runs of their own: the kernel's extensions, every path, tests/examples
+oracle paths: check-setup		## runs of their own: the kernel's extensions, every path
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)KERNEL='$(KERNEL)' tests/$@.sh

@@ -1,21 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# The examples, as people would use them: each folder is copied, built alone against an installed
-# skbext, and run on real traffic; here, and in a machine whose kernel offers the exact mode.
+# The examples, as people would use them: each folder is copied, built alone against an installed skbext, and run on
+# real traffic. tests/test_examples.sh does that here, tests/test_kernels.sh in each kernel of the matrix.
 #
-#	tests/examples.sh [CASE]
-#	tests/examples.sh --guest LABEL [CASE]	build, then run in that kernel only
+#	tests/examples.sh [CASE]		build and run here
+#	tests/examples.sh --guest LABEL [CASE]	build and run in that kernel
+#	tests/examples.sh --build DIRECTORY	build there, and keep it
 #	tests/examples.sh --run DIRECTORY [CASE]	run what was built there
+
+# Every folder of tests/examples is built. These run: a function each.
+CASES='dscp_vxlan dscp_gre dscp_ipip verdict_beside_marks xdpmeta_generic xdpmeta_native brnf_as_native brnf_flooded'
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 self=$root/tests/examples.sh
 PATH=$PATH:/usr/sbin:/sbin
-guest=$(awk '!/^#/ && NF { last = $1 } END { print last }' "$root/tests/kernels.list" 2>/dev/null)
-here=yes built=''
+what=all built='' guest=''
 case $1 in
---guest) guest=$2 here=''; shift 2 ;;
---run) built=$2; shift 2 ;;
+--guest) what=guest guest=$2; shift 2 ;;
+--build | --run) what=${1#--} built=$2; shift 2 ;;
 esac
 only=$1
 failed=0
@@ -62,18 +65,16 @@ build_example()	# NAME
 	must make_alone -C "$built/$1" BPFTOOL="$bpftool"
 	! grep -q 'warning:' "$tmp/err" || wrong "$(grep 'warning:' "$tmp/err")"
 	[ "$(wc -l <"$built/$1/README.md")" -le 30 ] || wrong "a long README"
+	rm -f "$built/$1/vmlinux.h"	# large, and not needed where it runs
 }
 
-build_dscp() { build_example dscp; }
-build_verdict() { build_example verdict; }
-build_xdpmeta() { build_example xdpmeta; }
-build_brnf() { build_example brnf; }
 
 install_skbext()
 {
 	bpftool=$("$root/scripts/setup" bpftool 2>/dev/null)
-	built=$tmp/built
-	must mkdir "$built" &&
+	built=${built:-$tmp/built}
+	rm -rf "$built"
+	must mkdir -p "$built" &&
 	must make_alone -C "$root" install DESTDIR="$tmp/root" PREFIX=/usr &&
 	must cp "$tmp/root/usr/bin/skbext" "$built/" &&
 	must cp -P "$tmp"/root/usr/lib/libskbext.so* "$built/" || return
@@ -163,7 +164,7 @@ cleanup_case()
 cleanup()
 {
 	cleanup_case
-	[ -z "$built" ] || "$built/skbext" unload --bpffs "$SKBEXT_BPFFS" >/dev/null 2>&1
+	[ ! -e "$SKBEXT_BPFFS" ] || "$built/skbext" unload --bpffs "$SKBEXT_BPFFS" >/dev/null 2>&1
 	rm -rf "$tmp"
 }
 
@@ -172,17 +173,19 @@ is_complete()
 	[ "$("$built/skbext" status --json --bpffs "$SKBEXT_BPFFS" | jq -r .guarantee)" = complete ]
 }
 
+# run_case NAME [CMD...]: CMD if it is not called as the case is
 run_case()
 {
-	[ -z "$only" ] || [ "$only" = "$1" ] || return
+	local name=$1
+	[ $# -eq 1 ] || shift
 	failures=0 skip=''
 	"$@"
 	cleanup_case
 	if [ "$failures" -gt 0 ]; then
 		failed=1
-		echo "FAIL $1: $failures checks"
+		echo "FAIL $name: $failures checks"
 	else
-		[ -n "$skip" ] && echo "SKIP $1: $skip" || echo "PASS $1"
+		[ -n "$skip" ] && echo "SKIP $name: $skip" || echo "PASS $name"
 	fi
 }
 
@@ -429,10 +432,10 @@ build_all()
 		echo "SKIP examples: needs $tool"
 		exit 0
 	done
-	only='' run_case install_skbext
+	run_case install_skbext
 	[ "$failed" = 0 ] || exit 1
-	for name in dscp verdict xdpmeta brnf; do
-		only='' run_case build_$name
+	for name in "$root"/tests/examples/*/; do
+		run_case "build_$(basename "$name")" build_example "$(basename "$name")"
 	done
 }
 
@@ -440,16 +443,14 @@ run_all()
 {
 	export LD_LIBRARY_PATH=$built
 	[ "$(id -u)" = 0 ] || { echo "SKIP examples: needs root"; return; }
-	only='' run_case load_skbext
+	for module in nf_tables nft_ct vxlan ip_gre ipip br_netfilter veth; do
+		modprobe $module 2>/dev/null
+	done
+	run_case load_skbext
 	[ "$failed" = 0 ] || return
-	run_case dscp_vxlan
-	run_case dscp_gre
-	run_case dscp_ipip
-	run_case verdict_beside_marks
-	run_case xdpmeta_generic
-	run_case xdpmeta_native
-	run_case brnf_as_native
-	run_case brnf_flooded
+	for name in ${only:-$CASES}; do
+		run_case "$name"
+	done
 }
 
 run_in_guest()
@@ -458,7 +459,7 @@ run_in_guest()
 	LD_LIBRARY_PATH=$built "$root/scripts/vm-run" --kernel "$1" --timeout 500 \
 		--file "$built" --file "$self" -- "$self" --run "$built" "$only" >"$tmp/guest" 2>&1
 	status=$?
-	sed -E "s/^(PASS|FAIL|SKIP) /&$1_/; s/^(dscp|verdict|xdpmeta|brnf): /$1 &/" "$tmp/guest"
+	sed -E "s/^(PASS|FAIL|SKIP) /&$1_/; s/^[a-z]+: /$1 &/" "$tmp/guest"
 	case $status in
 	0) grep -q '^PASS ' "$tmp/guest" && return; echo "FAIL $1_guest: it printed no result" ;;
 	77) echo "SKIP $1_guest: $(tail -n 1 "$tmp/guest")"; return ;;
@@ -470,14 +471,10 @@ run_in_guest()
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-if [ -n "$built" ]; then
-	for module in nf_tables nft_ct vxlan ip_gre ipip br_netfilter veth; do
-		modprobe $module 2>/dev/null
-	done
-	run_all
-	exit $failed
-fi
-build_all
-[ -z "$here" ] || run_all
-[ -z "$guest" ] || run_in_guest "$guest"
+case $what in
+build) build_all ;;
+run) run_all ;;
+guest) build_all; run_in_guest "$guest" ;;
+all) build_all; run_all ;;
+esac
 exit $failed

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # What tests/test_kernels.sh runs inside each kernel: the command line in the mode that this kernel must offer,
-# then the test programs that are named.
+# then the test programs that are named, then the examples if they were brought.
 #
 #	tests/guest.sh BUILD_DIRECTORY TEST...
 
@@ -47,6 +47,16 @@ cli_records()
 	"$skbext" unload >/dev/null || echo "unload"
 }
 
+run_examples()
+{
+	local status
+	"$(dirname "$0")/examples.sh" --run "$out/tests/examples" >/run/lines 2>&1
+	status=$?
+	cat /run/lines
+	[ "$status" = 0 ] || bad=1
+	grep -qE '^(PASS|FAIL|SKIP) ' /run/lines || result examples "exit status $status without a case"
+}
+
 run_test()	# LABEL PROGRAM
 {
 	local lines status
@@ -66,4 +76,5 @@ for test; do
 	run_test "" "$test"
 	[ "$test" != test_lifecycle ] || SKBEXT_TEST_MODE=tracepoint run_test "tracepoint_" "$test"
 done
+[ ! -d "$out/tests/examples" ] || run_examples
 exit $bad

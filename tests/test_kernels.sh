@@ -34,24 +34,38 @@ labels()
 	fi
 }
 
-# The programs whose outcome depends on the kernel. The store's own tests do not: they never leave user space. That of trace
-# starts too slowly under emulation; it is run on the machine itself.
+# The programs whose outcome depends on the kernel. The store's own tests do not: they never leave user space.
 kernel_tests()
 {
 	local source name
 	for source in tests/test_*.c; do
 		name=$(basename "$source" .c)
 		case $name in
-		test_store* | test_trace) ;;
+		test_store*) ;;
 		*) [ ! -x "$out/tests/$name" ] || echo "$name" ;;
 		esac
 	done
 }
 
+# tests/test_examples.sh built them, unless only the matrix is run or something has changed since.
+build_examples()
+{
+	local dir=$out/tests/examples
+	if [ ! -x "$dir/skbext" ] || [ -n "$(find tests/examples "$out/skbext" include -newer "$dir/skbext" -print -quit)" ]; then
+		tests/examples.sh --build "$dir" >"$tmp/examples" 2>&1
+	fi
+	if [ -x "$dir/skbext" ]; then
+		examples=(--file "$dir" --file "$root/tests/examples.sh")
+	else
+		grep -E '^(FAIL|SKIP) ' "$tmp/examples" || echo "FAIL examples: $(tail -n 1 "$tmp/examples")"
+		! grep -q '^FAIL ' "$tmp/examples" || failed=yes
+	fi
+}
+
 # boot LABEL: output in $tmp/LABEL, what went wrong with the machine itself at its end
 boot()
 {
-	local files=(--file "$root/tests/guest.sh" --file "$out/skbext") name status
+	local files=(--file "$root/tests/guest.sh" --file "$out/skbext" "${examples[@]}") name status
 	for name in "$out"/tests/*.bpf.o $(kernel_tests | sed "s|^|$out/tests/|"); do
 		files+=(--file "$name")
 	done
@@ -82,11 +96,12 @@ boot()
 # Lines of results get the label as part of the case's name; numbers get it in front.
 show()
 {
-	sed -E "s/^(PASS|FAIL|SKIP) /&$1 /; s/^(lifecycle|measure) /$1 &/" "$tmp/$1"
+	sed -E "s/^(PASS|FAIL|SKIP) /&$1 /; s/^(lifecycle |measure |[a-z]+: )/$1 &/" "$tmp/$1"
 }
 
 # Two at a time: emulation takes a CPU each, and waits a lot while it boots.
-shown=''
+shown='' failed='' examples=()
+build_examples
 for label in $(labels); do
 	while [ "$(jobs -pr | wc -l)" -ge 2 ]; do
 		wait -n

@@ -16,7 +16,7 @@ static bool run(struct bpf_object **obj, const char *object, const char *writer,
 	if (!seen || !series_attach(*obj, reader) || !series_attach(*obj, writer))
 		return false;
 	traffic();
-	printf("series: %s to %s: written %llu, found %llu, wrong %llu, without %llu\n", writer,
+	printf("  %s to %s: written %llu, found %llu, wrong %llu, without %llu\n", writer,
 	       reader, seen->added, seen->right[0], seen->wrong[0], seen->found);
 	ASSERT_GE(seen->runs, API_PACKETS, writer);
 	ASSERT_EQ(seen->added, seen->runs, "packets that took a note");

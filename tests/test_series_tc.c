@@ -85,7 +85,7 @@ static bool mirror_all(struct bpf_object *obj)
 	bool mirred = !system("{ tc qdisc add dev lo clsact && tc filter add dev lo egress "
 			      "matchall action mirred egress mirror dev mirror; } 2>/dev/null");
 
-	printf("series: clones by %s\n", mirred ? "mirred" : "bpf_clone_redirect");
+	printf("  clones by %s\n", mirred ? "mirred" : "bpf_clone_redirect");
 	return mirred || series_tc(obj, "mirror_by_bpf", "lo", BPF_TC_EGRESS);
 }
 
@@ -99,7 +99,7 @@ static bool clone_run(struct bpf_object **obj, const char *reader)
 	    !series_tc(*obj, reader, "mirror", BPF_TC_EGRESS))
 		return false;
 	api_traffic();
-	printf("series: %s: clones with the note %llu, another %llu, without %llu\n", reader,
+	printf("  %s: clones with the note %llu, another %llu, without %llu\n", reader,
 	       seen->right[1], seen->wrong[1], seen->found);
 	ASSERT_EQ(seen->added, API_PACKETS, "written");
 	ASSERT_EQ(seen->right[0], API_PACKETS, "originals, after their clones");
@@ -133,7 +133,7 @@ static void clone_ext_cow(void) { cloned("clone_writer", API_PACKETS); }
 
 static void check_scrubbed(const char *where, bool may_lose)
 {
-	printf("series: %s: written %llu, kept %llu, lost %llu\n", where, seen->added,
+	printf("  %s: written %llu, kept %llu, lost %llu\n", where, seen->added,
 	       seen->right[0], seen->wrong[1]);
 	ASSERT_EQ(seen->added, API_PACKETS, "written");
 	ASSERT_EQ(seen->right[0] + seen->wrong[1], API_PACKETS, "arrived");
