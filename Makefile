@@ -31,7 +31,8 @@ MAINS	:= $(wildcard tests/test_*.c tests/oracle.c tests/paths.c tests/icount.c)
 TESTS	:= $(MAINS:tests/%.c=$(OUT)/tests/%)
 TEST_PARTS := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(filter-out $(MAINS),$(wildcard tests/*.c)))
 TEST_BPF := $(patsubst tests/progs/%.bpf.c,$(OUT)/tests/%.bpf.o,$(wildcard tests/progs/*.bpf.c))
-SANITIZED := $(OUT)/tests/test_store.asan $(OUT)/tests/test_store_threads.asan $(OUT)/tests/test_store_threads.tsan
+SANITIZED := $(OUT)/tests/test_store.asan $(OUT)/tests/test_store_threads.asan $(OUT)/tests/test_store_threads.tsan \
+	$(OUT)/tests/test_store_interleave.asan
 
 ifeq ($(V),1)
 Q =

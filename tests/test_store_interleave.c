@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Two and three owners of skbs at once, in every way that their accesses to the store can come
+ * after each other (store_interleave.h has how, and what is not covered). A scenario is what was
+ * done before, and what each thread does: what the contract in store.h lets it do.
+ *
+ * A thread finds what its packet carries and nothing else; after each schedule the table is
+ * recounted, each skb looked up, the counters balance, and when all is released nothing is left.
+ *
+ * That this can fail is shown with broken stores (enum il_mutant), all of which must be found.
+ */
+/* Most scenarios need no more than three. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#include "store_interleave.h"
+
+#define __atomic_load_n(p, order)		IL_LOAD(p)
+#define __atomic_store_n(p, x, order)		IL_STORE(p, x)
+#define __sync_bool_compare_and_swap(p, o, n)	il_cas((p), (o), (n))
+#define __sync_fetch_and_add(p, n)		il_fetch_add((p), (n), IL_TORN_ADD)
+#define __sync_fetch_and_sub(p, n)		il_fetch_add((p), -(__u64)(n), IL_TORN_SUB)
+#include "store_env.h"
+#undef __atomic_load_n
+#undef __atomic_store_n
+#undef __sync_bool_compare_and_swap
+#undef __sync_fetch_and_add
+#undef __sync_fetch_and_sub
+
+#include "store_check.h"
+#include <fcntl.h>
+#include <unistd.h>
+
+#define SKBS		16
+#define STEPS		10
+#define ROOM		16		/* two types of one word */
+
+enum step_op {
+	END,
+	WRITE,		/* add the first type, and write a value that nobody else writes */
+	MORE,		/* add the second type: the first keeps its value */
+	FIND,
+	SHARE,		/* skb from other */
+	DEL,		/* the first type */
+	RELEASE,
+	KEEP,		/* a policy point that keeps the second type */
+	USER_ADD,	/* user space, by address: no owner */
+	USER_DEL,
+};
+
+struct step {
+	enum step_op op;
+	__u8 skb, from;
+};
+
+/* Skbs are at home in bucket 0. */
+#define W(skb)		{ WRITE, skb, 0 }
+#define M(skb)		{ MORE, skb, 0 }
+#define F(skb)		{ FIND, skb, 0 }
+#define S(skb, from)	{ SHARE, skb, from }
+#define D(skb)		{ DEL, skb, 0 }
+#define R(skb)		{ RELEASE, skb, 0 }
+#define K(skb)		{ KEEP, skb, 0 }
+#define UA(skb)		{ USER_ADD, skb, 0 }
+#define UD(skb)		{ USER_DEL, skb, 0 }
+#define FAMILY		W(0), S(1, 0)		/* 0 has the object, 1 is its clone */
+#define SIX		W(4), W(5), W(6), W(7), W(8), W(9)
+#define SEVEN		SIX, W(10)
+
+static const struct scenario {
+	const char *name;
+	struct step before[STEPS];
+	struct step thread[IL_THREADS][STEPS];
+	__u32 buckets;		/* 0: one */
+	__u16 shared;		/* skbs that user space meddles with, which may lose all */
+	__u8 noclone;
+	bool full;		/* there may be no room */
+} scenarios[] = {
+	{ "both holders end", { FAMILY }, { { R(0) }, { R(1) } } },
+	{ "three holders end", { FAMILY, S(2, 0) }, { { R(0) }, { R(1) }, { R(2) } } },
+	{ "heirs end", { FAMILY, S(2, 1), R(0) }, { { R(1) }, { R(2) } } },
+	{ "end and delete", { FAMILY }, { { D(0) }, { R(1) } } },
+	{ "end and policy", { W(0), M(0), S(1, 0) }, { { K(0), R(0) }, { K(1), M(1), R(1) } } },
+	{ "home ends, clone writes", { FAMILY }, { { R(0) }, { W(1), F(1) } } },
+	{ "clone ends, home writes", { FAMILY }, { { W(0), F(0) }, { R(1) } } },
+	{ "both write", { FAMILY }, { { W(0), F(0) }, { W(1), F(1) } } },
+	{ "both add another type", { FAMILY }, { { M(0), F(0) }, { M(1), F(1) } } },
+	{ "heirs write", { FAMILY, S(2, 1), R(0) }, { { W(1), F(1) }, { W(2), F(2) } } },
+	{ "heir writes, heir ends", { FAMILY, S(2, 1), R(0) }, { { W(1), F(1) }, { R(2) } } },
+	{ "three write", { FAMILY, S(2, 0) }, { { W(0) }, { W(1) }, { W(2) } } },
+	{ "write, reuse the slot", { FAMILY }, { { W(0), R(0) }, { R(1), W(1), F(1) } } },
+	{ "two shares of one skb", { W(0) }, { { S(2, 0), F(2) }, { S(3, 0), F(3) } } },
+	{ "two shares of a clone", { FAMILY }, { { S(2, 1), F(2) }, { S(3, 1), F(3) } } },
+	{ "three shares of one skb", { W(0) }, { { S(1, 0) }, { S(2, 0) }, { S(3, 0) } } },
+	{ "shares, and their ends", { W(0) }, { { S(2, 0), R(2) }, { S(3, 0), W(3), R(3) } } },
+	{ "share home, end clone", { FAMILY }, { { S(2, 0), F(2) }, { R(1) } } },
+	{ "share clone, end home", { FAMILY }, { { S(2, 1), F(2) }, { R(0) } } },
+	{ "share clone, home writes", { FAMILY }, { { S(2, 1), F(2) }, { W(0), F(0) } } },
+	{ "share home, clone writes", { FAMILY }, { { S(2, 0), F(2) }, { W(1), F(1) } } },
+	{ "share, unshare, end", { FAMILY, S(2, 0) },
+	  { { S(3, 0), F(3) }, { W(1), F(1) }, { R(2) } } },
+	{ "share clone, write, home ends", { FAMILY, S(2, 0) },
+	  { { S(3, 1), F(3) }, { W(2), F(2) }, { R(0) } } },
+	{ "share of noclone", { W(0), M(0), S(1, 0) }, { { S(2, 0), F(2) }, { R(1) } },
+	  .noclone = 2 },
+	{ "share over a holder", { FAMILY, W(2) }, { { S(1, 2), F(1) }, { R(0) } } },
+	{ "share over a holder, write", { FAMILY, W(2) }, { { S(1, 2), F(1) }, { W(0), F(0) } } },
+
+	{ "claims in one bucket", {}, { { W(0), F(0), R(0) }, { W(1), F(1), R(1) } } },
+	{ "three claims", {}, { { W(0), R(0) }, { W(1) }, { W(2) } } },
+	{ "last slot", { SIX }, { { W(0), F(0) }, { W(1), F(1) } }, .buckets = 2 },
+	{ "last slot, one goes", { SIX }, { { W(0) }, { W(1) }, { R(4) } }, .buckets = 2 },
+	{ "next bucket", { SEVEN }, { { W(0), F(0) }, { W(1), F(1) } }, .buckets = 2 },
+	{ "next bucket and back", { SEVEN }, { { W(0), R(0) }, { W(1), R(1) } }, .buckets = 3 },
+	{ "forget the way", { SEVEN, W(0) }, { { R(0) }, { W(1), F(1) } }, .buckets = 2 },
+	{ "forget the way, one goes", { SEVEN, W(0) }, { { R(0) }, { W(1), F(1) }, { R(4) } },
+	  .buckets = 2 },
+	{ "the last away goes", { SEVEN, W(0), W(1) }, { { R(0) }, { R(1) }, { R(4) } },
+	  .buckets = 3 },
+	{ "clone away", { SEVEN, S(0, 4) }, { { R(4), W(4) }, { W(0), F(0) } }, .buckets = 2 },
+	{ "home moves away", { SIX, S(0, 4) }, { { W(4), F(4) }, { R(0), W(0), F(0) } },
+	  .buckets = 2 },
+	{ "no room to move", { SIX, S(0, 4) }, { { W(4), F(4) }, { R(0) } }, .full = true },
+
+	{ "deleted by address, ends", { W(0) }, { { F(0), R(0) }, { UD(0) } }, .shared = 1 },
+	{ "deleted, one of two types", { W(0), M(0) }, { { M(0), R(0), W(0) }, { UD(0) } },
+	  .shared = 1 },
+	{ "clone deleted, and shared", { FAMILY }, { { S(2, 1), F(2) }, { UD(1) } }, .shared = 7 },
+	{ "added to, a clone ends", { FAMILY }, { { UA(0) }, { R(1) } }, .shared = 1 },
+};
+
+static struct {
+	const struct scenario *scene;
+	__u64 hash[SKBS];
+	__u64 value[SKBS];	/* what its owner wrote to the first type; 0: not active */
+	bool second[SKBS];
+	int variant;		/* bit n: thread n calls, others do much inline */
+	const char *amiss;
+	int amiss_skb;
+} sim;
+
+static __u64 il_state(void)
+{
+	const __u64 *words[2] = { (__u64 *)env.buckets, (__u64 *)env.objects };
+	size_t number[2] = { env.ctl.buckets * sizeof(*env.buckets) / 8,
+			     env_slots() * env_stride() / 8 };
+	__u64 hash = env.ctl.by_address;
+
+	for (int part = 0; part < 2; part++)
+		for (size_t i = 0; i < number[part]; i++)
+			hash = il_mix(hash, words[part][i]);
+	for (int skb = 0; skb < SKBS; skb++)
+		hash = il_mix(hash, sim.value[skb] << 1 | sim.second[skb]);
+	return hash;
+}
+
+static void amiss(const char *what, int skb)
+{
+	if (sim.amiss)
+		return;
+	sim.amiss = what;
+	sim.amiss_skb = skb;
+}
+
+static bool meddled(int skb)
+{
+	return sim.scene->shared >> skb & 1;
+}
+
+static bool inlined(void)
+{
+	return !il.running || !(sim.variant >> il.now & 1);
+}
+
+static __u64 *word_of(int object, int type)
+{
+	return (__u64 *)env_payload(object) + type;
+}
+
+/* ---- broken on purpose */
+
+static int broken_release(__u64 h)
+{
+	int slot = skbext_store_slot(h);
+	__u64 *p = slot < 0 ? NULL : __skbext_word(slot), word;
+
+	if (!p)
+		return 0;
+	word = *p;
+	if (word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))
+		__skbext_put(__skbext_object_of(slot, word));
+	if (!il_cas(p, word, word & SKBEXT_W_SHARED ? SKBEXT_W_ORPHAN : 0))
+		return 0;
+	skbext_store_uncount(h, slot);
+	skbext_count(SKBEXT_STAT_RELEASED);
+	return 1;
+}
+
+/* Of a clone, which takes its own object. */
+static void broken_unshare(__u64 h)
+{
+	int slot = skbext_store_slot(h), object;
+	__u64 *p = slot < 0 ? NULL : __skbext_word(slot);
+
+	if (!p || !(*p & SKBEXT_W_REMOTE))
+		return;
+	object = __skbext_object_of(slot, *p);
+	if (!(__u32)*__skbext_link(object))	/* holders */
+		return;
+	*p &= ~SKBEXT_W_REMOTE;
+	__skbext_put(object);
+	il_point();
+	skbext_store_copy_object(slot, object);
+}
+
+/* ---- steps */
+
+static int do_add(int skb, int type)
+{
+	__u64 h = sim.hash[skb], bit = 1 << type;
+
+	if (il.mutant == IL_COPY_LATE)
+		broken_unshare(h);
+	return inlined() ? env_number(skbext_store_add(h, bit, type * 8, 8)) :
+			   skbext_store_add_any(h, bit, type * 8, 8);
+}
+
+static void do_find(int skb)
+{
+	__u64 h = sim.hash[skb], found = 0;
+	int object = inlined() ? env_number(skbext_store_find(h, 1)) : skbext_store_find_any(h, 1);
+
+	if (object >= 0) {
+		il_point();
+		found = *word_of(object, 0);
+	}
+	/* A pointer from find is good until somebody ends the record, which user space may. */
+	if (found != sim.value[skb] && !meddled(skb))
+		amiss(object < 0 ? "found nothing" : "found another packet's", skb);
+}
+
+/* value: nobody else writes the same. */
+static void do_write(int skb, int type, __u64 value)
+{
+	int object = do_add(skb, type);
+
+	if (object < 0) {
+		if (!sim.scene->full && !meddled(skb))
+			amiss("no room", skb);
+		return;
+	}
+	il_point();
+	if (type) {
+		sim.second[skb] = true;
+	} else {
+		if (*word_of(object, 0) != sim.value[skb] && !meddled(skb))
+			amiss("another payload at add", skb);
+		sim.value[skb] = *word_of(object, 0) = value;
+	}
+	if (!meddled(skb))
+		do_find(skb);
+}
+
+static void do_share(int skb, int from)
+{
+	bool some = sim.value[from] || (sim.second[from] && !(env.ctl.noclone & 2));
+	int ret = skbext_store_share(sim.hash[skb], sim.hash[from]);
+
+	sim.value[skb] = ret == 1 ? sim.value[from] : 0;
+	sim.second[skb] = ret == 1 && sim.second[from] && !(env.ctl.noclone & 2);
+	if (ret != some && !meddled(from) && !(ret < 0 && sim.scene->full))
+		amiss("share", skb);
+}
+
+static void do_end(int skb, enum step_op op)
+{
+	__u64 h = sim.hash[skb];
+	int had = sim.value[skb] || sim.second[skb], ended;
+
+	if (op == DEL) {
+		ended = skbext_store_del(h, 1);
+		had = sim.value[skb] != 0;
+	} else if (op == KEEP) {
+		ended = inlined() ? skbext_store_keep(h, 2, SKBEXT_STAT_SCRUBBED) :
+				    skbext_store_keep_any(h, 2, SKBEXT_STAT_SCRUBBED);
+		had = had && !sim.second[skb];
+	} else if (il.mutant == IL_OBJECT_FIRST && il.running) {
+		ended = broken_release(h);
+	} else {
+		ended = inlined() ? skbext_store_release(h, SKBEXT_STAT_RELEASED) :
+				    skbext_store_release_any(h, SKBEXT_STAT_RELEASED);
+	}
+	sim.value[skb] = 0;
+	sim.second[skb] = op != RELEASE && sim.second[skb];
+	if (ended != had && !meddled(skb))
+		amiss("records ended", skb);
+}
+
+static void do_user_add(int skb)
+{
+	IL_STORE(&env.ctl.by_address, 1);
+	skbext_store_add_any(sim.hash[skb], 1, 0, 8);
+}
+
+static void do_step(const struct step *step)
+{
+	switch (step->op) {
+	case WRITE:
+	case MORE:
+		do_write(step->skb, step->op == MORE, (__u64)(step - sim.scene->before) + 1);
+		break;
+	case FIND:
+		do_find(step->skb);
+		break;
+	case SHARE:
+		do_share(step->skb, step->from);
+		break;
+	case USER_ADD:
+		do_user_add(step->skb);
+		break;
+	case USER_DEL:
+		skbext_store_del(sim.hash[step->skb], 1);
+		break;
+	default:
+		do_end(step->skb, step->op);
+	}
+}
+
+static void run_thread(int thread)
+{
+	for (const struct step *step = sim.scene->thread[thread]; step->op; step++)
+		do_step(step);
+}
+
+/* ---- one scenario */
+
+static void choose_skbs(void)
+{
+	for (__u32 n = 0, skb = 0; skb < SKBS; n++)
+		if (__skbext_home(env_skb(n)) == 0)
+			sim.hash[skb++] = env_skb(n);
+}
+
+/* What a run begins with, to be put back for the next. */
+struct snapshot {
+	struct skbext_bucket buckets[3];
+	char objects[3 * SKBEXT_BUCKET_SLOTS * (ROOM + 16)];
+	__u64 stats[SKBEXT_STAT_NR], value[SKBS];
+	bool second[SKBS];
+};
+
+static void snapshot_take(struct snapshot *s)
+{
+	memcpy(s->buckets, env.buckets, env.ctl.buckets * sizeof(*env.buckets));
+	memcpy(s->objects, env.objects, env_slots() * env_stride());
+	memcpy(s->stats, env.stats, sizeof(s->stats));
+	memcpy(s->value, sim.value, sizeof(s->value));
+	memcpy(s->second, sim.second, sizeof(s->second));
+}
+
+static void snapshot_put_back(const struct snapshot *s)
+{
+	memcpy(env.buckets, s->buckets, env.ctl.buckets * sizeof(*env.buckets));
+	memcpy(env.objects, s->objects, env_slots() * env_stride());
+	memcpy(env.stats, s->stats, sizeof(s->stats));
+	memcpy(sim.value, s->value, sizeof(s->value));
+	memcpy(sim.second, s->second, sizeof(s->second));
+	env.ctl.by_address = 0;
+}
+
+static void check_skbs(void)
+{
+	for (int skb = 0; skb < SKBS; skb++)
+		do_find(skb);
+	for (int skb = 0; skb < SKBS; skb++) {
+		do_end(skb, RELEASE);
+		if (skbext_store_slot(sim.hash[skb]) >= 0)
+			amiss("still there", skb);
+	}
+}
+
+/* The threads are done: what is in the table, is it right, and does it all go away? */
+static bool check_schedule(void)
+{
+	bool ok = check_table();
+
+	if (ok && !sim.amiss)
+		check_skbs();
+	return !sim.amiss && ok && check_empty();
+}
+
+static int thread_count(const struct scenario *scene)
+{
+	int n = 0;
+
+	while (n < IL_THREADS && scene->thread[n][0].op)
+		n++;
+	return n;
+}
+
+static bool search(const struct scenario *scene, int variant)
+{
+	struct snapshot start;
+	bool ok = true;
+
+	memset(&sim, 0, sizeof(sim));
+	sim.scene = scene;
+	sim.variant = variant;
+	env_open(scene->buckets ?: 1, ROOM);
+	env.ctl.noclone = scene->noclone;
+	choose_skbs();
+	for (const struct step *step = scene->before; step->op; step++)
+		do_step(step);
+	snapshot_take(&start);
+	il_begin(thread_count(scene), run_thread);
+	do {
+		snapshot_put_back(&start);
+		ok = (!il_run_once() || check_schedule()) && !sim.amiss;
+	} while (ok && il_next());
+	env_close();
+	return ok;
+}
+
+/* Who calls, and who goes the inline way: all, none, one of each. Three threads take their time. */
+static const int variants[] = { 5, 0, 7 };
+#define SCENARIOS (sizeof(scenarios) / sizeof(*scenarios))
+
+static size_t variant_count(const struct scenario *scene)
+{
+	return thread_count(scene) > 2 ? 1 : sizeof(variants) / sizeof(*variants);
+}
+
+static __u64 explore(const struct scenario *scene)
+{
+	__u64 states = 0, schedules = 0, longest = 0;
+
+	for (size_t v = 0; v < variant_count(scene); v++) {
+		if (!search(scene, variants[v])) {
+			TEST_FAIL("%s: %s, skb %d (calls: %d)", scene->name,
+				  sim.amiss ?: "the table at the end", sim.amiss_skb, variants[v]);
+			il_print_schedule(stderr);
+			return states;
+		}
+		states += il.states;
+		schedules += il.schedules;
+		longest = longest > il.longest ? longest : il.longest;
+	}
+	printf("    %s: %llu states, %llu schedules to their end, the longest of %llu accesses\n",
+	       scene->name, states, schedules, longest);
+	return states;
+}
+
+static void store_every_interleaving(void)
+{
+	const char *only = getenv("SCENARIO");
+	__u64 states = 0;
+
+	il.mutant = IL_SOUND;
+	for (size_t n = 0; n < SCENARIOS; n++)
+		if (!only || !strcmp(only, scenarios[n].name))
+			states += explore(&scenarios[n]);
+	printf("interleave: %zu scenarios, %llu states\n", SCENARIOS, states);
+}
+
+/* ---- does it find what is broken? */
+
+static const char *find_mutant(void)
+{
+	for (size_t n = 0; n < SCENARIOS; n++)
+		for (size_t v = 0; v < variant_count(&scenarios[n]); v++)
+			if (!search(&scenarios[n], variants[v]))
+				return scenarios[n].name;
+	return NULL;
+}
+
+static void store_broken_ones_are_found(void)
+{
+	static const char *const name[] = {
+		[IL_TORN_CAS] = "torn compare-and-swap", [IL_TORN_ADD] = "torn add",
+		[IL_TORN_SUB] = "torn subtraction",
+		[IL_BLIND_CAS] = "compare-and-swap without compare",
+		[IL_OBJECT_FIRST] = "object released before the key",
+		[IL_COPY_LATE] = "object released before it is copied",
+	};
+	int mutant, err = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	for (mutant = IL_SOUND + 1; mutant < IL_MUTANTS; mutant++) {
+		const char *by;
+
+		il.mutant = mutant;
+		dup2(null, STDERR_FILENO);	/* what is wrong with it is known */
+		by = find_mutant();
+		dup2(err, STDERR_FILENO);
+		test_failures = 0;
+		printf("interleave mutant, %s: found by '%s'\n", name[mutant], by ?: "nobody");
+		if (!ASSERT_OK_PTR(by, name[mutant]))
+			break;
+	}
+	il.mutant = IL_SOUND;
+	close(err);
+	close(null);
+}
+
+int main(int argc, char **argv)
+{
+	TEST_CASE(store_every_interleaving);
+	TEST_CASE(store_broken_ones_are_found);
+	il_end();
+	return TEST_EXIT();
+}
