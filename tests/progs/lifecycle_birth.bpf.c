@@ -52,7 +52,9 @@ SEC("?fexit/skb_clone")
 int BPF_PROG(birth_skb_clone, struct sk_buff *skb, gfp_t mask, struct sk_buff *ret)
 {
 	__u64 from = __skbext_hash_of(skb), to = __skbext_hash_of(ret);
-	int original = skbext_store_active(from), clone = skbext_store_active(to);
+	/* What is noclone stays with the original. */
+	int original = skbext_store_active(from) & ~__skbext_ctl.noclone;
+	int clone = skbext_store_active(to);
 
 	if (!ret)
 		return 0;
