@@ -42,7 +42,7 @@ Q = @
 msg = @printf '  %-8s %s\n' "$(1)" "$(patsubst $(OUT)/%,%,$@)";
 endif
 
-.PHONY: all lib run test tests oracle paths check-setup install uninstall clean help
+.PHONY: all lib run test tests oracle paths soak check-setup install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY: $(BPF:%=$(OUT)/%.bpf.o) $(SKELS)
 
@@ -59,9 +59,11 @@ test: check-setup			## all tests; T=name one of them, KERNEL=6.12 one kernel
 	$(Q)T='$(T)' KERNEL='$(KERNEL)' tests/run
 
 oracle paths: check-setup		## runs of their own: the kernel's extensions, every path
+soak: check-setup			## ten million packets through each kernel; PACKETS=n, KERNEL=label
+oracle paths soak:
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) --no-print-directory all tests
-	$(Q)KERNEL='$(KERNEL)' tests/$@.sh
+	$(Q)KERNEL='$(KERNEL)' PACKETS='$(PACKETS)' tests/$@.sh
 
 tests: $(TESTS) $(TEST_BPF) $(SANITIZED)	## build the tests
 

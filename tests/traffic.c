@@ -118,7 +118,7 @@ static int join(struct traffic_net *net)
 	return err;
 }
 
-static void pin(int cpu)
+void traffic_pin(int cpu)
 {
 	cpu_set_t one;
 
@@ -215,9 +215,8 @@ static int receiver_side(const struct traffic *t)
 	return t->place == TRAFFIC_LO ? 0 : 1;
 }
 
-/* A bound socket on the receiver's side, and its address. */
-static int bound_socket(const struct traffic_net *net, const struct traffic *t, int type, int protocol,
-			struct sockaddr_in *sin)
+int traffic_bound_socket(const struct traffic_net *net, const struct traffic *t, int type, int protocol,
+			 struct sockaddr_in *sin)
 {
 	socklen_t len = sizeof(*sin);
 	int fd = traffic_socket(net, receiver_side(t), AF_INET, type, protocol);
@@ -261,7 +260,7 @@ static void *udp_receive(void *arg)
 {
 	struct udp_receiver *rx = arg;
 
-	pin(rx->cpu);
+	traffic_pin(rx->cpu);
 	udp_drain(rx, rx->upto);
 	return NULL;
 }
@@ -318,7 +317,7 @@ int traffic_udp(const struct traffic_net *net, const struct traffic *t, struct t
 	int fd, err;
 
 	*r = (struct traffic_result){};
-	rx.fd = bound_socket(net, t, SOCK_DGRAM, 0, &to);
+	rx.fd = traffic_bound_socket(net, t, SOCK_DGRAM, 0, &to);
 	if (rx.fd < 0)
 		return rx.fd;
 	fd = traffic_socket(net, 0, AF_INET, SOCK_DGRAM, 0);
@@ -327,7 +326,7 @@ int traffic_udp(const struct traffic_net *net, const struct traffic *t, struct t
 	if (!err && t->two_cpus) {
 		err = -pthread_create(&thread, NULL, udp_receive, &rx);
 		if (!err)
-			pin(net->cpu[0]);
+			traffic_pin(net->cpu[0]);
 	}
 	if (!err) {
 		err = udp_stream(fd, &rx, t, &to, r);
@@ -345,7 +344,7 @@ int traffic_udp(const struct traffic_net *net, const struct traffic *t, struct t
 int traffic_udp_closed_port(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r)
 {
 	struct sockaddr_in to;
-	int fd, err = 0, hold = bound_socket(net, t, SOCK_DGRAM, 0, &to);
+	int fd, err = 0, hold = traffic_bound_socket(net, t, SOCK_DGRAM, 0, &to);
 
 	*r = (struct traffic_result){};
 	if (hold < 0)
@@ -376,7 +375,7 @@ int traffic_udp_overflow(const struct traffic_net *net, const struct traffic *t,
 	const int room = 1;	/* the kernel makes its minimum of it: a few packets */
 	struct sockaddr_in to;
 	char buf[MAX_SIZE];
-	int rx = bound_socket(net, t, SOCK_DGRAM, 0, &to);
+	int rx = traffic_bound_socket(net, t, SOCK_DGRAM, 0, &to);
 	int fd, err = 0;
 
 	*r = (struct traffic_result){};
@@ -420,7 +419,7 @@ static int tcp_socket(const struct traffic_net *net, const struct traffic *t, in
 
 static int tcp_listener(const struct traffic_net *net, const struct traffic *t, struct sockaddr_in *sin)
 {
-	int fd = bound_socket(net, t, SOCK_STREAM, t->mptcp ? IPPROTO_MPTCP : 0, sin);
+	int fd = traffic_bound_socket(net, t, SOCK_STREAM, t->mptcp ? IPPROTO_MPTCP : 0, sin);
 	int err;
 
 	if (fd < 0 || !listen(fd, 8))
@@ -482,7 +481,7 @@ static void *tcp_serve(void *arg)
 	int fd;
 
 	if (end->t->two_cpus)
-		pin(end->cpu);
+		traffic_pin(end->cpu);
 	fd = accept4(end->fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0) {
 		end->err = -errno;
@@ -503,7 +502,7 @@ static int tcp_talk(int fd, struct tcp_end *server, struct tcp_end *client, cons
 		return err;
 	sched_getaffinity(0, sizeof(home), &home);
 	if (client->t->two_cpus)
-		pin(client->cpu);
+		traffic_pin(client->cpu);
 	err = connect(fd, (const struct sockaddr *)to, sizeof(*to)) ? -errno : tcp_pump(fd, client);
 	pthread_join(thread, NULL);
 	sched_setaffinity(0, sizeof(home), &home);

@@ -49,6 +49,13 @@ int traffic_lo_tso(const struct traffic_net *net, bool on);
 /* A socket in one of the namespaces, with limits of time on what may block. Negative errno. */
 int traffic_socket(const struct traffic_net *net, int side, int domain, int type, int protocol);
 
+struct sockaddr_in;
+/* A bound socket on the receiver's side of t->place, and its address. Negative errno. */
+int traffic_bound_socket(const struct traffic_net *net, const struct traffic *t, int type, int protocol,
+			 struct sockaddr_in *sin);
+
+void traffic_pin(int cpu);	/* this thread */
+
 int traffic_udp(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r);
 
 /* To a port where nobody listens. received counts the refusals that came back, if t->connected. */
