@@ -78,7 +78,7 @@ static inline bool check_slot(__u32 slot, __u32 holders)
 		return ASSERT_EQ(word, SKBEXT_W_ORPHAN, "word of an orphan") &&
 		       ASSERT_NE(holders, 0, "holders of an orphan") &&
 		       ASSERT_EQ(refs, holders, "references to an orphan, recounted");
-	if (!ASSERT_NE(word & SKBEXT_W_ACTIVE, 0, "active bits of a record"))
+	if (!ASSERT_TRUE(word & (SKBEXT_W_ACTIVE | SKBEXT_W_SHARED | SKBEXT_W_REMOTE), "empty record"))
 		return false;
 	if (word & SKBEXT_W_SHARED)
 		return ASSERT_EQ(word & SKBEXT_W_REMOTE, 0, "shared and remote") &&

@@ -125,6 +125,36 @@ static const struct scenario {
 	  .shared = 1 },
 	{ "clone deleted, and shared", { FAMILY }, { { S(2, 1), F(2) }, { UD(1) } }, .shared = 7 },
 	{ "added to, a clone ends", { FAMILY }, { { UA(0) }, { R(1) } }, .shared = 1 },
+	{ "deleted, ends, added", { W(0) }, { { R(0), W(0), F(0) }, { UD(0) } }, .shared = 1 },
+	{ "deleted twice", { W(0) }, { { R(0), W(0) }, { UD(0) }, { UD(0) } }, .shared = 1 },
+	{ "deleted, a clone ends", { FAMILY }, { { R(0), W(0) }, { UD(0) }, { R(1) } }, .shared = 1 },
+	{ "clone deleted, it writes", { FAMILY }, { { W(1), R(1) }, { UD(1) } }, .shared = 2 },
+	{ "home deleted, it writes", { FAMILY }, { { W(0), R(0) }, { UD(0) } }, .shared = 1 },
+	{ "deleted, and shared", { W(0) }, { { S(1, 0), F(1) }, { UD(0) } }, .shared = 3 },
+	{ "deleted, writes, a clone ends", { FAMILY }, { { W(0), R(0) }, { UD(0) }, { R(1) } },
+	  .shared = 1 },
+	{ "deleted, shared, a clone writes", { FAMILY }, { { S(2, 0) }, { UD(0) }, { W(1), F(1) } },
+	  .shared = 5 },
+	{ "heir deleted, it writes", { FAMILY, S(2, 1), R(0) }, { { W(1) }, { UD(1) }, { R(2) } },
+	  .shared = 2 },
+	{ "both deleted, both write", { FAMILY }, { { W(0) }, { W(1) }, { UD(0), UD(1) } },
+	  .shared = 3 },
+	{ "policy, deleted", { W(0), M(0), S(1, 0) }, { { K(0), R(0) }, { UD(0) }, { R(1) } },
+	  .shared = 1 },
+	{ "added by address, ends", { W(0) }, { { R(0) }, { UA(0) } }, .shared = 1 },
+	{ "added by address, added", {}, { { W(0), R(0) }, { UA(0) } }, .shared = 1 },
+	{ "added to, it is shared", { W(0) }, { { S(1, 0) }, { UA(0) } }, .shared = 3 },
+	{ "clone added to, home ends", { FAMILY }, { { R(0) }, { UA(1) } }, .shared = 2 },
+	{ "added, deleted, by address", {}, { { W(0), R(0) }, { UD(0) }, { UA(0) } }, .shared = 1 },
+	/*
+	 * Not yet: user space adds to a shared record while its owner writes or ends it (unshare by
+	 * two at once). The payload of a clone is then another's.
+	 *
+	{ "home added to, it writes", { FAMILY }, { { W(0) }, { UA(0) } }, .shared = 1 },
+	{ "clone added to, it writes", { FAMILY }, { { W(1) }, { UA(1) } }, .shared = 2 },
+	{ "home added to, it ends", { FAMILY }, { { R(0) }, { UA(0) } }, .shared = 1 },
+	{ "clone added to, it ends", { FAMILY }, { { R(1) }, { UA(1) } }, .shared = 2 },
+	 */
 };
 
 static struct {
@@ -317,7 +347,7 @@ static void do_step(const struct step *step)
 		do_user_add(step->skb);
 		break;
 	case USER_DEL:
-		skbext_store_del(sim.hash[step->skb], 1);
+		skbext_store_del_other(sim.hash[step->skb], 1);
 		break;
 	default:
 		do_end(step->skb, step->op);

@@ -364,23 +364,19 @@ __skbext_inline int __skbext_put(__u32 home)
 	return 0;
 }
 
-/* End the record in this slot. The key goes first, the object after it. 1: ended, 0: there was none. */
-SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 h)
+/* End the record in this slot if its word is still this one. The key goes first, the object after it. 1: ended. */
+SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 word)
 {
 	__u64 *p = __skbext_word(slot);
-	__u64 word, left;
+	__u64 left = word & SKBEXT_W_SHARED ? SKBEXT_W_ORPHAN : 0;
 	__u32 obj;
 
 	if (!p)
 		return 0;
-	word = __skbext_read(p);
-	if (!__skbext_match(word, h))
-		return 0;
 	obj = __skbext_object_of(slot, word);
-	left = word & SKBEXT_W_SHARED ? SKBEXT_W_ORPHAN : 0;
 	if (!__sync_bool_compare_and_swap(p, word, left))
 		return 0;
-	skbext_store_uncount(h, slot);
+	skbext_store_uncount(word, slot);
 	if (word & (SKBEXT_W_REMOTE | SKBEXT_W_SHARED))
 		__skbext_put(obj);
 	return 1;
@@ -389,6 +385,7 @@ SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 h)
 /* End every record of h, counted as stat. Returns how many there were; more than one is user space's doing. */
 SKBEXT_FN int skbext_store_release_any(__u64 h, __u32 stat)
 {
+	__u64 *p, word;
 	int ended = 0;
 
 	for (int i = 0; i < SKBEXT_TRIES; i++) {
@@ -396,7 +393,9 @@ SKBEXT_FN int skbext_store_release_any(__u64 h, __u32 stat)
 
 		if (slot < 0)
 			break;
-		if (!skbext_store_drop(slot, h))
+		p = __skbext_word(slot);
+		word = p ? __skbext_read(p) : 0;
+		if (!__skbext_match(word, h) || !skbext_store_drop(slot, word))
 			continue;
 		skbext_count(stat);
 		ended++;
@@ -528,9 +527,9 @@ __skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u3
 	}
 	skbext_store_zero(slot, offset, size);
 	__skbext_write(link, __skbext_stamp());
+	skbext_count(SKBEXT_STAT_ADDS);	/* before: whoever ends it counts that */
 	if (!__sync_bool_compare_and_swap(p, h, h | (active & SKBEXT_W_ACTIVE)))
 		return -1;	/* user space added to an skb that ended meanwhile */
-	skbext_count(SKBEXT_STAT_ADDS);
 	return slot;
 }
 
@@ -581,7 +580,7 @@ __skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types, int owner)
 		return -1;
 	if (!(word & ~types & SKBEXT_W_ACTIVE) &&
 	    (owner || !(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))))
-		return skbext_store_drop(slot, h) ? 1 : -1;
+		return skbext_store_drop(slot, word) ? 1 : -1;
 	return __sync_bool_compare_and_swap(p, word, word & ~(types & SKBEXT_W_ACTIVE)) ? 0 : -1;
 }
 
