@@ -41,7 +41,7 @@ int __skbext_peek(const struct skbext_watch *w, __u64 *active, __u64 *misses)
 	return err;
 }
 
-static __attribute__((noinline, unused)) long __skbext_look_at(__u32 cpu, void *unused)
+static __attribute__((noinline, unused)) long __skbext_look_at(__u32 cpu, void *unused __attribute__((unused)))
 {
 	struct skbext_watch *w = bpf_map_lookup_elem(&skbext_watches, &cpu);
 	__u64 opened, closed, active = 0, misses = 0, seen;
