@@ -10,7 +10,8 @@
 #	tests/examples.sh --run DIRECTORY [CASE]	run what was built there
 
 # Every folder of tests/examples is built. These run: a function each.
-CASES='dscp_vxlan dscp_gre dscp_ipip verdict_beside_marks xdpmeta_generic xdpmeta_native brnf_as_native brnf_flooded'
+CASES='dscp_vxlan dscp_gre dscp_ipip verdict_beside_marks xdpmeta_generic xdpmeta_native brnf_as_native brnf_flooded
+mptcp_one_subflow mptcp_two_subflows mptcp_one_subflow_checksum mptcp_two_subflows_checksum mptcp_fallback'
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 self=$root/tests/examples.sh
@@ -67,7 +68,6 @@ build_example()	# NAME
 	[ "$(wc -l <"$built/$1/README.md")" -le 30 ] || wrong "a long README"
 	rm -f "$built/$1/vmlinux.h"	# large, and not needed where it runs
 }
-
 
 install_skbext()
 {
@@ -421,6 +421,95 @@ brnf_flooded()
 	sed 's/^/brnf: flooded: /' "$tmp/brnf" | grep -v ready
 	# 10 come in; 20 clones are forwarded, of which 10 leave by p2 and 10 are dropped before p3.
 	expect_numbers brnf noted 10 dropped 10 compared 40 differing 0 missing 0
+}
+
+# ---- mptcp: near and far with two links; far tells near of its second address
+
+mptcp_bed()	# SUBFLOWS CHECKSUM
+{
+	local ns
+	quiet_ns $near && quiet_ns $far && pair $near m1 $far m1 && pair $near m2 $far m2 || return
+	needs "no MPTCP" test -e /proc/sys/net/mptcp/enabled || return
+	for ns in "$near 1" "$far 2"; do
+		must in_ns ${ns% *} ip addr add 10.9.1.${ns#* }/24 dev m1 &&
+		must in_ns ${ns% *} ip addr add 10.9.2.${ns#* }/24 dev m2 &&
+		must in_ns ${ns% *} ip mptcp limits set subflow 2 add_addr_accepted 2 &&
+		must in_ns ${ns% *} sh -c "echo 1 >/proc/sys/net/mptcp/enabled
+			echo $2 >/proc/sys/net/mptcp/checksum_enabled" &&
+		must in_ns ${ns% *} nft -f - <<-NFT || return
+			table ip t {
+				counter second { }
+				chain c {
+					type filter hook prerouting priority 0;
+					iifname m2 meta length > 200 counter name second
+				}
+			}
+		NFT
+	done
+	[ "$1" = 1 ] || must in_ns $far ip mptcp endpoint add 10.9.2.2 dev m2 signal
+}
+
+# mptcp_traffic PROTOCOL-OF-THE-SERVER BYTES: watched on both sides
+mptcp_traffic()
+{
+	start near $near "$built/mptcp/mptcp" watch m1 m2 &&
+	start far $far "$built/mptcp/mptcp" watch m1 m2 &&
+	start server $far "$built/mptcp/mptcp" serve "$1" 7000 "$2" || return
+	must in_ns $near "$built/mptcp/mptcp" connect 10.9.1.2 7000 "$2"
+	wait "${pids%% *}" || wrong "server: $(tail -n 1 "$tmp/server")"
+	pids=${pids#* }
+	stop_all
+	sed 's/^/mptcp: near: /' "$tmp/near" | grep -v ready
+	sed 's/^/mptcp: far: /' "$tmp/far" | grep -v ready
+}
+
+# mptcp_same LOG MINIMUM PLACE...: every packet there as the kernel has it, and enough of them
+mptcp_same()
+{
+	local log=$1 place
+	for place in "${@:3}"; do
+		expect_numbers "$log" ${place}_differing 0 ${place}_missing 0
+		[ "$(number "$log" ${place}_compared)" -ge "$2" ] ||
+			wrong "$log: compared only $(number "$log" ${place}_compared) $place"
+	done
+}
+
+mptcp_as_native()	# SUBFLOWS CHECKSUM
+{
+	local side places='queue sent'
+	! is_complete || places='incoming queue sent'
+	mptcp_bed "$@" && mptcp_traffic mptcp 3000000 || return
+	for side in near far; do
+		# 64 KiB at most in a packet
+		# shellcheck disable=SC2086 # a list
+		mptcp_same $side 46 $places
+		expect_numbers $side without_option 0
+	done
+	if [ "$1" = 1 ]; then
+		# Its mapping is not in a DSS option. An ADD_ADDR would make it needless.
+		[ "$(number far first)" -gt 0 ] || wrong "no data in an MP_CAPABLE"
+		return
+	fi
+	for side in $near $far; do
+		[ "$(count $side second)" -gt 0 ] || wrong "the second subflow was not used"
+	done
+}
+
+mptcp_one_subflow() { mptcp_as_native 1 0; }
+mptcp_two_subflows() { mptcp_as_native 2 0; }
+mptcp_one_subflow_checksum() { mptcp_as_native 1 1; }
+mptcp_two_subflows_checksum() { mptcp_as_native 2 1; }
+
+# A plain TCP server: no packet has the option. The kernel keeps mappings of what it sends.
+mptcp_fallback()
+{
+	mptcp_bed 1 0 && mptcp_traffic tcp 3000000 || return
+	expect_numbers near noted 0 queue_compared 0 queue_missing 0 sent_differing 0 sent_missing 0
+	if is_complete; then
+		mptcp_same near 46 sent
+	else
+		[ "$(number near without_option)" -ge 46 ] || wrong "$(grep option "$tmp/near")"
+	fi
 }
 
 # ---- all of it

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef TRAFFIC_H
+#define TRAFFIC_H
+
+/* An MPTCP connection with data both ways at the same time. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP	262
+#endif
+
+#define CHUNK		20000	/* no multiple of what a packet carries */
+#define PATIENCE_MS	60000	/* for progress, in an emulated machine on a busy one */
+
+/* The byte at an offset of the stream: packets in the wrong place would show. */
+static unsigned char byte_at(long long at)
+{
+	return at * 7 ^ at >> 8 ^ at >> 16;
+}
+
+static int send_some(int fd, long long *done, long long bytes)
+{
+	unsigned char chunk[CHUNK];
+	long long left = bytes - *done;
+	ssize_t n = left < CHUNK ? left : CHUNK;
+
+	for (ssize_t i = 0; i < n; i++)
+		chunk[i] = byte_at(*done + i);
+	n = send(fd, chunk, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0)
+		return -1;
+	*done += n;
+	return *done == bytes ? shutdown(fd, SHUT_WR) : 0;
+}
+
+static int receive_some(int fd, long long *done)
+{
+	unsigned char chunk[CHUNK];
+	ssize_t n = recv(fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+
+	for (ssize_t i = 0; i < n; i++)
+		if (chunk[i] != byte_at(*done + i))
+			return -1;
+	*done += n > 0 ? n : 0;
+	return n;
+}
+
+/* 0: all of it went both ways. The server keeps silent until it hears something. */
+static int exchange(int fd, long long bytes, bool server)
+{
+	struct pollfd first = { .fd = fd, .events = server ? POLLIN : POLLOUT };
+	long long out = 0, in = 0;
+	bool end = poll(&first, 1, PATIENCE_MS) != 1;
+
+	while (!end || out < bytes) {
+		short events = (end ? 0 : POLLIN) | (out < bytes ? POLLOUT : 0);
+		struct pollfd p = { .fd = fd, .events = events };
+		int n = 1;
+
+		if (poll(&p, 1, PATIENCE_MS) <= 0 || p.revents & (POLLERR | POLLNVAL) ||
+		    (p.revents & POLLOUT && send_some(fd, &out, bytes)))
+			break;
+		if (p.revents & POLLIN)
+			n = receive_some(fd, &in);
+		if (n < 0)
+			break;
+		end |= !n;
+	}
+	if (out != bytes || in != bytes)
+		fprintf(stderr, "of %lld bytes %lld sent, %lld received: %m\n", bytes, out, in);
+	close(fd);
+	return out != bytes || in != bytes;
+}
+
+static int serve(bool mptcp, int port, long long bytes)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM, mptcp ? IPPROTO_MPTCP : 0), one = 1;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    bind(fd, (struct sockaddr *)&to, sizeof(to)) || listen(fd, 1)) {
+		perror("serve");
+		return 1;
+	}
+	puts("ready");
+	fflush(stdout);
+	/* The listener stays: it is what further subflows come to. */
+	return exchange(accept(fd, NULL, NULL), bytes, true);
+}
+
+static int connect_to(const char *address, int port, long long bytes)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+
+	if (fd < 0 || !inet_aton(address, &to.sin_addr) ||
+	    connect(fd, (struct sockaddr *)&to, sizeof(to))) {
+		perror("connect");
+		return 1;
+	}
+	return exchange(fd, bytes, false);
+}
+
+#endif /* TRAFFIC_H */
