@@ -20,7 +20,13 @@ fi
 	{ echo "SKIP bpftrace: no tracefs"; exit 0; }
 ip link set lo up || { echo "FAIL bpftrace: no loopback"; exit 1; }
 tmp=$(mktemp -d)
-trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null; rm -rf "$tmp"' EXIT
+cleanup()
+{
+	[ "$BASHPID" = $$ ] || return	# a subshell's end is not ours
+	[ -z "$pid" ] || kill "$pid" 2>/dev/null
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
 
 # One datagram each, and no socket that would hear of it.
 send()
@@ -57,7 +63,8 @@ run()
 	kill -INT $pid
 	wait $pid
 	pid=''
-	n=$(counted "${@:2}")
+	counted "${@:2}" >"$tmp/n"
+	read -r n <"$tmp/n"
 	echo "  $1: sent $PACKETS, in @$2 $n"
 	if [ "$n" -ge $PACKETS ]; then
 		echo "PASS bpftrace_$1"
