@@ -87,14 +87,26 @@ const volatile struct skbext_cfg __skbext_cfg __attribute__((section(".rodata.sk
 #define SKBEXT_BUCKETS		(__skbext_cfg.buckets)
 #define SKBEXT_ROOM		(__skbext_cfg.payload)
 
+/*
+ * Eight bytes of the stack, of which four are read: the compiler may put what the program is going to return into the
+ * other half, and the verifier, which follows slots of eight, would forget it (check_stack_write_fixed_off()).
+ */
+struct __skbext_index {
+	__u32 n, pad;
+} __attribute__((aligned(8)));
+
 static inline __attribute__((always_inline, unused)) struct skbext_bucket *skbext_bucket(__u32 n)
 {
-	return bpf_map_lookup_elem(&skbext_slots, &n);
+	struct __skbext_index index = { n };
+
+	return bpf_map_lookup_elem(&skbext_slots, &index);
 }
 
 static inline __attribute__((always_inline, unused)) struct skbext_object *skbext_object(__u32 n)
 {
-	return bpf_map_lookup_elem(&skbext_objects, &n);
+	struct __skbext_index index = { n };
+
+	return bpf_map_lookup_elem(&skbext_objects, &index);
 }
 
 static inline __attribute__((always_inline, unused)) void skbext_count(__u32 stat)
