@@ -52,14 +52,47 @@ static bool in_mode(const struct hook_def *def, enum skbext_mode mode)
 	return def->mode == mode || def->mode == SKBEXT_MODE_AUTO;
 }
 
-static bool offered(const struct hook_def *def, const struct btf *vmlinux)
+static bool is_named(const struct hook_def *def, const struct btf_type *t, const char *name)
 {
-	char name[64];
+	static const char prefix[] = "btf_trace_";
 
 	if (!strcmp(def->kind, "fentry"))
-		return btf__find_by_name_kind(vmlinux, def->name, BTF_KIND_FUNC) > 0;
-	snprintf(name, sizeof(name), "btf_trace_%s", def->name);
-	return btf__find_by_name_kind(vmlinux, name, BTF_KIND_TYPEDEF) > 0;
+		return btf_is_func(t) && !strcmp(name, def->name);
+	return btf_is_typedef(t) && !strncmp(name, prefix, sizeof(prefix) - 1) &&
+	       !strcmp(name + sizeof(prefix) - 1, def->name);
+}
+
+/* One pass for all hooks: a search for each took longer than all else of loading. */
+static __u64 find_offered(const struct btf *vmlinux)
+{
+	__u64 found = 0;
+
+	for (__u32 id = 1; id < btf__type_cnt(vmlinux); id++) {
+		const struct btf_type *t = btf__type_by_id(vmlinux, id);
+		const char *name;
+
+		if (!btf_is_func(t) && !btf_is_typedef(t))
+			continue;
+		name = btf__name_by_offset(vmlinux, t->name_off);
+		for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++)
+			if (is_named(&defs[i], t, name))
+				found |= 1ULL << i;
+	}
+	return found;
+}
+
+/* The same as long as the machine runs: kept, as its BTF is. */
+static bool offered(const struct hook_def *def, const struct btf *vmlinux)
+{
+	const __u64 known = 1ULL << 63;
+	static __u64 kept;
+	__u64 found = __atomic_load_n(&kept, __ATOMIC_RELAXED);
+
+	if (!found) {
+		found = find_offered(vmlinux) | known;
+		__atomic_store_n(&kept, found, __ATOMIC_RELAXED);
+	}
+	return found >> (def - defs) & 1;
 }
 
 static struct bpf_object *open_mode(enum skbext_mode mode)
