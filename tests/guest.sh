@@ -50,7 +50,7 @@ cli_records()
 run_examples()
 {
 	local status
-	"$(dirname "$0")/examples.sh" --run "$out/tests/examples" >/run/lines 2>&1
+	"$(dirname "$0")/examples.sh" --brief "$out/tests/examples" >/run/lines 2>&1
 	status=$?
 	cat /run/lines
 	[ "$status" = 0 ] || bad=1
