@@ -101,7 +101,8 @@ int BPF_PROG(netif_rx_entry, const struct sk_buff *skb)
 
 /*
  * TCP frees what it received by __kfree_skb(), which fires nothing, and a retransmission then takes the second sk_buff
- * of an fclone pair again without any slab event: the record must end while the segment is still in sight.
+ * of an fclone pair again without any slab event: the record must end while the segment is still in sight. What cannot be
+ * seen is tcp_add_backlog() merging it into another one: sent again, such a segment finds its own metadata of the first time.
  */
 SEC("tp_btf/tcp_probe")
 int BPF_PROG(tcp_probe, struct sock *sk, const struct sk_buff *skb)

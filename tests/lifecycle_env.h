@@ -42,6 +42,7 @@ struct numbers {
 	__u64 skipped;		/* runs of the test's own programs */
 	__u64 missed_shares;	/* of missed_hooks */
 	__u64 missed_releases;
+	__u64 retransmitted;	/* TCP segments */
 };
 
 static struct numbers base, total, now;		/* before the case, after it, and the difference */
@@ -201,6 +202,34 @@ static inline __u64 missed_of(enum skbext_role role)
 	return missed;
 }
 
+/* RetransSegs of the namespace that this thread is in (net/ipv4/proc.c: the names in one line, the values in the next). */
+static inline __u64 retransmitted_here(void)
+{
+	FILE *f = fopen("/proc/thread-self/net/snmp", "re");
+	char line[512];
+	__u64 n = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Tcp: %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %llu", &n) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static inline __u64 retransmitted(void)
+{
+	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	__u64 n = 0;
+
+	for (int side = 0; side < 2; side++)
+		if (ASSERT_OK(setns(env.net.ns[side], CLONE_NEWNET), "setns"))
+			n += retransmitted_here();
+	ASSERT_OK(setns(home, CLONE_NEWNET), "back home");
+	close(home);
+	return n;
+}
+
 static inline void read_numbers(void)
 {
 	const __u64 *before = (const __u64 *)&base, *after = (const __u64 *)&total;
@@ -216,6 +245,7 @@ static inline void read_numbers(void)
 	total.skipped = skipped_runs(env.tag);
 	total.missed_shares = missed_of(SKBEXT_ROLE_SHARE);
 	total.missed_releases = missed_of(SKBEXT_ROLE_RELEASE);
+	total.retransmitted = retransmitted();
 	for (size_t i = 0; i < sizeof(now) / sizeof(*diff); i++)
 		diff[i] = after[i] - before[i];
 }
@@ -367,11 +397,11 @@ static inline void print_numbers(const char *name)
 	const struct skbext_stats *s = &now.stats;
 
 	printf("lifecycle %s: %s tagged %llu found %llu keep %llu/%llu shares %llu cow %llu releases %llu left %llu "
-	       "stale %llu births %llu/%llu purged %llu missed hooks %llu, of the test %llu\n", name,
+	       "stale %llu births %llu/%llu purged %llu missed hooks %llu, of the test %llu, retransmitted %llu\n", name,
 	       env.exact ? "exact" : "tracepoint", c->tagged, c->found, c->found_keep, c->tagged_keep, s->shares,
 	       s->cow, s->releases, total.stats.live, c->stale + c->wrong + c->tc_wrong + c->origin_wrong,
 	       now.births.stale, now.births.births, s->purged_stale, s->missed_hooks,
-	       now.skipped);
+	       now.skipped, now.retransmitted);
 	print_missed(name);
 }
 
@@ -379,7 +409,11 @@ static inline void check_not_stale(void)
 {
 	const struct lifecycle_counts *c = &now.counts;
 
-	ASSERT_EQ(c->stale, 0, "new packets with a record");
+	/*
+	 * A segment that waits for its socket's owner may be merged and freed before tcp_probe (tcp_add_backlog()). If it is
+	 * then sent again, which takes the same sk_buff, it has what was added to it the first time; see bpf/tracepoint.bpf.c.
+	 */
+	ASSERT_GE(env.exact ? 0 : now.retransmitted, c->stale, "new packets with a record");
 	ASSERT_EQ(c->wrong, 0, "another packet's tag on receive");
 	ASSERT_EQ(c->tc_wrong, 0, "another skb's tag in tc");
 	ASSERT_EQ(c->tc_bad_write, 0, "tags that were written to again");
