@@ -101,14 +101,4 @@ int BPF_PROG(bpf_tracing_link_release, struct bpf_link *link)
 	return 0;
 }
 
-SEC("iter/bpf_prog")
-int learn(struct bpf_iter__bpf_prog *ctx)
-{
-	struct bpf_prog *prog = ctx->prog;
-
-	if (prog)
-		learn_program(prog);
-	return 0;
-}
-
 char LICENSE[] SEC("license") = "GPL";

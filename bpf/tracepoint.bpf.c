@@ -5,6 +5,7 @@
  * than another packet's.
  */
 #include "lifecycle.bpf.h"
+#include "watch.bpf.h"
 
 #define HASH(skb) __skbext_hash_of(skb)
 #define IFF_LOOPBACK 0x8
@@ -119,6 +120,17 @@ SEC("tp_btf/skb_copy_datagram_iovec")
 int BPF_PROG(skb_copy_datagram_iovec, const struct sk_buff *skb)
 {
 	release(HASH(skb));
+	return 0;
+}
+
+/*
+ * What a purge does not see while one is interrupted, it is not run for. Softirqs are where packets are born meanwhile. (A
+ * tracepoint's programs are not preempted.)
+ */
+SEC("tp_btf/softirq_entry")
+int BPF_PROG(softirq_entry)
+{
+	suspend();
 	return 0;
 }
 

@@ -11,26 +11,46 @@
 struct {
 	__u32 watched_id[SKBEXT_WATCHED], own_id[MAX_OWN];
 	__u64 own[MAX_OWN];
+	__u64 scratch;
 } learnt SEC(".data.learnt");
 
-/* Per-CPU data lies at the same distance on all CPUs, whatever it is; a variable of the kernel's shows the distance. */
-extern const struct rq runqueues __ksym;
+/* Per-CPU data lies at the same distance on all CPUs, whatever it is: where this is there, and where it is not. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} yardstick SEC(".maps");
 
 struct watched {
 	__u64 active, stats;	/* per-CPU pointers */
 	__u32 n;
 };
 
+/* Pointers are no numbers to the verifier, what is read from memory is one. */
+static __always_inline __u64 number(const volatile void *pointer)
+{
+	*(const volatile void **)&learnt.scratch = pointer;
+	return *(volatile __u64 *)&learnt.scratch;
+}
+
+static __always_inline __u64 distance_to(__u32 cpu)
+{
+	__u64 map = number(&yardstick), here = 0;
+	__u32 zero = 0;
+
+	bpf_probe_read_kernel(&here, sizeof(here), (void *)map + bpf_core_field_offset(struct bpf_array, pptrs));
+	return number(bpf_map_lookup_percpu_elem(&yardstick, &zero, cpu)) - here;
+}
+
 static long learn_cpu(__u32 cpu, struct watched *from)
 {
-	const struct rq *there = bpf_per_cpu_ptr(&runqueues, cpu);
 	struct skbext_watch *w = bpf_map_lookup_elem(&skbext_watches, &cpu);
+	__u64 distance = distance_to(cpu);
 	__u32 n = from->n;
-	__u64 distance;
 
-	if (!w || !there || n >= SKBEXT_WATCHED)
+	if (!w || n >= SKBEXT_WATCHED)
 		return 1;
-	asm volatile("%0 = %1; %0 -= %2" : "=&r"(distance) : "r"(there), "r"(&runqueues));
 	w->active[n] = from->active + distance;
 	w->misses[n] = from->stats + distance + bpf_core_field_offset(struct bpf_prog_stats, misses);
 	return 0;
@@ -80,6 +100,16 @@ static __always_inline void suspend(void)
 	/* In this order: who closes what it sees opened finds it counted. */
 	__sync_fetch_and_add(&__skbext_ctl.watch, 1);
 	__sync_fetch_and_add(&w->opened, 1);
+}
+
+SEC("iter/bpf_prog")
+int learn(struct bpf_iter__bpf_prog *ctx)
+{
+	struct bpf_prog *prog = ctx->prog;
+
+	if (prog)
+		learn_program(prog);
+	return 0;
 }
 
 #endif /* WATCH_BPF_H */

@@ -30,6 +30,7 @@ static const struct hook_def defs[] = {
 	EXACT("__udp_enqueue_schedule_skb", POLICY),
 	BOTH("kfree_skb", FATE),
 	BOTH("consume_skb", FATE),
+	TRACE("softirq_entry", WATCH),
 	SLAB("kmem_cache_free", RELEASE),
 	TRACE("tcp_probe", RELEASE),
 	TRACE("skb_copy_datagram_iovec", RELEASE),
@@ -216,7 +217,7 @@ int hooks_load(struct skbext *sk, enum skbext_mode mode)
 int hooks_attach(struct skbext *sk)
 {
 	enum skbext_mode mode = sk->ctl->mode;
-	int err = mode == SKBEXT_MODE_EXACT ? watch_learn(sk) : 0;
+	int err = watch_learn(sk);
 
 	for (unsigned int i = 0; !err && i < ARRAY_SIZE(defs); i++)
 		if (in_mode(&defs[i], mode))
