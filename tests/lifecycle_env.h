@@ -397,11 +397,12 @@ static inline void print_numbers(const char *name)
 	const struct skbext_stats *s = &now.stats;
 
 	printf("lifecycle %s: %s tagged %llu found %llu keep %llu/%llu shares %llu cow %llu releases %llu left %llu "
-	       "stale %llu births %llu/%llu purged %llu missed hooks %llu, of the test %llu, retransmitted %llu\n", name,
+	       "stale %llu births %llu/%llu purged %llu missed hooks %llu, of the test %llu, distrusted %llu, "
+	       "retransmitted %llu\n", name,
 	       env.exact ? "exact" : "tracepoint", c->tagged, c->found, c->found_keep, c->tagged_keep, s->shares,
 	       s->cow, s->releases, total.stats.live, c->stale + c->wrong + c->tc_wrong + c->origin_wrong,
 	       now.births.stale, now.births.births, s->purged_stale, s->missed_hooks,
-	       now.skipped, now.retransmitted);
+	       now.skipped, s->distrusted, now.retransmitted);
 	print_missed(name);
 }
 
@@ -418,15 +419,17 @@ static inline void check_not_stale(void)
 	ASSERT_EQ(c->tc_wrong, 0, "another skb's tag in tc");
 	ASSERT_EQ(c->tc_bad_write, 0, "tags that were written to again");
 	ASSERT_EQ(c->origin_wrong, 0, "another segment's note on a clone");
+	if (!total.stats.missed_hooks)
+		ASSERT_EQ(total.stats.distrusted, 0, "not trusted although nothing was missed");
 	if (!env.exact)
 		return;
 	ASSERT_NE(now.births.births, 0, "births were watched");
 	ASSERT_EQ(now.births.stale, 0, "something active on a new skb");
 	/* What a skipped share costs is the record of that clone, and nothing else. */
-	ASSERT_GE(now.missed_shares, now.births.clones_lost, "clones without");
+	ASSERT_GE(now.missed_shares + now.stats.distrusted, now.births.clones_lost, "clones without");
 	ASSERT_EQ(now.births.clones_wrong, 0, "clones with something else than their original");
 	/* What a skipped release leaves is found by nobody, and ends when the address is used again. */
-	ASSERT_GE(now.missed_releases, now.stats.replaced + now.stats.purged_stale,
+	ASSERT_GE(now.missed_releases + now.stats.distrusted, now.stats.replaced + now.stats.purged_stale,
 		  "records that outlived their packet");
 }
 

@@ -196,6 +196,30 @@ test_status()
 	unload
 }
 
+# Where the kernel drops extensions, a program is attached once there is a type that it must drop.
+test_idle_policies()
+{
+	local policies='[.hooks[] | select(.role == "policy")]'
+
+	load
+	sk status --json
+	expect_json "$policies == [] and .healthy and (.guarantee != \"none\")" "no type, no policy hook"
+	unload
+	load --type a:16,keep-scrub,keep-udp
+	sk status --json
+	expect_json "$policies == [] and .healthy" "a type that is never dropped"
+	sk bind "$root/.output/tests/api_write.bpf.o" "$tmp/bound.o"
+	expect_done "bind a program with a type that is dropped"
+	sk status --json
+	expect_json "$policies | length > 0 and all(.[]; .attached)" "attached by who registered it"
+	expect_json '.healthy and (.guarantee != "none")' "healthy with it"
+	unload
+	load --type a:16
+	sk status --json
+	expect_json "$policies | length > 0 and all(.[]; .attached)" "a type that is dropped"
+	unload
+}
+
 test_stats()
 {
 	load --type a:16 --type b:8
@@ -211,12 +235,12 @@ test_stats()
 	expect_done stats
 	expect_json 'keys == (["live","capacity","orphans","adds","adds_more","add_failed","dels",
 		"dels_emptied","cow","shares","share_failed","releases","scrubbed","udp_dropped",
-		"replaced","purged_stale","fate_dropped","fate_consumed","missed_hooks"] |
+		"replaced","purged_stale","fate_dropped","fate_consumed","missed_hooks","distrusted"] |
 		sort)' keys
 	expect_json '[.live, .adds, .adds_more, .dels, .dels_emptied] == [2, 2, 1, 1, 0]' counts
 	sk stats
 	expect_done "stats as text"
-	[ "$(grep -cE '^[a-z_]+ +[0-9]+  [a-z]' <<<"$out")" = 19 ] ||
+	[ "$(grep -cE '^[a-z_]+ +[0-9]+  [a-z]' <<<"$out")" = 20 ] ||
 		wrong "a counter without explanation: $out"
 	sk del 0xffff888000001000
 	expect_done "del all types"

@@ -218,6 +218,7 @@ struct skbext_stats {
 	__u64 fate_dropped;
 	__u64 fate_consumed;
 	__u64 missed_hooks;	/* runs of a hook program that the kernel skipped: recursion_misses */
+	__u64 distrusted;	/* looks at a record that may be another packet's, because a release was missed since: as not there */
 };
 
 /** skbext_stats - counters; set @stats->sz before. Returns: 0. */
@@ -233,6 +234,7 @@ struct skbext_hook {
 	bool attached;
 	__u64 missed;		/* recursion_misses */
 	int err;		/* negative errno: why it is not attached although offered */
+	bool idle;		/* not attached, because no type needs it; the first one that does attaches it */
 };
 
 /**

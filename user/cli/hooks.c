@@ -6,7 +6,7 @@
 
 bool cli_hook_serves(const struct skbext_hook *hook, enum skbext_mode mode)
 {
-	return hook->mode == SKBEXT_MODE_AUTO || hook->mode == mode;
+	return !hook->idle && (hook->mode == SKBEXT_MODE_AUTO || hook->mode == mode);
 }
 
 json_t *cli_json_hook(const struct skbext_hook *hook)

@@ -96,6 +96,32 @@ static bool offered(const struct hook_def *def, const struct btf *vmlinux)
 	return found >> (def - defs) & 1;
 }
 
+/*
+ * A policy point has nothing to do while there is no type that it drops, and a program there costs every packet that passes:
+ * it is attached with the first such type.
+ */
+static bool is_idle(const struct skbext *sk, const struct hook_def *def)
+{
+	__u8 keep = strcmp(def->name, "__udp_enqueue_schedule_skb") ? sk->ctl->keep_scrub : sk->ctl->keep_udp;
+
+	if (def->role != SKBEXT_ROLE_POLICY || sk->all_hooks)
+		return false;
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
+		if (sk->ctl->types[i].name[0] && !(keep & 1 << i))
+			return false;
+	return true;
+}
+
+/* The program at this hook, -1: none. Another process may have attached a policy hook since. */
+static int attached_prog(struct skbext *sk, unsigned int n)
+{
+	struct hook_state *state = &sk->hooks[n];
+
+	if (state->prog_fd < 0 && sk->pinned && defs[n].role == SKBEXT_ROLE_POLICY)
+		state->prog_fd = pin_link_prog(sk->dir, defs[n].prog);
+	return state->prog_fd;
+}
+
 static struct bpf_object *open_mode(enum skbext_mode mode)
 {
 	size_t size;
@@ -176,7 +202,7 @@ void hooks_detach(struct skbext *sk)
 	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++) {
 		struct hook_state *state = &sk->hooks[i];
 
-		if (!sk->lifecycle && state->prog_fd >= 0)
+		if (!state->link && state->prog_fd >= 0)	/* else it is the object's */
 			close(state->prog_fd);
 		bpf_link__destroy(state->link);
 		state->link = NULL;
@@ -220,10 +246,43 @@ int hooks_attach(struct skbext *sk)
 	int err = watch_learn(sk);
 
 	for (unsigned int i = 0; !err && i < ARRAY_SIZE(defs); i++)
-		if (in_mode(&defs[i], mode))
+		if (in_mode(&defs[i], mode) && !is_idle(sk, &defs[i]))
 			err = attach_one(sk->lifecycle, &defs[i], &sk->hooks[i]);
 	if (err)
 		hooks_detach(sk);
+	return err;
+}
+
+static bool is_attached(const struct skbext *sk)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++)
+		if (defs[i].role == SKBEXT_ROLE_RELEASE && sk->hooks[i].prog_fd >= 0)
+			return true;
+	return false;
+}
+
+static int wake(struct skbext *sk, unsigned int n)
+{
+	struct hook_state *state = &sk->hooks[n];
+	int err;
+
+	if (!sk->lifecycle) {
+		state->prog_fd = pin_wake(sk->dir, defs[n].prog);
+		return state->prog_fd < 0 ? state->prog_fd : 0;
+	}
+	err = attach_one(sk->lifecycle, &defs[n], state);
+	return err || !sk->pinned ? err : pin_link(sk->dir, defs[n].prog, bpf_link__fd(state->link));
+}
+
+int hooks_wake(struct skbext *sk)
+{
+	int err = 0;
+
+	/* Not attached yet: hooks_attach() will see to it. */
+	for (unsigned int i = 0; is_attached(sk) && !err && i < ARRAY_SIZE(defs); i++)
+		if (defs[i].role == SKBEXT_ROLE_POLICY && in_mode(&defs[i], sk->ctl->mode) &&
+		    attached_prog(sk, i) < 0 && !is_idle(sk, &defs[i]))
+			err = wake(sk, i);
 	return err;
 }
 
@@ -240,7 +299,7 @@ __u64 hooks_missed(struct skbext *sk)
 	__u64 sum = 0;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++)
-		if (sk->hooks[i].prog_fd >= 0)
+		if (attached_prog(sk, i) >= 0)
 			sum += prog_misses(sk->hooks[i].prog_fd);
 	return sum;
 }
@@ -258,7 +317,8 @@ int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
 	h.role = def->role;
 	h.mode = def->mode;
 	h.offered = vmlinux && offered(def, vmlinux);
-	h.attached = sk->hooks[n].prog_fd >= 0;
+	h.attached = attached_prog(sk, n) >= 0;
+	h.idle = !h.attached && sk->ctl && is_idle(sk, def);
 	h.missed = h.attached ? prog_misses(sk->hooks[n].prog_fd) : 0;
 	h.err = sk->hooks[n].err;
 	memcpy(hook, &h, hook->sz < sizeof(h) ? hook->sz : sizeof(h));
@@ -269,7 +329,8 @@ int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
 bool hooks_complete(struct skbext *sk, enum skbext_mode mode, enum skbext_role *missing)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++) {
-		if (!in_mode(&defs[i], mode) || sk->hooks[i].prog_fd >= 0 || defs[i].optional)
+		if (!in_mode(&defs[i], mode) || attached_prog(sk, i) >= 0 || defs[i].optional ||
+		    is_idle(sk, &defs[i]))
 			continue;
 		*missing = defs[i].role;
 		return false;

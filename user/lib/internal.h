@@ -34,6 +34,7 @@ struct skbext {
 	__u32 capacity, payload;
 	enum skbext_mode want;
 	bool require_complete;
+	bool all_hooks;			/* also those that no type needs */
 
 	int map[MAP_NR];		/* -1: not there */
 	int prog_op;
@@ -82,6 +83,7 @@ struct hook_def {
 const struct hook_def *hook_def(unsigned int n);
 int hooks_load(struct skbext *sk, enum skbext_mode mode);
 int hooks_attach(struct skbext *sk);
+int hooks_wake(struct skbext *sk);	/* a type is new: attach what was idle without it */
 void hooks_detach(struct skbext *sk);
 bool hooks_complete(struct skbext *sk, enum skbext_mode mode, enum skbext_role *missing);
 __u64 prog_misses(int prog_fd);
@@ -106,6 +108,9 @@ int btf_load_type(const struct btf *src, __u32 type_id, __u32 *int_id, __u32 *lo
 int dir_lock(const char *dir);
 int pin_check_free(const char *dir);	/* -EEXIST: something is loaded there */
 int pin_open(struct skbext *sk);
+int pin_link(const char *dir, const char *hook, int link_fd);
+int pin_link_prog(const char *dir, const char *hook);	/* the program behind a pinned link, -1: none */
+int pin_wake(const char *dir, const char *hook);	/* attach a pinned program: its descriptor */
 const char *dir_or_default(const char *dir);
 
 #endif /* SKBEXT_INTERNAL_H */

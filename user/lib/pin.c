@@ -5,6 +5,7 @@
  *	ctl slots objects stats watches request	maps
  *	op				program: add, find, del for user space
  *	links/HOOK			what keeps the lifecycle programs attached
+ *	idle/HOOK			programs that wait for a type that needs them
  *	types/NAME			maps that carry the BTF of types
  *
  * It is filled under another name and renamed, so it is there whole or not at all. (No dots: bpffs keeps them for itself.)
@@ -89,6 +90,26 @@ static int pin_fd(int fd, const char *dir, const char *name)
 	return fd >= 0 && bpf_obj_pin(fd, path) ? -errno : 0;
 }
 
+static int pin_hooks(struct skbext *sk, const char *dir)
+{
+	char links[DIR_LEN + 32], idle[DIR_LEN + 32];
+	int err;
+
+	snprintf(links, sizeof(links), "%s/links", dir);
+	snprintf(idle, sizeof(idle), "%s/idle", dir);
+	err = mkdir(links, 0700) || mkdir(idle, 0700) ? -errno : 0;
+	for (int i = 0; !err && hook_def(i); i++) {
+		const struct hook_def *def = hook_def(i);
+
+		if (sk->hooks[i].link)
+			err = pin_fd(bpf_link__fd(sk->hooks[i].link), links, def->prog);
+		else if (def->role == SKBEXT_ROLE_POLICY)
+			err = pin_fd(bpf_program__fd(bpf_object__find_program_by_name(sk->lifecycle, def->prog)),
+				     idle, def->prog);
+	}
+	return err;
+}
+
 static int pin_all(struct skbext *sk, const char *dir)
 {
 	char sub[DIR_LEN + 32];
@@ -102,13 +123,7 @@ static int pin_all(struct skbext *sk, const char *dir)
 	err = err ?: mkdir(sub, 0700) ? -errno : 0;
 	for (int i = 0; !err && i < SKBEXT_MAX_TYPES; i++)
 		err = type_pin(sk, i, dir);
-
-	snprintf(sub, sizeof(sub), "%s/links", dir);
-	err = err ?: mkdir(sub, 0700) ? -errno : 0;
-	for (int i = 0; !err && hook_def(i); i++)
-		if (sk->hooks[i].link)
-			err = pin_fd(bpf_link__fd(sk->hooks[i].link), sub, hook_def(i)->prog);
-	return err;
+	return err ?: pin_hooks(sk, dir);
 }
 
 static int remove_dir(const char *dir);
@@ -155,7 +170,7 @@ int skbext_pin(struct skbext *sk)
 	return 0;
 }
 
-/* Only what pin_all() makes: names in links/ and types/, the maps and the program. */
+/* Only what pin_all() makes: names in links/, idle/ and types/, the maps and the program. */
 static void remove_entries(const char *dir)
 {
 	DIR *d = opendir(dir);
@@ -174,7 +189,7 @@ static void remove_entries(const char *dir)
 
 static int remove_dir(const char *dir)
 {
-	static const char *const subs[] = { "links", "types" };
+	static const char *const subs[] = { "links", "idle", "types" };
 	char path[PATH_LEN];
 
 	for (size_t i = 0; i < ARRAY_SIZE(subs); i++) {
@@ -302,8 +317,35 @@ static bool is_program(int fd)
 	return fd >= 0 && !bpf_prog_get_info_by_fd(fd, &info, &len) && info.type == BPF_PROG_TYPE_SYSCALL;
 }
 
-/* The program behind a pinned link, for its counters. */
-static int link_prog(const char *dir, const char *hook)
+int pin_link(const char *dir, const char *hook, int link_fd)
+{
+	char name[DIR_LEN];
+
+	snprintf(name, sizeof(name), "links/%s", hook);
+	return pin_fd(link_fd, dir, name);
+}
+
+/* Attaching without libbpf's object: the program knows its function or tracepoint. */
+int pin_wake(const char *dir, const char *hook)
+{
+	char name[DIR_LEN];
+	int prog, link, err;
+
+	snprintf(name, sizeof(name), "idle/%s", hook);
+	prog = get(dir, name);
+	link = prog < 0 ? -1 : bpf_raw_tracepoint_open(NULL, prog);
+	err = link < 0 ? -errno : pin_link(dir, hook, link);
+	if (link >= 0)
+		close(link);
+	if (!err)
+		return prog;
+	if (prog >= 0)
+		close(prog);
+	return err;
+}
+
+/* For its counters. */
+int pin_link_prog(const char *dir, const char *hook)
 {
 	struct bpf_link_info info = {};
 	__u32 len = sizeof(info);
@@ -343,7 +385,7 @@ int pin_open(struct skbext *sk)
 	if (!is_program(sk->prog_op))
 		return damaged(sk->dir, "op");
 	for (int i = 0; hook_def(i); i++)
-		sk->hooks[i].prog_fd = link_prog(sk->dir, hook_def(i)->prog);
+		sk->hooks[i].prog_fd = pin_link_prog(sk->dir, hook_def(i)->prog);
 	sk->pinned = true;
 	return 0;
 }

@@ -127,6 +127,7 @@ int skbext_stats(struct skbext *sk, struct skbext_stats *stats)
 	st.fate_dropped = sum[SKBEXT_STAT_FATE_DROPPED];
 	st.fate_consumed = sum[SKBEXT_STAT_FATE_CONSUMED];
 	st.missed_hooks = hooks_missed(sk);
+	st.distrusted = sum[SKBEXT_STAT_DISTRUSTED];
 	memcpy(stats, &st, stats->sz < sizeof(st) ? stats->sz : sizeof(st));
 	return 0;
 }

@@ -213,6 +213,7 @@ int skbext_probe(int (*fn)(const struct skbext_hook *hook, void *arg), void *arg
 	sk = skbext_open(&opts);
 	if (!sk)
 		return -errno;
+	sk->all_hooks = true;
 	err = skbext_load(sk) ?: skbext_attach(sk) ?: skbext_status(sk, &st);
 	if (!err && mode)
 		*mode = st.mode;

@@ -162,6 +162,11 @@ int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags, 
 		type_forget(sk, id);
 		return fail(-EUCLEAN, "cannot pin type %s under %s/types; unload and load again", name, sk->dir);
 	}
+	err = hooks_wake(sk);
+	if (err) {
+		type_forget(sk, id);
+		return fail(err, "type %s needs a hook that cannot be attached (%s); unload and load again", name, why_bpf(err));
+	}
 	return id;
 }
 
