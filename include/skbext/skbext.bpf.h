@@ -97,15 +97,17 @@ struct __skbext_index {
 
 static inline __attribute__((always_inline, unused)) struct skbext_bucket *skbext_bucket(__u32 n)
 {
-	struct __skbext_index index = { .n = n };
+	struct __skbext_index index;
 
+	index.n = n;
 	return bpf_map_lookup_elem(&skbext_slots, &index);
 }
 
 static inline __attribute__((always_inline, unused)) struct skbext_object *skbext_object(__u32 n)
 {
-	struct __skbext_index index = { .n = n };
+	struct __skbext_index index;
 
+	index.n = n;
 	return bpf_map_lookup_elem(&skbext_objects, &index);
 }
 

@@ -56,8 +56,6 @@ int verdict_netfilter(struct verdict_nf_ctx *ctx)
 	own = v ? skbext_add(ctx->skb, verdict) : NULL;
 	if (own)
 		own->hooks++;
-	/* Else the compiler keeps the result in half a stack slot, where the verifier loses it. */
-	barrier();
 	return NF_ACCEPT;
 }
 

@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# What skbext costs a packet, in guest instructions, against the counts that stand in tests/icount.expected: a change of more
+# than 1 % fails until that file says so too. It stands for one build of each kernel and one clang; others are skipped.
+#
+#	tests/test_icount.sh [--update]		write the file instead
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root" || exit 1
+expected=tests/icount.expected
+KERNELS='6.12 newest'
+NOISE=8		# instructions: 0.1 % of a packet, by which two runs may differ
+tmp=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$tmp"' EXIT
+
+clang_version()
+{
+	${CLANG:-clang} --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1
+}
+
+# rows LABEL: "label|kernel|clang|traffic, variant, detail|total|added"
+rows()
+{
+	jq -r --arg name "$1" --arg clang "$(clang_version)" 'select(.median) | [$name, .kernel, $clang,
+		(.traffic + ", " + .variant + ", " + .detail), .median, (.added // "")] | join("|")' "$tmp/$1"
+}
+
+# The counts of one kernel against those that stand: each total, and what was added, within 1 %.
+compare()
+{
+	awk -F'|' -v label="$1" -v noise=$NOISE '
+		function far(now, then, least) {
+			allowed = (then < 0 ? -then : then) / 100
+			allowed = allowed < least ? least : allowed
+			return now - then > allowed || then - now > allowed
+		}
+		FNR == NR { total[$2 $3 $4] = $5; added[$2 $3 $4] = $6; known[$1 $2 $3] = 1; next }
+		!known[$1 $2 $3] {
+			print "SKIP icount_" label ": the counts stand for another build of the kernel or another clang; " \
+				"tests/test_icount.sh --update makes them anew"
+			exit
+		}
+		{
+			seen++
+			printf "icount: %s: %s: %s, stands %s; added %s, stands %s\n", label, $4, $5, total[$2 $3 $4],
+				$6, added[$2 $3 $4]
+			if (!(($2 $3 $4) in total) || far($5, total[$2 $3 $4], 0) ||
+			    $6 != "" && far($6, added[$2 $3 $4], noise)) {
+				print "    moved: " $4
+				moved++
+			}
+		}
+		END {
+			if (moved)
+				print "FAIL icount_" label ": " moved " of " seen " counts moved"
+			else if (seen)
+				print "PASS icount_" label
+		}' "$expected" "$tmp/$1.rows"
+}
+
+for tool in jq qemu-system-x86_64; do
+	command -v $tool >/dev/null || { echo "SKIP icount: needs $tool"; exit 0; }
+done
+make --no-print-directory lib tests >"$tmp/make" 2>&1 || { echo "FAIL icount: it does not build"; exit 1; }
+for label in $KERNELS; do
+	{ scripts/icount --guard "$label" >"$tmp/$label" 2>"$tmp/$label.err"; echo $? >"$tmp/$label.status"; } &
+done
+wait
+failed=0
+[ "$1" != --update ] || : >"$expected"
+for label in $KERNELS; do
+	case $(cat "$tmp/$label.status") in
+	0) ;;
+	77) echo "SKIP icount_$label: $(tail -n 1 "$tmp/$label.err")"; continue ;;
+	*) echo "FAIL icount_$label: $(tail -n 1 "$tmp/$label.err")"; failed=1; continue ;;
+	esac
+	rows "$label" >"$tmp/$label.rows"
+	if [ "$1" = --update ]; then
+		cat "$tmp/$label.rows" >>"$expected"
+	else
+		compare "$label" >"$tmp/$label.result"
+		cat "$tmp/$label.result"
+		grep -qE '^(PASS|SKIP) ' "$tmp/$label.result" || failed=1
+	fi
+done
+exit $failed
