@@ -130,6 +130,8 @@ static const struct scenario {
 	{ "deleted, a clone ends", { FAMILY }, { { R(0), W(0) }, { UD(0) }, { R(1) } }, .shared = 1 },
 	{ "clone deleted, it writes", { FAMILY }, { { W(1), R(1) }, { UD(1) } }, .shared = 2 },
 	{ "home deleted, it writes", { FAMILY }, { { W(0), R(0) }, { UD(0) } }, .shared = 1 },
+	{ "one of two deleted, and shared", { W(0), M(0) }, { { S(1, 0), F(1) }, { UD(0) } },
+	  .shared = 3 },
 	{ "deleted, and shared", { W(0) }, { { S(1, 0), F(1) }, { UD(0) } }, .shared = 3 },
 	{ "deleted, writes, a clone ends", { FAMILY }, { { W(0), R(0) }, { UD(0) }, { R(1) } },
 	  .shared = 1 },

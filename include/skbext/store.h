@@ -635,14 +635,30 @@ __skbext_inline int __skbext_attach(__u64 h, __u32 obj, __u64 active)
 	return 0;
 }
 
+/* Another share of the same skb, or user space, was first to change the word. 0: it is SHARED now, -1: gone. */
+SKBEXT_FN int skbext_store_mark_again(__u32 slot, __u64 h)
+{
+	__u64 *p = __skbext_word(slot);
+
+	for (int i = 0; p && i < SKBEXT_TRIES; i++) {
+		__u64 word = __skbext_read(p);
+
+		if (!__skbext_match(word, h))
+			return -1;
+		if (word & SKBEXT_W_SHARED || __sync_bool_compare_and_swap(p, word, word | SKBEXT_W_SHARED))
+			return 0;
+	}
+	return -1;
+}
+
 /* The word of a record whose object others may hold from now on; 0: the record is gone. */
-__skbext_inline __u64 __skbext_mark_shared(__u64 *p, __u64 h)
+__skbext_inline __u64 __skbext_mark_shared(__u32 slot, __u64 *p, __u64 h)
 {
 	__u64 word = __skbext_read(p);
 
 	if (__skbext_match(word, h) && !(word & (SKBEXT_W_REMOTE | SKBEXT_W_SHARED)) &&
 	    !__sync_bool_compare_and_swap(p, word, word | SKBEXT_W_SHARED))
-		word = __skbext_read(p);	/* another share of the same skb was first */
+		word = skbext_store_mark_again(slot, h) ? 0 : __skbext_read(p);
 	return __skbext_match(word, h) ? word : 0;
 }
 
@@ -661,7 +677,7 @@ SKBEXT_FN int skbext_store_share(__u64 to, __u64 from)
 		skbext_store_release_any(to, SKBEXT_STAT_REPLACED);
 	slot = skbext_store_slot(from);
 	p = slot < 0 || skbext_store_distrusts(slot) ? (__u64 *)0 : __skbext_word(slot);
-	word = p ? __skbext_mark_shared(p, from) : 0;
+	word = p ? __skbext_mark_shared(slot, p, from) : 0;
 	if (!(word & SKBEXT_W_ACTIVE & ~SKBEXT_CTL->noclone))
 		return 0;
 	if (__skbext_attach(to, __skbext_object_of(slot, word), word & ~SKBEXT_CTL->noclone)) {
