@@ -110,6 +110,36 @@ static inline bool check_holders(void)
 	return ok;
 }
 
+/* References recounted, object by object; none in an object that nobody uses. */
+static inline bool check_refs(void)
+{
+	__u64 held[SKBEXT_MAX_TYPES * ENV_REFS] = {};
+
+	for (__u32 slot = 0; slot < env_slots(); slot++) {
+		__u64 word = *__skbext_word(slot);
+		bool used = word && !(word & SKBEXT_W_REMOTE);
+		bool looked_at = word & (SKBEXT_W_SHARED | SKBEXT_W_ORPHAN);
+
+		for (int t = 0; t < SKBEXT_MAX_TYPES; t++) {
+			const __u32 *refs = (void *)(env_payload(slot) + env.ctl.types[t].offset);
+
+			if (!(env.ctl.counted & 1 << t))
+				continue;
+			if (!used || !looked_at) {
+				if (!ASSERT_EQ(refs[0], 0, "references that nobody gives back"))
+					return false;
+				continue;
+			}
+			for (__u32 i = 0; i < refs[0]; i++)
+				held[t * ENV_REFS + refs[1 + i] % ENV_REFS]++;
+		}
+	}
+	for (int n = 0; n < SKBEXT_MAX_TYPES * ENV_REFS; n++)
+		if (!ASSERT_EQ(env.counters[n], held[n], "counter of references, recounted"))
+			return false;
+	return true;
+}
+
 static inline __u32 check_live(void)
 {
 	__u32 live = 0;
@@ -132,7 +162,7 @@ static inline bool check_balance(void)
 
 static inline bool check_table(void)
 {
-	return check_heads() && check_holders() && check_balance() &&
+	return check_heads() && check_holders() && check_balance() && check_refs() &&
 	       ASSERT_TRUE(env_canaries_ok(), "nobody wrote past an object");
 }
 

@@ -18,12 +18,14 @@
 #define ENV_BASE	0xffffc90000a4d000ULL	/* a vmalloc address, as that of a map's value */
 #define ENV_SLABS	0xffff888003c00000ULL	/* the direct map, where slabs are */
 #define ENV_SKB_SIZE	232
+#define ENV_REFS	8			/* counters of each type */
 
 static struct {
 	struct skbext_ctl ctl;
 	struct skbext_bucket *buckets;
 	char *objects;
 	__u64 stats[SKBEXT_STAT_NR];
+	__u64 counters[SKBEXT_MAX_TYPES * ENV_REFS];
 } env;
 
 static inline struct skbext_bucket *skbext_bucket(__u32 n)
@@ -41,6 +43,11 @@ static inline struct skbext_object *skbext_object(__u32 n)
 	if (n >= env.ctl.buckets * SKBEXT_BUCKET_SLOTS)
 		return NULL;
 	return (struct skbext_object *)(env.objects + n * env_stride());
+}
+
+static inline __u64 *skbext_counter(__u32 n)
+{
+	return n < SKBEXT_MAX_TYPES * ENV_REFS ? &env.counters[n] : NULL;
 }
 
 /* Relaxed: a counter must not order what the store itself forgot to order. */
@@ -85,6 +92,17 @@ static inline void env_open(__u32 buckets, __u32 payload)
 		memset(obj->payload, 0xee, payload);	/* no payload is zero by luck */
 		*(__u64 *)(obj->payload + payload) = ENV_CANARY + i;
 	}
+}
+
+/* Before anything is added. As in the maps, which begin as zeroes, nr is 0. */
+static inline void env_count_refs(int type, __u32 offset, __u32 size)
+{
+	env.ctl.refs = ENV_REFS;
+	env.ctl.counted |= 1 << type;
+	env.ctl.types[type].offset = offset;
+	env.ctl.types[type].size = size;
+	for (__u32 i = 0; i < env_slots(); i++)
+		*(__u32 *)(skbext_object(i)->payload + offset) = 0;
 }
 
 static inline void env_close(void)

@@ -4,7 +4,8 @@
  * copy of its payloads, a clone included. Copy-on-write must not be told from that.
  *
  * Beside the copy, a family: the skbs that share one object until one of them adds. From it follow
- * the references and the COWs that the store must count.
+ * the references and the COWs that the store must count, and those that counted types hold: they are
+ * the object's.
  */
 #ifndef STORE_MODEL_H
 #define STORE_MODEL_H
@@ -20,9 +21,17 @@ static const struct {
 	{ 0, 1 }, { 8, 8 }, { 16, 13 }, { 32, 16 }, { 48, 24 }, { 72, 40 }, { 112, 2 }, { 120, 7 },
 };
 
+/* Types that may be counted, and how many references their payloads have room for. */
+#define MODEL_COUNTED	0x28
+#define MODEL_REFS	9
+static const __u32 model_refs[MODEL_TYPES] = { [3] = 3, [5] = MODEL_REFS };
+
 struct model_family {
 	int members;
 	int object;		/* what the store said at the add that founded it */
+	struct {
+		__u32 nr, id[MODEL_REFS];
+	} refs[MODEL_TYPES];	/* of counted types, active or not */
 };
 
 struct model_skb {
@@ -36,11 +45,13 @@ static struct {
 	struct model_skb *skb;
 	__u32 skbs;
 	__u64 stats[SKBEXT_STAT_NR];
+	__u64 counters[MODEL_TYPES * ENV_REFS];
 } model;
 
 static inline void model_open(__u32 skbs)
 {
 	memset(model.stats, 0, sizeof(model.stats));
+	memset(model.counters, 0, sizeof(model.counters));
 	model.skbs = skbs;
 	model.skb = calloc(skbs, sizeof(*model.skb));
 	if (!model.skb)
@@ -49,10 +60,25 @@ static inline void model_open(__u32 skbs)
 		model.skb[i].h = env_skb(i);
 }
 
+static inline void model_count(const struct model_family *f, int type, int by)
+{
+	for (__u32 i = 0; i < f->refs[type].nr; i++)
+		model.counters[type * ENV_REFS + f->refs[type].id[i]] += by;
+}
+
+static inline void model_put_refs(struct model_family *f, int type)
+{
+	model_count(f, type, -1);
+	f->refs[type].nr = 0;
+}
+
 static inline void model_leave(struct model_skb *m)
 {
-	if (!--m->family->members)
+	if (!--m->family->members) {
+		for (int type = 0; type < MODEL_TYPES; type++)
+			model_put_refs(m->family, type);
 		free(m->family);
+	}
 	m->family = NULL;
 }
 
@@ -71,6 +97,50 @@ static inline void model_end(struct model_skb *m)
 	model_leave(m);
 }
 
+/* The writer's own object: it has, and counts, the references of what is active for the writer. */
+static inline void model_cow(struct model_skb *m, int object)
+{
+	struct model_family *old = m->family;
+
+	model.stats[SKBEXT_STAT_COW]++;
+	model_found(m, object);
+	for (int type = 0; type < MODEL_TYPES; type++) {
+		if (!(m->active & 1 << type))
+			continue;
+		m->family->refs[type] = old->refs[type];
+		model_count(m->family, type, 1);
+	}
+	old->members--;		/* others are left */
+}
+
+/* What is not active and nobody else holds. */
+static inline void model_put_inactive(struct model_skb *m)
+{
+	for (int type = 0; type < MODEL_TYPES; type++)
+		if (!(m->active & 1 << type) && m->family->members == 1)
+			model_put_refs(m->family, type);
+}
+
+/* Types that their owner takes. */
+static inline void model_clear(struct model_skb *m, __u8 types)
+{
+	bool some = m->active & types;
+
+	m->active &= ~types;
+	if (some)
+		model_put_inactive(m);
+}
+
+/* The store granted a reference, as the last of this payload. */
+static inline void model_ref(struct model_skb *m, int type, __u32 id)
+{
+	__u32 nr = m->family->refs[type].nr++, *bytes = (void *)(m->bytes + model_type[type].offset);
+
+	m->family->refs[type].id[nr] = bytes[1 + nr] = id;
+	bytes[0] = nr + 1;
+	model.counters[type * ENV_REFS + id]++;
+}
+
 /* An add that the store granted with this object. */
 static inline void model_add(struct model_skb *m, int type, int object)
 {
@@ -79,11 +149,9 @@ static inline void model_add(struct model_skb *m, int type, int object)
 		model_found(m, object);
 	} else {
 		model.stats[SKBEXT_STAT_ADDS_MORE]++;
-		if (m->family->members > 1) {
-			model.stats[SKBEXT_STAT_COW]++;
-			model_leave(m);
-			model_found(m, object);
-		}
+		if (m->family->members > 1)
+			model_cow(m, object);
+		model_put_inactive(m);
 	}
 	if (!(m->active & 1 << type))
 		memset(m->bytes + model_type[type].offset, 0, model_type[type].size);
@@ -153,6 +221,14 @@ static inline bool model_check(const struct model_skb *m)
 		return ASSERT_TRUE(!skbext_store_absent(m->h), "a live record is not absent") &&
 		       model_check_references(m);
 	return ASSERT_EQ(skbext_store_slot(m->h), -1, "slot of what has no record");
+}
+
+static inline bool model_check_counters(void)
+{
+	for (int n = 0; n < MODEL_TYPES * ENV_REFS; n++)
+		if (!ASSERT_EQ(env.counters[n], model.counters[n], "references counted"))
+			return false;
+	return true;
 }
 
 static inline bool model_check_all(void)

@@ -198,7 +198,7 @@ static void copy_run(struct bpf_object *obj, const char *name)
 		return;
 	self_traffic();
 	ASSERT_GE(seen->runs, API_PACKETS, "packets");
-	ASSERT_EQ(seen->failed, 0, "line of api_copy.bpf.c");
+	ASSERT_EQ(seen->failed, 0, "line of the source of these programs");
 }
 
 static void copy_check(struct skbext *sk, struct bpf_object *obj, struct bpf_object *none)
@@ -214,6 +214,31 @@ static void copy_check(struct skbext *sk, struct bpf_object *obj, struct bpf_obj
 static void copy_shares_and_unshares(void)
 {
 	with_two("api_copy", NULL, copy_check);
+}
+
+/* The second packet of each round carries a reference; it ends with its record, whenever that is. */
+static void counted_check(struct skbext *sk, struct bpf_object *obj, struct bpf_object *none)
+{
+	__u64 held = 1;
+
+	copy_run(obj, "api_counted");
+	ASSERT_EQ(API_STAT(sk, refs), API_STAT(sk, live), "references held, one by each record");
+	ASSERT_OK(skbext_refs(sk, "api_states", 5, &held), "counter");
+	ASSERT_EQ(held, 0, "references that were given back");
+	if (api_exact(sk))
+		ASSERT_EQ(API_STAT(sk, refs), 0, "references after the packets");
+	ASSERT_EQ(skbext_refs(sk, "api_states", SKBEXT_DEFAULT_REFS, &held), -EINVAL,
+		  "no such counter");
+	ASSERT_EQ(skbext_refs(sk, "api_plain", 5, &held), -EINVAL, "counter of a type without");
+	ASSERT_EQ(skbext_add(sk, 0xffff888000000000ULL, "api_states", "", 0), -EOPNOTSUPP,
+		  "add by address");
+	ASSERT_EQ(skbext_type_add(sk, "small", 7, SKBEXT_F_COUNTED), -EINVAL,
+		  "no room for a reference");
+}
+
+static void references_are_counted(void)
+{
+	with_two("api_counted", NULL, counted_check);
 }
 
 /* Fill a small store with records of addresses where no skb can be; leave @room places. */
@@ -272,6 +297,7 @@ int main(int argc, char **argv)
 	TEST_CASE(eight_types_fill_payload);
 	TEST_CASE(one_type_of_2040);
 	TEST_CASE(copy_shares_and_unshares);
+	TEST_CASE(references_are_counted);
 	TEST_CASE(full_store_refuses_add);
 	TEST_CASE(full_store_refuses_unshare);
 	return TEST_EXIT();

@@ -110,7 +110,9 @@ bpftool_loads_bound_object()
 		map name .data.skbext pinned "$dir/ctl" \
 		map name skbext_slots pinned "$dir/slots" \
 		map name skbext_objects pinned "$dir/objects" \
-		map name skbext_stats pinned "$dir/stats" &&
+		map name skbext_stats pinned "$dir/stats" \
+		map name skbext_watches pinned "$dir/watches" \
+		map name skbext_refs pinned "$dir/refs" &&
 	send_and_check '.hex | length' '[24,24]'
 }
 

@@ -235,12 +235,12 @@ test_stats()
 	expect_done stats
 	expect_json 'keys == (["live","capacity","orphans","adds","adds_more","add_failed","dels",
 		"dels_emptied","cow","shares","share_failed","releases","scrubbed","udp_dropped",
-		"replaced","purged_stale","fate_dropped","fate_consumed","missed_hooks","distrusted"] |
-		sort)' keys
+		"replaced","purged_stale","fate_dropped","fate_consumed","missed_hooks","distrusted",
+		"refs"] | sort)' keys
 	expect_json '[.live, .adds, .adds_more, .dels, .dels_emptied] == [2, 2, 1, 1, 0]' counts
 	sk stats
 	expect_done "stats as text"
-	[ "$(grep -cE '^[a-z_]+ +[0-9]+  [a-z]' <<<"$out")" = 20 ] ||
+	[ "$(grep -cE '^[a-z_]+ +[0-9]+  [a-z]' <<<"$out")" = 21 ] ||
 		wrong "a counter without explanation: $out"
 	sk del 0xffff888000001000
 	expect_done "del all types"

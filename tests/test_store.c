@@ -468,7 +468,32 @@ static void store_all_probes_and_no_more(void)
 	env_close();
 }
 
-static void store_random_operations(void)
+/* Who does not own the skb takes its last type: the references stay until the record ends. */
+static void store_references_outlive_a_strangers_del(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1), *counter = &env.counters[3];
+
+	for (int shared = 0; shared < 2; shared++) {
+		env_open(1, 2 * SIZE);
+		env_count_refs(0, 0, SIZE);
+		env_add(a, T0, 0, SIZE);
+		ASSERT_EQ(skbext_store_ref(a, 0, 3, 3), 0, "place");
+		env_add(a, T1, SIZE, SIZE);
+		if (shared)
+			skbext_store_share(b, a);
+		ASSERT_EQ(skbext_store_del_other(a, T0), 1, "del");
+		ASSERT_EQ(*counter, 1, "references while the object lives");
+		ASSERT_EQ(skbext_store_del_other(a, T1), 1, "del of the last type");
+		ASSERT_EQ(*counter, 1, "references while the record is there, empty");
+		env_release(a);
+		ASSERT_EQ(*counter, shared, "references without this record");
+		env_release(b);
+		check_empty();
+		env_close();
+	}
+}
+
+static void random_operations(__u8 counted)
 {
 	static const __u32 buckets[] = { 1, 2, 3, 5, 11, 1009 };
 	const char *seed_env = getenv("SEED"), *ops_env = getenv("OPS");
@@ -479,8 +504,18 @@ static void store_random_operations(void)
 	for (int i = 0; i < seeds && !test_failures; i++, seed++) {
 		printf("# SEED=%llu OPS=%u\n", seed, ops);
 		for (size_t t = 0; t < sizeof(buckets) / sizeof(*buckets); t++)
-			random_run(buckets[t], ops, seed);
+			random_run(buckets[t], ops, seed, counted);
 	}
+}
+
+static void store_random_operations(void)
+{
+	random_operations(0);
+}
+
+static void store_random_references(void)
+{
+	random_operations(MODEL_COUNTED);
 }
 
 int main(int argc, char **argv)
@@ -504,6 +539,8 @@ int main(int argc, char **argv)
 	TEST_CASE(store_duplicates_are_all_released);
 	TEST_CASE(store_displaced_records_are_found);
 	TEST_CASE(store_all_probes_and_no_more);
+	TEST_CASE(store_references_outlive_a_strangers_del);
 	TEST_CASE(store_random_operations);
+	TEST_CASE(store_random_references);
 	return TEST_EXIT();
 }

@@ -36,14 +36,16 @@
 enum step_op {
 	END,
 	WRITE,		/* add the first type, and write a value that nobody else writes */
-	MORE,		/* add the second type: the first keeps its value */
+	MORE,		/* add the second type: the first keeps its value; counted, take a reference */
 	FIND,
 	SHARE,		/* skb from other */
 	DEL,		/* the first type */
+	DEL_MORE,	/* the second */
 	RELEASE,
 	KEEP,		/* a policy point that keeps the second type */
 	USER_ADD,	/* user space, by address: no owner */
 	USER_DEL,
+	USER_DEL_MORE,
 };
 
 struct step {
@@ -57,11 +59,14 @@ struct step {
 #define F(skb)		{ FIND, skb, 0 }
 #define S(skb, from)	{ SHARE, skb, from }
 #define D(skb)		{ DEL, skb, 0 }
+#define DM(skb)		{ DEL_MORE, skb, 0 }
 #define R(skb)		{ RELEASE, skb, 0 }
 #define K(skb)		{ KEEP, skb, 0 }
 #define UA(skb)		{ USER_ADD, skb, 0 }
 #define UD(skb)		{ USER_DEL, skb, 0 }
+#define UDM(skb)	{ USER_DEL_MORE, skb, 0 }
 #define FAMILY		W(0), S(1, 0)		/* 0 has the object, 1 is its clone */
+#define REFS		W(0), M(0), S(1, 0)	/* the same with both types */
 #define SIX		W(4), W(5), W(6), W(7), W(8), W(9)
 #define SEVEN		SIX, W(10)
 
@@ -73,6 +78,7 @@ static const struct scenario {
 	__u16 shared;		/* skbs that user space meddles with, which may lose all */
 	__u8 noclone;
 	bool full;		/* there may be no room */
+	bool counted;		/* the second type holds references */
 } scenarios[] = {
 	{ "both holders end", { FAMILY }, { { R(0) }, { R(1) } } },
 	{ "three holders end", { FAMILY, S(2, 0) }, { { R(0) }, { R(1) }, { R(2) } } },
@@ -148,6 +154,47 @@ static const struct scenario {
 	{ "added to, it is shared", { W(0) }, { { S(1, 0) }, { UA(0) } }, .shared = 3 },
 	{ "clone added to, home ends", { FAMILY }, { { R(0) }, { UA(1) } }, .shared = 2 },
 	{ "added, deleted, by address", {}, { { W(0), R(0) }, { UD(0) }, { UA(0) } }, .shared = 1 },
+
+	{ "counted: both end", { REFS }, { { R(0) }, { R(1) } }, .counted = true },
+	{ "counted: three end", { REFS, S(2, 0) }, { { R(0) }, { R(1) }, { R(2) } }, .counted = true },
+	{ "counted: ends alone, reuse the slot", { M(0) }, { { R(0) }, { W(1), M(1), R(1) } },
+	  .counted = true },
+	{ "counted: both write", { REFS }, { { W(0), F(0) }, { W(1), F(1) } }, .counted = true },
+	{ "counted: three write", { REFS, S(2, 0) }, { { W(0) }, { W(1) }, { W(2) } },
+	  .counted = true },
+	{ "counted: both take another", { REFS }, { { M(0) }, { M(1) } }, .counted = true },
+	{ "counted: first of both", { FAMILY }, { { M(0), R(0) }, { M(1), R(1) } }, .counted = true },
+	{ "counted: home takes, clone ends", { REFS }, { { M(0) }, { R(1), M(1) } }, .counted = true },
+	{ "counted: clone takes, home ends", { REFS }, { { M(1) }, { R(0), M(0) } }, .counted = true },
+	{ "counted: both delete", { REFS }, { { DM(0), M(0) }, { DM(1), M(1) } }, .counted = true },
+	{ "counted: home deletes, clone ends", { REFS }, { { DM(0), M(0) }, { R(1) } },
+	  .counted = true },
+	{ "counted: clone deletes, home ends", { REFS }, { { DM(1), M(1) }, { R(0) } },
+	  .counted = true },
+	{ "counted: home deletes, clone writes", { REFS }, { { DM(0), W(0) }, { W(1), R(1) } },
+	  .counted = true },
+	{ "counted: policy, clone writes", { REFS }, { { K(0), R(0) }, { W(1), R(1) } },
+	  .counted = true },
+	{ "counted: shared and written", { REFS }, { { S(2, 0), M(2) }, { M(1), R(1) } },
+	  .counted = true },
+	{ "counted: share over a holder", { REFS, W(2), M(2) }, { { S(1, 2) }, { R(0) } },
+	  .counted = true },
+	{ "counted: noclone", { REFS }, { { S(2, 0), R(0) }, { W(1) } }, .noclone = 2,
+	  .counted = true },
+	{ "counted: deleted by address, ends", { W(0), M(0) }, { { M(0), R(0), M(0) }, { UDM(0) } },
+	  .shared = 1, .counted = true },
+	{ "counted: deleted, the last type", { M(0) }, { { M(0), R(0), W(0) }, { UDM(0) } },
+	  .shared = 1, .counted = true },
+	{ "counted: deleted, it writes", { REFS }, { { W(0), M(0), R(0) }, { UDM(0) } }, .shared = 1,
+	  .counted = true },
+	{ "counted: clone deleted, it writes", { REFS }, { { W(1), M(1) }, { UDM(1) } }, .shared = 2,
+	  .counted = true },
+	{ "counted: deleted, a clone ends", { REFS }, { { M(0) }, { UDM(0) }, { R(1) } }, .shared = 1,
+	  .counted = true },
+	{ "counted: clone deleted, shared", { REFS }, { { S(2, 1), M(2) }, { UDM(1) }, { R(0) } },
+	  .shared = 7, .counted = true },
+	{ "counted: no room to move", { SIX, M(4), S(0, 4) }, { { M(4) }, { R(0) } }, .full = true,
+	  .counted = true },
 	/*
 	 * Not yet: user space adds to a shared record while its owner writes or ends it (unshare by
 	 * two at once). The payload of a clone is then another's.
@@ -176,6 +223,8 @@ static __u64 il_state(void)
 			     env_slots() * env_stride() / 8 };
 	__u64 hash = env.ctl.by_address;
 
+	for (int n = ENV_REFS; sim.scene->counted && n < 2 * ENV_REFS; n++)
+		hash = il_mix(hash, env.counters[n]);
 	for (int part = 0; part < 2; part++)
 		for (size_t i = 0; i < number[part]; i++)
 			hash = il_mix(hash, words[part][i]);
@@ -255,6 +304,30 @@ static int do_add(int skb, int type)
 			   skbext_store_add_any(h, bit, type * 8, 8);
 }
 
+/* Of the second type: one reference, counted at least as long as it is there. */
+static void check_reference(int skb)
+{
+	int object = skbext_store_find_any(sim.hash[skb], 2);
+	__u32 *refs = object < 0 ? NULL : (__u32 *)word_of(object, 1);
+
+	if (!sim.second[skb] || !sim.scene->counted || meddled(skb))
+		return;
+	if (!refs || refs[0] != 1)
+		amiss("lost its reference", skb);
+	else if (env.counters[ENV_REFS + refs[1] % ENV_REFS] - 1 >= SKBS)
+		amiss("counted less than what is held", skb);
+}
+
+/* There is room for one. */
+static void take_reference(int skb, bool had)
+{
+	int place = skbext_store_ref(sim.hash[skb], 1, 1, skb % ENV_REFS);
+
+	if (place != (had ? -1 : 0) && !meddled(skb))
+		amiss("place of a reference", skb);
+	check_reference(skb);
+}
+
 static void do_find(int skb)
 {
 	__u64 h = sim.hash[skb], found = 0;
@@ -267,6 +340,7 @@ static void do_find(int skb)
 	/* A pointer from find is good until somebody ends the record, which user space may. */
 	if (found != sim.value[skb] && !meddled(skb))
 		amiss(object < 0 ? "found nothing" : "found another packet's", skb);
+	check_reference(skb);
 }
 
 /* value: nobody else writes the same. */
@@ -281,7 +355,11 @@ static void do_write(int skb, int type, __u64 value)
 	}
 	il_point();
 	if (type) {
+		bool had = sim.second[skb];
+
 		sim.second[skb] = true;
+		if (sim.scene->counted)
+			take_reference(skb, had);
 	} else {
 		if (*word_of(object, 0) != sim.value[skb] && !meddled(skb))
 			amiss("another payload at add", skb);
@@ -307,9 +385,11 @@ static void do_end(int skb, enum step_op op)
 	__u64 h = sim.hash[skb];
 	int had = sim.value[skb] || sim.second[skb], ended;
 
-	if (op == DEL) {
-		ended = skbext_store_del(h, 1);
-		had = sim.value[skb] != 0;
+	if (op == DEL || op == DEL_MORE) {
+		if (il.mutant == IL_REFS_OF_OTHERS && op == DEL_MORE && had)
+			skbext_store_refs(skbext_store_find_any(h, 2), 2, -1);
+		ended = skbext_store_del(h, op == DEL ? 1 : 2);
+		had = op == DEL ? sim.value[skb] != 0 : sim.second[skb];
 	} else if (op == KEEP) {
 		ended = inlined() ? skbext_store_keep(h, 2, SKBEXT_STAT_SCRUBBED) :
 				    skbext_store_keep_any(h, 2, SKBEXT_STAT_SCRUBBED);
@@ -320,8 +400,8 @@ static void do_end(int skb, enum step_op op)
 		ended = inlined() ? skbext_store_release(h, SKBEXT_STAT_RELEASED) :
 				    skbext_store_release_any(h, SKBEXT_STAT_RELEASED);
 	}
-	sim.value[skb] = 0;
-	sim.second[skb] = op != RELEASE && sim.second[skb];
+	sim.value[skb] = op == DEL_MORE ? sim.value[skb] : 0;
+	sim.second[skb] = op != RELEASE && op != DEL_MORE && sim.second[skb];
 	if (ended != had && !meddled(skb))
 		amiss("records ended", skb);
 }
@@ -349,7 +429,8 @@ static void do_step(const struct step *step)
 		do_user_add(step->skb);
 		break;
 	case USER_DEL:
-		skbext_store_del_other(sim.hash[step->skb], 1);
+	case USER_DEL_MORE:
+		skbext_store_del_other(sim.hash[step->skb], step->op == USER_DEL ? 1 : 2);
 		break;
 	default:
 		do_end(step->skb, step->op);
@@ -375,7 +456,7 @@ static void choose_skbs(void)
 struct snapshot {
 	struct skbext_bucket buckets[3];
 	char objects[3 * SKBEXT_BUCKET_SLOTS * (ROOM + 16)];
-	__u64 stats[SKBEXT_STAT_NR], value[SKBS];
+	__u64 stats[SKBEXT_STAT_NR], counters[SKBEXT_MAX_TYPES * ENV_REFS], value[SKBS];
 	bool second[SKBS];
 };
 
@@ -384,6 +465,7 @@ static void snapshot_take(struct snapshot *s)
 	memcpy(s->buckets, env.buckets, env.ctl.buckets * sizeof(*env.buckets));
 	memcpy(s->objects, env.objects, env_slots() * env_stride());
 	memcpy(s->stats, env.stats, sizeof(s->stats));
+	memcpy(s->counters, env.counters, sizeof(s->counters));
 	memcpy(s->value, sim.value, sizeof(s->value));
 	memcpy(s->second, sim.second, sizeof(s->second));
 }
@@ -393,6 +475,7 @@ static void snapshot_put_back(const struct snapshot *s)
 	memcpy(env.buckets, s->buckets, env.ctl.buckets * sizeof(*env.buckets));
 	memcpy(env.objects, s->objects, env_slots() * env_stride());
 	memcpy(env.stats, s->stats, sizeof(s->stats));
+	memcpy(env.counters, s->counters, sizeof(s->counters));
 	memcpy(sim.value, s->value, sizeof(s->value));
 	memcpy(sim.second, s->second, sizeof(s->second));
 	env.ctl.by_address = 0;
@@ -438,6 +521,8 @@ static bool search(const struct scenario *scene, int variant)
 	sim.variant = variant;
 	env_open(scene->buckets ?: 1, ROOM);
 	env.ctl.noclone = scene->noclone;
+	if (scene->counted)
+		env_count_refs(1, 8, 8);
 	choose_skbs();
 	for (const struct step *step = scene->before; step->op; step++)
 		do_step(step);
@@ -496,10 +581,13 @@ static void store_every_interleaving(void)
 
 static const char *find_mutant(void)
 {
-	for (size_t n = 0; n < SCENARIOS; n++)
+	for (size_t n = 0; n < SCENARIOS; n++) {
+		if (il.mutant == IL_REFS_OF_OTHERS && !scenarios[n].counted)
+			continue;
 		for (size_t v = 0; v < variant_count(&scenarios[n]); v++)
 			if (!search(&scenarios[n], variants[v]))
 				return scenarios[n].name;
+	}
 	return NULL;
 }
 
@@ -511,6 +599,7 @@ static void store_broken_ones_are_found(void)
 		[IL_BLIND_CAS] = "compare-and-swap without compare",
 		[IL_OBJECT_FIRST] = "object released before the key",
 		[IL_COPY_LATE] = "object released before it is copied",
+		[IL_REFS_OF_OTHERS] = "references of others given back",
 	};
 	int mutant, err = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 

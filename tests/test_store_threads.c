@@ -19,6 +19,9 @@
 #define WORDS		6		/* of a payload */
 #define SIZE		(WORDS * (__u32)sizeof(__u64))
 #define INBOX		4
+#define COUNTED		1		/* if any type is, this one */
+#define MAX_REFS	3
+#define REFS_SIZE	(4 + 4 * MAX_REFS)
 
 /* What its owner expects to find on an skb; users > 1: as after skb_get(), nobody may change it. */
 struct skb {
@@ -53,12 +56,18 @@ static __u64 *payload_of(int object, int type)
 	return (__u64 *)(env_payload(object) + type * SIZE);
 }
 
-/* Family, numbers, and a checksum over them: bytes of two packets mixed do not pass. */
-static void fill(struct worker *w, __u64 *payload)
+static bool is_counted(int type)
 {
-	__u64 sum = payload[0] = (__u64)(w->id + 1) << 40 | ++w->families;
+	return env.ctl.counted & 1 << type;
+}
 
-	for (int i = 1; i < WORDS - 1; i++)
+/* Behind references: family, numbers and a checksum, so that bytes of two packets do not pass. */
+static void fill(struct worker *w, __u64 *payload, int type)
+{
+	int first = is_counted(type) ? REFS_SIZE / sizeof(*payload) : 0;
+	__u64 sum = payload[first] = (__u64)(w->id + 1) << 40 | ++w->families;
+
+	for (int i = first + 1; i < WORDS - 1; i++)
 		sum = sum * 31 + (payload[i] = env_random(&w->random));
 	payload[WORDS - 1] = sum;
 }
@@ -87,6 +96,25 @@ static void read_all(const struct skb *skb)
 		read_one(skb, type);
 }
 
+/* What is counted is this thread's until it puts it back; nobody else's end may have taken it. */
+static void take_reference(struct worker *w, struct skb *skb, int object)
+{
+	__u32 id = env_below(&w->random, ENV_REFS), *refs = (void *)skb->payload[COUNTED];
+	__u32 *stored = (void *)payload_of(object, COUNTED);
+	int place = skbext_store_ref(skb->h, COUNTED, MAX_REFS, id);
+
+	if (refs[0] == MAX_REFS) {
+		if (place >= 0)
+			amiss("one reference too many", skb, place);
+		return;
+	}
+	refs[++refs[0]] = id;
+	if (place != (int)refs[0] - 1 || memcmp(stored, refs, REFS_SIZE))
+		amiss("references after taking one", skb, place);
+	if ((__s64)__atomic_load_n(&env.counters[COUNTED * ENV_REFS + id], __ATOMIC_RELAXED) < 1)
+		amiss("counted less than what is held", skb, id);
+}
+
 static void write_one(struct worker *w, struct skb *skb)
 {
 	int type = env_below(&w->random, TYPES);
@@ -100,7 +128,9 @@ static void write_one(struct worker *w, struct skb *skb)
 		memset(skb->payload[type], 0, SIZE);
 	if (memcmp(payload_of(object, type), skb->payload[type], SIZE))
 		amiss("payload at add", skb, payload_of(object, type)[0]);
-	fill(w, skb->payload[type]);
+	if (is_counted(type))
+		take_reference(w, skb, object);
+	fill(w, skb->payload[type], type);
 	memcpy(payload_of(object, type), skb->payload[type], SIZE);
 	skb->active |= 1 << type;
 	read_all(skb);
@@ -276,13 +306,15 @@ static struct skb *workers_open(__u64 seed, __u32 ops)
 	return skbs;
 }
 
-static void run_workers(__u32 buckets, __u64 seed, __u32 ops)
+static void run_workers(__u32 buckets, __u64 seed, __u32 ops, bool counted)
 {
 	struct skb *skbs = workers_open(seed, ops);
 
 	wrong = 0;
 	env_open(buckets, TYPES * SIZE);
 	env.ctl.noclone = seed % 3 == 0 ? 2 : 0;
+	if (counted)
+		env_count_refs(COUNTED, COUNTED * SIZE, SIZE);
 	for (int i = 0; i < THREADS; i++)
 		if (pthread_create(&worker[i].thread, NULL, work, &worker[i]))
 			abort();
@@ -295,7 +327,7 @@ static void run_workers(__u32 buckets, __u64 seed, __u32 ops)
 	for (int i = 0; i < THREADS; i++)
 		while (worker[i].nheld)
 			skb_put(&worker[i], worker[i].held[--worker[i].nheld]);
-	check_empty();
+	check_empty();		/* and no reference is left */
 	ASSERT_EQ(wrong, 0, "found amiss at the end");
 	ASSERT_TRUE(was_worth_it(&worker[0]), "enough was shared, copied and refused");
 	if (test_failures)
@@ -304,7 +336,7 @@ static void run_workers(__u32 buckets, __u64 seed, __u32 ops)
 	free(skbs);
 }
 
-static void store_clones_cross_threads(void)
+static void clones_cross_threads(bool counted)
 {
 	static const __u32 buckets[] = { 1, 2, 7, 17 };
 	const char *seed_env = getenv("SEED"), *ops_env = getenv("OPS");
@@ -313,7 +345,17 @@ static void store_clones_cross_threads(void)
 
 	printf("# SEED=%llu OPS=%u\n", seed, ops);
 	for (size_t i = 0; i < sizeof(buckets) / sizeof(*buckets) && !test_failures; i++)
-		run_workers(buckets[i], seed + i, ops);
+		run_workers(buckets[i], seed + i, ops, counted);
+}
+
+static void store_clones_cross_threads(void)
+{
+	clones_cross_threads(false);
+}
+
+static void store_references_cross_threads(void)
+{
+	clones_cross_threads(true);
 }
 
 /*
@@ -336,6 +378,17 @@ static struct {
 static __u64 duel_skb(int side)
 {
 	return env_skb(duel.setup == DUEL_SAME_SOURCE ? 0 : side);
+}
+
+/* Of a counted type, what follows one reference. */
+static __u32 duel_begin(void)
+{
+	return env.ctl.counted ? 2 * sizeof(__u32) : 0;
+}
+
+static void duel_fill(int object, char fill)
+{
+	memset(env_payload(object) + duel_begin(), fill, SIZE - duel_begin());
 }
 
 static void duel_meet(void)
@@ -361,7 +414,7 @@ static void duel_act(int side)
 	case DUEL_WRITE:
 		object = env_add(h, 1, 0, SIZE);
 		if (object >= 0)
-			memset(env_payload(object), 'A' + side, SIZE);
+			duel_fill(object, 'A' + side);
 		duel.ret[side] = object;
 		break;
 	case DUEL_RELEASE:
@@ -388,7 +441,9 @@ static void duel_set_up(void)
 {
 	int object = env_add(env_skb(0), 1, 0, SIZE);
 
-	memset(env_payload(object), 'x', SIZE);
+	if (env.ctl.counted)
+		skbext_store_ref(env_skb(0), 0, 1, 7);
+	duel_fill(object, 'x');
 	switch (duel.setup) {
 	case DUEL_HOME_AND_CLONE:
 		skbext_store_share(env_skb(1), env_skb(0));
@@ -411,7 +466,10 @@ static bool duel_holds(__u64 h, char fill)
 
 	if (!ASSERT_GE(object, 0, "find after the duel"))
 		return false;
-	for (__u32 i = 0; i < SIZE; i++)
+	if (env.ctl.counted &&
+	    !ASSERT_EQ(*(__u32 *)env_payload(object), 1, "references after the duel"))
+		return false;
+	for (__u32 i = duel_begin(); i < SIZE; i++)
 		if (!ASSERT_EQ((env_payload(object))[i], fill, "byte after the duel"))
 			return false;
 	return true;
@@ -451,12 +509,14 @@ static bool duel_rounds(void)
 			       duel.op[1]);
 }
 
-static void store_pairs_of_operations_at_once(void)
+static void pairs_of_operations_at_once(bool counted)
 {
 	pthread_t other;
 
 	memset(&duel, 0, sizeof(duel));
 	env_open(1, SIZE);
+	if (counted)
+		env_count_refs(0, 0, SIZE);
 	if (pthread_create(&other, NULL, duel_other, NULL))
 		abort();
 	for (int n = 0; n < DUEL_SETUPS * DUEL_OPS * DUEL_OPS && !test_failures; n++) {
@@ -474,9 +534,21 @@ static void store_pairs_of_operations_at_once(void)
 	env_close();
 }
 
+static void store_pairs_of_operations_at_once(void)
+{
+	pairs_of_operations_at_once(false);
+}
+
+static void store_pairs_with_references(void)
+{
+	pairs_of_operations_at_once(true);
+}
+
 int main(int argc, char **argv)
 {
 	TEST_CASE(store_pairs_of_operations_at_once);
+	TEST_CASE(store_pairs_with_references);
 	TEST_CASE(store_clones_cross_threads);
+	TEST_CASE(store_references_cross_threads);
 	return TEST_EXIT();
 }

@@ -8,7 +8,7 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	7		/* raise with every change here and in store.h */
+#define SKBEXT_LAYOUT_VERSION	8		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
@@ -22,7 +22,17 @@
 #define SKBEXT_F_NO_CLONE	(1U << 0)	/* clones, copies and fragments do not inherit it */
 #define SKBEXT_F_KEEP_SCRUB	(1U << 1)	/* survives skb_scrub_packet(): veth, tunnels, netns */
 #define SKBEXT_F_KEEP_UDP	(1U << 2)	/* survives into the UDP receive queue */
-#define SKBEXT_F_ALL		(SKBEXT_F_NO_CLONE | SKBEXT_F_KEEP_SCRUB | SKBEXT_F_KEEP_UDP)
+#define SKBEXT_F_COUNTED	(1U << 3)	/* its payload begins with SKBEXT_REFS() */
+#define SKBEXT_F_ALL		(SKBEXT_F_NO_CLONE | SKBEXT_F_KEEP_SCRUB | SKBEXT_F_KEEP_UDP | \
+				 SKBEXT_F_COUNTED)
+
+/*
+ * First member of a payload with SKBEXT_F_COUNTED: each id stands for one reference, counted in the
+ * counter of that number that the type has. const, because only the store changes it: skbext_ref()
+ * adds, a copy of the object takes its own, its end gives them back.
+ */
+#define SKBEXT_MAX_REFS		32		/* in one payload */
+#define SKBEXT_REFS(max)	struct { const __u32 nr, id[max]; } refs
 
 struct skbext_bucket {
 	__u64 head;				/* how many records are at home here, and where; 0: none */
@@ -56,6 +66,9 @@ struct skbext_ctl {
 	__u8 mode;			/* enum skbext_mode */
 	__u32 by_address;		/* user space has added by address: release looks for duplicates */
 	__u64 watch;			/* generation << 32 | SKBEXT_WATCH_*: can records be trusted? */
+	__u32 refs;			/* counters of each type with SKBEXT_F_COUNTED */
+	__u8 counted;			/* active_extensions mask of these types */
+	__u8 pad[3];
 	struct skbext_type_info types[SKBEXT_MAX_TYPES];
 } __attribute__((aligned(64)));
 

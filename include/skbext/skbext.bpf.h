@@ -73,6 +73,14 @@ struct {
 	__type(value, struct skbext_watch);
 } skbext_watches __attribute__((section(".maps"), weak));
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} skbext_refs __attribute__((section(".maps"), weak));
+
 /* Written by skbext_bind(); the verifier knows the values and drops what they rule out. */
 const volatile struct skbext_cfg __skbext_cfg __attribute__((section(".rodata.skbext"), weak)) = {
 	.version = SKBEXT_LAYOUT_VERSION,
@@ -111,6 +119,13 @@ static inline __attribute__((always_inline, unused)) struct skbext_object *skbex
 	return bpf_map_lookup_elem(&skbext_objects, &index);
 }
 
+static inline __attribute__((always_inline, unused)) __u64 *skbext_counter(__u32 n)
+{
+	struct __skbext_index index = { .n = n };
+
+	return bpf_map_lookup_elem(&skbext_refs, &index);
+}
+
 static inline __attribute__((always_inline, unused)) void skbext_count(__u32 stat)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
@@ -144,7 +159,8 @@ static inline __attribute__((always_inline, unused)) __u64 __skbext_hash_of(cons
  * SKBEXT_TYPE_FLAGS - the same, with a policy
  * @name:  the extension's name, an identifier of at most 31 characters. All objects that say it mean the same one.
  * @type:  its payload, at most 2040 bytes. A struct known to BTF is decoded by `skbext dump`.
- * @flags: SKBEXT_F_NO_CLONE, SKBEXT_F_KEEP_SCRUB, SKBEXT_F_KEEP_UDP or'ed. 0 (SKBEXT_TYPE) is what the kernel's own do.
+ * @flags: SKBEXT_F_NO_CLONE, SKBEXT_F_KEEP_SCRUB, SKBEXT_F_KEEP_UDP, SKBEXT_F_COUNTED or'ed.
+ *         0 (SKBEXT_TYPE) is what the kernel's own do.
  *
  * The first to name a type sets size and policy; binding one that disagrees is refused (-EEXIST). At file scope.
  */
@@ -216,6 +232,36 @@ int __skbext_del(const void *skb, const volatile struct __skbext_ref *ref)
 	return active && !skbext_store_absent(h) && skbext_store_del(h, active) ? 0 : -ENOENT;
 }
 
+/* The number of the type that has this one bit. */
+static inline __attribute__((always_inline, unused)) __u32 __skbext_type_of(__u32 active)
+{
+	return !!(active & 0xf0) << 2 | !!(active & 0xcc) << 1 | !!(active & 0xaa);
+}
+
+static inline __attribute__((always_inline, unused))
+int __skbext_get(const void *skb, const volatile struct __skbext_ref *ref, __u32 size, __u32 max,
+		 __u32 id)
+{
+	__u64 active = ref->active, h = __skbext_hash_of(skb);
+	int place;
+
+	if (!(active & __skbext_ctl.counted) || id >= __skbext_ctl.refs)
+		return -22;
+	if (skbext_store_add_any(h, active, ref->offset, size) < 0)
+		return -12;
+	place = skbext_store_ref(h, __skbext_type_of(active), max, id);
+	return place < 0 ? -28 : place;
+}
+
+static inline __attribute__((always_inline, unused))
+__u64 __skbext_held(const volatile struct __skbext_ref *ref, __u32 id)
+{
+	__u32 active = ref->active;
+	__u64 *counter = active ? __skbext_counter(__skbext_type_of(active), id) : (__u64 *)0;
+
+	return counter ? __skbext_read(counter) : 0;
+}
+
 /**
  * skbext_add - make extension @name active on this skb
  * @skb:  the program's skb; the caller is its owner at this moment
@@ -249,6 +295,29 @@ int __skbext_del(const void *skb, const volatile struct __skbext_ref *ref)
  * As skb_ext_del(). Returns: 0, or -ENOENT: it was not active.
  */
 #define skbext_del(skb, name)	__skbext_del(skb, __SKBEXT_REF(name))
+
+/**
+ * skbext_ref - add @name to this skb if it has none, and one reference to @id to its payload
+ * @name: a type with SKBEXT_F_COUNTED, whose payload begins with SKBEXT_REFS()
+ * @id:   below the number of counters (`load --refs`, default 1024)
+ *
+ * Counted until the packet and all who share its payload have ended; who writes to a shared one (COW)
+ * has a reference of his own to each.
+ * Returns: its place in refs.id; -EINVAL: not a counted type, not bound, or no such counter; -ENOMEM:
+ * no room for a record; -ENOSPC: all places of the payload are taken. A failed one changes nothing.
+ */
+#define skbext_ref(skb, name, what)							\
+	({ _Static_assert(__builtin_offsetof(__skbext_payload_##name, refs) == 0,		\
+			  "skbext: SKBEXT_REFS() is the first member of " #name);		\
+	   _Static_assert(sizeof(((__skbext_payload_##name *)0)->refs) <=			\
+			  (1 + SKBEXT_MAX_REFS) * sizeof(__u32), "skbext: too many refs");\
+	   __skbext_get(skb, __SKBEXT_REF(name), sizeof(__skbext_payload_##name),		\
+			sizeof(((__skbext_payload_##name *)0)->refs.id) / sizeof(__u32), what); })
+
+/**
+ * skbext_refs_held - how many references to @id the objects of all packets hold
+ */
+#define skbext_refs_held(name, id)	__skbext_held(__SKBEXT_REF(name), id)
 
 /**
  * skbext_reset - take all extensions from this skb, whoever added them

@@ -29,6 +29,7 @@ extern "C" {
 #define SKBEXT_DEFAULT_BPFFS	"/sys/fs/bpf/skbext"
 #define SKBEXT_DEFAULT_CAPACITY	65536
 #define SKBEXT_DEFAULT_PAYLOAD	128
+#define SKBEXT_DEFAULT_REFS	1024
 
 struct skbext;			/* one skbext: being set up, or loaded and pinned */
 struct bpf_object;
@@ -61,6 +62,7 @@ struct skbext_open_opts {
 	__u32 payload;		/* bytes for all types of one object, at most 2040; 0: SKBEXT_DEFAULT_PAYLOAD */
 	enum skbext_mode mode;
 	bool require_complete;	/* skbext_attach() fails with -EOPNOTSUPP where it could be no more than partial */
+	__u32 refs;		/* counters of each counted type; 0: SKBEXT_DEFAULT_REFS */
 };
 
 /**
@@ -164,6 +166,7 @@ SKBEXT_API struct btf *skbext_type_btf(struct skbext *sk, unsigned int id, __u32
  * @data: @len bytes, at most the type's size; the rest is 0
  * Runs as a BPF program: whole or not at all, also when the caller is killed.
  * Returns: 0. -EFAULT (no kernel address, or not aligned), -ENOENT (unknown type), -E2BIG (@len), -ENOSPC (no room).
+ * -EOPNOTSUPP: a type with SKBEXT_F_COUNTED; only a BPF program can take references.
  */
 SKBEXT_API int skbext_add(struct skbext *sk, __u64 skb, const char *type, const void *data, size_t len);
 
@@ -219,10 +222,18 @@ struct skbext_stats {
 	__u64 fate_consumed;
 	__u64 missed_hooks;	/* runs of a hook program that the kernel skipped: recursion_misses */
 	__u64 distrusted;	/* looks at a record that may be another packet's, because a release was missed since: as not there */
+	__u64 refs;		/* references held by the payloads of all counted types, now */
 };
 
 /** skbext_stats - counters; set @stats->sz before. Returns: 0. */
 SKBEXT_API int skbext_stats(struct skbext *sk, struct skbext_stats *stats);
+
+/**
+ * skbext_refs - a counter of a type with SKBEXT_F_COUNTED
+ * @held: set to how many references the objects of all packets hold to @id
+ * Returns: 0. -ENOENT (unknown type), -EINVAL (not counted, or no such counter).
+ */
+SKBEXT_API int skbext_refs(struct skbext *sk, const char *type, __u32 id, __u64 *held);
 
 struct skbext_hook {
 	size_t sz;

@@ -55,6 +55,7 @@
  *	skbext_object(n)	struct skbext_object * of slot n, NULL beyond the last
  *	skbext_count(stat)	adds 1 to an enum skbext_stat, below 16
  *	skbext_look()		brings SKBEXT_CTL->watch up to date
+ *	skbext_counter(n)	__u64 *, a counter of references, NULL beyond the last
  */
 #ifndef SKBEXT_STORE_H
 #define SKBEXT_STORE_H
@@ -351,17 +352,96 @@ SKBEXT_FN int skbext_store_copy_object(__u32 to, __u32 from)
 	return 0;
 }
 
-/* The home slot is free again when its object's last holder lets go; only an orphan can get there. */
-__skbext_inline int __skbext_put(__u32 home)
+/*
+ * Counted references (SKBEXT_F_COUNTED) belong to the object, as the states of a sec_path do: a copy
+ * takes its own (skb_ext_maybe_cow()), the object's end gives them back (__skb_ext_put()), and del does
+ * if nobody else holds the object (__skb_ext_del()).
+ *
+ * A record whose object has references is SHARED from the first of them on, also when it is not:
+ * so only who drops an object's last holder has to look for them. In an object that is free there
+ * are none, nor in one whose record is not SHARED.
+ */
+__skbext_inline __u64 *__skbext_counter(__u32 type, __u32 id)
+{
+	return id < SKBEXT_CTL->refs ? skbext_counter(type * SKBEXT_CTL->refs + id) : (__u64 *)0;
+}
+
+/* Of a payload's refs: nr, or with n > 0 the id before place n; NULL: not in an object. */
+__skbext_inline __u32 *__skbext_refs(struct skbext_object *obj, __u32 type, __u32 n)
+{
+	__u64 at = (__u64)SKBEXT_CTL->types[type % SKBEXT_MAX_TYPES].offset + n * 4;
+
+	__skbext_opaque(at);
+	return obj && at <= SKBEXT_ROOM - 4 ? (__u32 *)(obj->payload + at) : (__u32 *)0;
+}
+
+SKBEXT_FN int skbext_store_refs_of(__u32 object, __u32 type, __u64 by)
+{
+	struct skbext_object *obj = skbext_object(object);
+	__u32 *nr = __skbext_refs(obj, type, 0);
+
+	if (!nr)
+		return 0;
+	for (__u32 i = 0; by && i < SKBEXT_MAX_REFS && i < *nr; i++) {
+		__u32 *id = __skbext_refs(obj, type, i + 1);
+		__u64 *counter = id ? __skbext_counter(type, *id) : (__u64 *)0;
+
+		if (counter)
+			__sync_fetch_and_add(counter, by);
+	}
+	if (by != 1)
+		*nr = 0;
+	return 0;
+}
+
+/* Of these types, count every reference in the object by 1, or by -1 or 0 and forget it. */
+SKBEXT_FN int skbext_store_refs(__u32 object, __u64 types, __u64 by)
+{
+	for (__u32 i = 0; i < SKBEXT_MAX_TYPES; i++)
+		if (types & SKBEXT_CTL->counted & 1ULL << i)
+			skbext_store_refs_of(object, i, by);
+	return 0;
+}
+
+/* Of an object that ends, a copy that is not used after all, types that nobody has any more. */
+__skbext_inline void __skbext_give_back(__u32 object, __u64 types)
+{
+	if (SKBEXT_CTL->counted)
+		skbext_store_refs(object, types, -1);
+}
+
+/* The owner's object is copied; what others still have active is no part of it. */
+SKBEXT_FN int skbext_store_cow(__u32 to, __u32 from, __u64 active)
+{
+	skbext_store_copy_object(to, from);
+	if (SKBEXT_CTL->counted) {
+		skbext_store_refs(to, active, 1);
+		skbext_store_refs(to, ~active, 0);
+	}
+	return 0;
+}
+
+/* The last holder let go; only an orphan can get there. */
+SKBEXT_FN int skbext_store_end_object(__u32 home)
 {
 	__u64 *link = __skbext_link(home);
 	__u64 *word = __skbext_word(home);
 
-	if (!link || !word || __sync_fetch_and_sub(link, 1) & SKBEXT_L_LOW)
+	__skbext_give_back(home, SKBEXT_W_ACTIVE);
+	if (!link || !word)
 		return 0;
 	__skbext_write(link, 0);
 	__skbext_write(word, 0);
 	return 0;
+}
+
+/* The home slot is free again when its object's last holder lets go. */
+__skbext_inline void __skbext_put(__u32 home)
+{
+	__u64 *link = __skbext_link(home);
+
+	if (link && !(__sync_fetch_and_sub(link, 1) & SKBEXT_L_LOW))
+		skbext_store_end_object(home);
 }
 
 /* End the record in this slot if its word is still this one. The key goes first, the object after it. 1: ended. */
@@ -433,7 +513,7 @@ SKBEXT_FN int skbext_store_active(__u64 h)
  * The owner of a shared home slot writes: it leaves the slot to the others and takes another. Unless user space ends
  * the record at this moment: then it has ended.
  */
-__skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word)
+__skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word, __u64 copy)
 {
 	__u64 *from = __skbext_word(slot), *to, *link;
 	int claimed = from ? skbext_store_claim(h) : -1;
@@ -442,14 +522,15 @@ __skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word)
 	link = claimed < 0 ? (__u64 *)0 : __skbext_link(claimed);
 	if (!from || !to || !link)
 		return -1;
-	skbext_store_copy_object(claimed, slot);
+	skbext_store_cow(claimed, slot, word);
 	__skbext_write(link, __skbext_stamp());
 	if (!__sync_bool_compare_and_swap(from, word, SKBEXT_W_ORPHAN)) {
+		__skbext_give_back(claimed, SKBEXT_W_ACTIVE);
 		__skbext_write(to, 0);
 		skbext_store_uncount(h, claimed);
 		return -1;
 	}
-	__skbext_write(to, h | (word & SKBEXT_W_ACTIVE));
+	__skbext_write(to, copy);
 	skbext_store_uncount(h, slot);
 	__skbext_put(slot);
 	return claimed;
@@ -459,27 +540,30 @@ __skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word)
  * A copy of the object in the slot's own room, which nobody else uses while the record is REMOTE. In between the record is
  * as one just claimed, which others leave alone.
  */
-__skbext_inline int __skbext_localize(__u32 slot, __u32 obj, __u64 word)
+__skbext_inline int __skbext_localize(__u32 slot, __u32 obj, __u64 word, __u64 copy)
 {
 	__u64 *p = __skbext_word(slot), *link = __skbext_link(slot);
 	__u64 h = word & ~((1ULL << SKBEXT_W_META_BITS) - 1);
 
 	if (!p || !link)
 		return -1;
-	skbext_store_copy_object(slot, obj);
-	if (!__sync_bool_compare_and_swap(p, word, h))
+	skbext_store_cow(slot, obj, word);
+	if (!__sync_bool_compare_and_swap(p, word, h)) {
+		__skbext_give_back(slot, SKBEXT_W_ACTIVE);
 		return -1;	/* user space took a type at this moment */
+	}
 	__skbext_write(link, __skbext_stamp());
-	__skbext_write(p, h | (word & SKBEXT_W_ACTIVE));
+	__skbext_write(p, copy);
 	__skbext_put(obj);
 	return 0;
 }
 
 /*
  * skb_ext_maybe_cow(): make the record in this slot the only holder of its object, copying all of it if need
- * be. Returns the object, or -1: no room, nothing changed. *slot may move.
+ * be. Returns the object, or -1: no room, nothing changed. *slot may move. *is: its word, unless
+ * user space took a type since.
  */
-__skbext_inline int __skbext_unshare(__u32 *slot, __u64 h)
+__skbext_inline int __skbext_unshare(__u32 *slot, __u64 h, __u64 *is)
 {
 	__u64 *p = __skbext_word(*slot);
 	__u64 word, *link;
@@ -487,7 +571,7 @@ __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h)
 
 	if (!p)
 		return -1;
-	word = __skbext_read(p);
+	*is = word = __skbext_read(p);
 	if (!__skbext_match(word, h))
 		return -1;
 	if (!(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE)))
@@ -497,14 +581,18 @@ __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h)
 	link = __skbext_link(obj);
 	if (!link)
 		return -1;
-	if (!(__skbext_read(link) & SKBEXT_L_LOW))
-		return obj;		/* the others are gone: write in place, as the kernel does */
+	/* The others are gone: write in place, as the kernel does. */
+	if (!(__skbext_read(link) & SKBEXT_L_LOW)) {
+		__skbext_give_back(obj, ~word);
+		return obj;
+	}
 
+	*is = h | (word & SKBEXT_W_ACTIVE) | (word & SKBEXT_CTL->counted ? SKBEXT_W_SHARED : 0);
 	if (word & SKBEXT_W_REMOTE) {
-		if (__skbext_localize(*slot, obj, word))
+		if (__skbext_localize(*slot, obj, word, *is))
 			return -1;
 	} else {
-		int moved = __skbext_move(*slot, h, word);
+		int moved = __skbext_move(*slot, h, word, *is);
 
 		if (moved < 0)
 			return -1;
@@ -536,19 +624,17 @@ __skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u3
 /* skb_ext_add() for an skb that has one: unshare, then zero the payload unless it is active already. */
 __skbext_inline int __skbext_add_more(__u32 slot, __u64 h, __u64 active, __u32 offset, __u32 size)
 {
-	int obj = __skbext_unshare(&slot, h);
+	__u64 word = 0;
+	int obj = __skbext_unshare(&slot, h, &word);
 	__u64 *p = obj < 0 ? (__u64 *)0 : __skbext_word(slot);
-	__u64 word;
 
 	if (!p) {
 		skbext_count(SKBEXT_STAT_ADD_FAILED);
 		return -1;
 	}
-	word = __skbext_read(p);
 	if (!(word & active)) {
 		skbext_store_zero(obj, offset, size);
-		if (!__skbext_match(word, h) ||
-		    !__sync_bool_compare_and_swap(p, word, word | (active & SKBEXT_W_ACTIVE)))
+		if (!__sync_bool_compare_and_swap(p, word, word | (active & SKBEXT_W_ACTIVE)))
 			return -1;
 	}
 	skbext_count(SKBEXT_STAT_ADDS_MORE);
@@ -567,9 +653,20 @@ SKBEXT_FN int skbext_store_add_any(__u64 h, __u64 active, __u32 offset, __u32 si
 			  __skbext_add_more(slot, h, active, offset, size);
 }
 
+/* The owner took types from this record and kept these; an object that others hold keeps its references. */
+__skbext_inline void __skbext_clear_refs(__u32 slot, __u64 word, __u64 active)
+{
+	__u32 obj = __skbext_object_of(slot, word);
+	__u64 *link = __skbext_link(obj);
+
+	if (link && !(__skbext_read(link) & SKBEXT_L_LOW))
+		__skbext_give_back(obj, ~active);
+}
+
 /*
  * Take types from this skb alone. 1: the record ended with it, 0: it has others, -1: it had none of them. Who does not own
  * the skb may not end a record that is or was shared, because its owner may be sharing it: that one stays, empty.
+ * Nor may he give back references, because the object may end at any moment.
  */
 __skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types, int owner)
 {
@@ -581,7 +678,11 @@ __skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types, int owner)
 	if (!(word & ~types & SKBEXT_W_ACTIVE) &&
 	    (owner || !(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))))
 		return skbext_store_drop(slot, word) ? 1 : -1;
-	return __sync_bool_compare_and_swap(p, word, word & ~(types & SKBEXT_W_ACTIVE)) ? 0 : -1;
+	if (!__sync_bool_compare_and_swap(p, word, word & ~(types & SKBEXT_W_ACTIVE)))
+		return -1;
+	if (owner && word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))
+		__skbext_clear_refs(slot, word, word & ~types);
+	return 0;
 }
 
 __skbext_inline int __skbext_del_as(__u64 h, __u64 active, int owner)
@@ -635,7 +736,7 @@ __skbext_inline int __skbext_attach(__u64 h, __u32 obj, __u64 active)
 	return 0;
 }
 
-/* Another share of the same skb, or user space, was first to change the word. 0: it is SHARED now, -1: gone. */
+/* Another share of the same skb, or user space, changed the word first. 0: it is SHARED now, -1: gone. */
 SKBEXT_FN int skbext_store_mark_again(__u32 slot, __u64 h)
 {
 	__u64 *p = __skbext_word(slot);
@@ -660,6 +761,32 @@ __skbext_inline __u64 __skbext_mark_shared(__u32 slot, __u64 *p, __u64 h)
 	    !__sync_bool_compare_and_swap(p, word, word | SKBEXT_W_SHARED))
 		word = skbext_store_mark_again(slot, h) ? 0 : __skbext_read(p);
 	return __skbext_match(word, h) ? word : 0;
+}
+
+/*
+ * One more reference in the payload of an active type with room for max, by the owner, who has just
+ * added it. Its place; -1: none is left, or no counter.
+ */
+SKBEXT_FN int skbext_store_ref(__u64 h, __u32 type, __u32 max, __u32 id)
+{
+	int slot = skbext_store_slot(h);
+	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot), *counter = __skbext_counter(type, id);
+	__u64 word = p && counter ? __skbext_mark_shared(slot, p, h) : 0;
+	struct skbext_object *obj;
+	__u32 *nr, *place, n;
+
+	if (!(word & SKBEXT_W_ACTIVE & 1ULL << type))
+		return -1;
+	obj = skbext_object(__skbext_object_of(slot, word));
+	nr = __skbext_refs(obj, type, 0);
+	n = nr ? *nr : max;
+	place = n < max && n < SKBEXT_MAX_REFS ? __skbext_refs(obj, type, n + 1) : (__u32 *)0;
+	if (!nr || !place)
+		return -1;
+	__sync_fetch_and_add(counter, 1);
+	*place = id;
+	*nr = n + 1;
+	return n;
 }
 
 /*

@@ -131,7 +131,7 @@ struct cli_types {
 void cli_types_read(struct skbext *sk, struct cli_types *types);
 void cli_types_free(struct cli_types *types);
 json_t *cli_json_types(const struct cli_types *types);
-const char *cli_flags_text(__u32 flags);	/* ",noclone,keep-udp"; static buffer */
+const char *cli_flags_text(__u32 flags);	/* ",noclone,counted"; static buffer */
 
 /* hooks.c: the hooks of a mode, as status and doctor show them. */
 json_t *cli_json_hook(const struct skbext_hook *hook);

@@ -19,13 +19,14 @@ struct request {
 	unsigned int nr_types;
 };
 
-enum { OPT_TYPE = CLI_OPT_OWN, OPT_CAPACITY, OPT_PAYLOAD, OPT_MODE, OPT_REQUIRE };
+enum { OPT_TYPE = CLI_OPT_OWN, OPT_CAPACITY, OPT_PAYLOAD, OPT_REFS, OPT_MODE, OPT_REQUIRE };
 
 static const struct option options[] = {
 	CLI_COMMON_OPTIONS,
 	{ "type", required_argument, NULL, OPT_TYPE },
 	{ "capacity", required_argument, NULL, OPT_CAPACITY },
 	{ "payload", required_argument, NULL, OPT_PAYLOAD },
+	{ "refs", required_argument, NULL, OPT_REFS },
 	{ "mode", required_argument, NULL, OPT_MODE },
 	{ "require", required_argument, NULL, OPT_REQUIRE },
 	{ 0 },
@@ -64,6 +65,9 @@ static void parse(struct request *req, int argc, char **argv)
 		case OPT_PAYLOAD:
 			req->opts.payload = cli_parse_number(optarg, "--payload", 1,
 							     SKBEXT_MAX_PAYLOAD);
+			break;
+		case OPT_REFS:
+			req->opts.refs = cli_parse_number(optarg, "--refs", 1, UINT32_MAX);
 			break;
 		case OPT_MODE:
 			req->opts.mode = parse_mode(optarg);

@@ -37,6 +37,7 @@ static const struct counter counters[] = {
 	COUNT(fate_consumed, "packets with a record that were consumed"),
 	COUNT(missed_hooks, "hook runs that the kernel skipped"),
 	COUNT(distrusted, "records not shown, as a release was missed since they were made"),
+	GAUGE(refs, "references held by counted types, now"),
 };
 
 #define NR_COUNTERS (sizeof(counters) / sizeof(counters[0]))

@@ -13,8 +13,9 @@ static int cmd_help(int argc, char **argv);
 
 static const struct command commands[] = {
 	{ "load", cmd_load,
-	  "[--type NAME:SIZE[,noclone][,keep-scrub][,keep-udp]]... [--capacity N]\n"
-	  "            [--payload BYTES] [--mode auto|exact|tracepoint] [--require complete]",
+	  "[--type NAME:SIZE[,noclone][,keep-scrub][,keep-udp][,counted]]... [--capacity N]\n"
+	  "            [--payload BYTES] [--refs N] [--mode auto|exact|tracepoint]\n"
+	  "            [--require complete]",
 	  "load, attach and pin skbext" },
 	{ "unload", cmd_unload, "", "detach it and remove what is pinned" },
 	{ "status", cmd_status, "", "mode, guarantee, hooks and types, and what holds" },

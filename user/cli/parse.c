@@ -81,7 +81,10 @@ static __u32 parse_flag(const char *word, const char *spec)
 		return SKBEXT_F_KEEP_SCRUB;
 	if (!strcmp(word, "keep-udp"))
 		return SKBEXT_F_KEEP_UDP;
-	cli_usage_error("--type %s: '%s' is none of noclone, keep-scrub, keep-udp", spec, word);
+	if (!strcmp(word, "counted"))
+		return SKBEXT_F_COUNTED;
+	cli_usage_error("--type %s: '%s' is none of noclone, keep-scrub, keep-udp, counted", spec,
+			word);
 }
 
 /* Whether the size fits is for the library to say, so that all of that is one kind of failure. */
@@ -92,8 +95,8 @@ struct cli_type cli_parse_type(const char *spec)
 	char rest[128], *word, *next = rest;
 
 	if (!colon || strlen(colon + 1) >= sizeof(rest))
-		cli_usage_error("--type wants NAME:SIZE[,noclone][,keep-scrub][,keep-udp], not %s",
-				spec);
+		cli_usage_error("--type wants NAME:SIZE[,noclone][,keep-scrub][,keep-udp][,counted], "
+				"not %s", spec);
 	if (!is_identifier(spec, colon - spec))
 		cli_usage_error("--type %s: the name is no identifier of at most %d characters",
 				spec, SKBEXT_NAME_LEN - 1);

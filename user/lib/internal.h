@@ -19,7 +19,7 @@
 #define PATH_LEN	(2 * DIR_LEN)
 
 /* The maps of one skbext; all but the request are shared with bound objects. */
-enum map_id { MAP_CTL, MAP_SLOTS, MAP_OBJECTS, MAP_STATS, MAP_WATCH, MAP_REQUEST, MAP_NR };
+enum map_id { MAP_CTL, MAP_SLOTS, MAP_OBJECTS, MAP_STATS, MAP_WATCH, MAP_REFS, MAP_REQUEST, MAP_NR };
 
 struct hook_state {
 	struct bpf_link *link;	/* of this process; NULL when opened from pins */
@@ -31,7 +31,7 @@ struct hook_state {
 
 struct skbext {
 	char dir[DIR_LEN];
-	__u32 capacity, payload;
+	__u32 capacity, payload, refs;
 	enum skbext_mode want;
 	bool require_complete;
 	bool all_hooks;			/* also those that no type needs */
@@ -42,7 +42,8 @@ struct skbext {
 	struct skbext_ctl *ctl;		/* mmapped */
 	const struct skbext_bucket *slots;
 	const char *objects;
-	size_t slots_sz, objects_sz, ctl_sz;
+	__u64 *counters;		/* of references: ctl->refs for each type */
+	size_t slots_sz, objects_sz, ctl_sz, counters_sz;
 
 	struct bpf_object *lifecycle;	/* of the mode that attached; NULL when opened from pins */
 	struct bpf_object *ops;

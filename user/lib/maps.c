@@ -16,6 +16,7 @@ static const struct {
 	[MAP_OBJECTS] = { "skbext_objects", "objects" },
 	[MAP_STATS] = { "skbext_stats", "stats" },
 	[MAP_WATCH] = { "skbext_watches", "watches" },
+	[MAP_REFS] = { "skbext_refs", "refs" },
 	[MAP_REQUEST] = { ".data.request", "request" },
 };
 
@@ -26,7 +27,7 @@ const char *map_pin_name(enum map_id id)
 
 int skbext_map_pin(unsigned int n, const char **map_name, const char **pin)
 {
-	if (n > MAP_WATCH)
+	if (n > MAP_REFS)
 		return fail(-ENOENT, "there is no map %u to share", n);
 	*map_name = names[n].in_object;
 	*pin = names[n].pin;
@@ -102,6 +103,7 @@ static void ctl_init(struct skbext *sk, __u32 buckets, __u32 skb_size)
 	sk->ctl->buckets = buckets;
 	sk->ctl->payload = sk->payload;
 	sk->ctl->skb_size = skb_size;
+	sk->ctl->refs = sk->refs;
 	sk->ctl->magic = SKBEXT_MAGIC;
 }
 
@@ -122,6 +124,7 @@ int maps_create(struct skbext *sk)
 			    libbpf_num_possible_cpus());
 	err = err ?: create(sk, MAP_WATCH, "skbext_watches", sizeof(struct skbext_watch),
 			    libbpf_num_possible_cpus());
+	err = err ?: create(sk, MAP_REFS, "skbext_refs", sizeof(__u64), sk->refs * SKBEXT_MAX_TYPES);
 	err = err ?: create(sk, MAP_REQUEST, "skbext_request", sizeof(struct skbext_request), 1);
 	if (err)
 		return err;
@@ -162,6 +165,8 @@ int maps_mmap(struct skbext *sk)
 	int err = map_one(sk->map[MAP_CTL], PROT_READ | PROT_WRITE, &sk->ctl_sz, &sk->ctl);
 
 	err = err ?: map_one(sk->map[MAP_SLOTS], PROT_READ | PROT_WRITE, &sk->slots_sz, &sk->slots);
+	err = err ?: map_one(sk->map[MAP_REFS], PROT_READ | PROT_WRITE, &sk->counters_sz,
+			     &sk->counters);
 	return err ?: map_one(sk->map[MAP_OBJECTS], PROT_READ, &sk->objects_sz, &sk->objects);
 }
 
@@ -173,6 +178,8 @@ void maps_close(struct skbext *sk)
 		munmap((void *)sk->slots, sk->slots_sz);
 	if (sk->objects)
 		munmap((void *)sk->objects, sk->objects_sz);
+	if (sk->counters)
+		munmap(sk->counters, sk->counters_sz);
 	for (int i = 0; i < MAP_NR; i++)
 		if (sk->map[i] >= 0)
 			close(sk->map[i]);

@@ -23,6 +23,11 @@ static inline struct skbext_object *skbext_object(__u32 n)
 	return (void *)(here->objects + (size_t)n * (sizeof(struct skbext_object) + here->ctl->payload));
 }
 
+static inline __u64 *skbext_counter(__u32 n)
+{
+	return n < here->ctl->refs * SKBEXT_MAX_TYPES ? &here->counters[n] : NULL;
+}
+
 static inline void skbext_count(__u32 stat)
 {
 }
@@ -87,6 +92,32 @@ static void count_slots(struct skbext *sk, struct skbext_stats *st)
 	}
 }
 
+static __u64 sum_refs(const struct skbext *sk)
+{
+	__u64 sum = 0;
+
+	for (__u32 n = 0; n < sk->ctl->refs * SKBEXT_MAX_TYPES; n++)
+		sum += __skbext_read(&sk->counters[n]);
+	return sum;
+}
+
+int skbext_refs(struct skbext *sk, const char *type, __u32 id, __u64 *held)
+{
+	int t;
+
+	if (!sk->ctl)
+		return fail(-EINVAL, "this skbext is not loaded; call skbext_load() first");
+	t = skbext_type_find(sk, type);
+	if (t < 0)
+		return t;
+	if (!(sk->ctl->types[t].flags & SKBEXT_F_COUNTED) || id >= sk->ctl->refs)
+		return fail(-EINVAL, "type %s has no counter %u; types with SKBEXT_F_COUNTED have %u",
+			    type, id, sk->ctl->refs);
+	here = sk;
+	*held = __skbext_read(__skbext_counter(t, id));
+	return 0;
+}
+
 static int sum_cpus(struct skbext *sk, __u64 *sum)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -128,6 +159,7 @@ int skbext_stats(struct skbext *sk, struct skbext_stats *stats)
 	st.fate_consumed = sum[SKBEXT_STAT_FATE_CONSUMED];
 	st.missed_hooks = hooks_missed(sk);
 	st.distrusted = sum[SKBEXT_STAT_DISTRUSTED];
+	st.refs = sum_refs(sk);
 	memcpy(stats, &st, stats->sz < sizeof(st) ? stats->sz : sizeof(st));
 	return 0;
 }
@@ -150,4 +182,5 @@ void store_kill(struct skbext *sk)
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
 		usleep(100000);
 	take_all_slots(sk);
+	memset(sk->counters, 0, sk->ctl->refs * SKBEXT_MAX_TYPES * sizeof(*sk->counters));
 }

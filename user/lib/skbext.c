@@ -30,6 +30,7 @@ static int set_opts(struct skbext *sk, const struct skbext_open_opts *o)
 {
 	sk->capacity = o->capacity ?: SKBEXT_DEFAULT_CAPACITY;
 	sk->payload = ((o->payload ?: SKBEXT_DEFAULT_PAYLOAD) + 7) / 8 * 8;
+	sk->refs = o->refs ?: SKBEXT_DEFAULT_REFS;
 	sk->want = o->mode;
 	sk->require_complete = o->require_complete;
 	if (sk->capacity > 1U << 26)
@@ -38,6 +39,9 @@ static int set_opts(struct skbext *sk, const struct skbext_open_opts *o)
 		return fail(-EINVAL, "payload %u is out of range; give 1 to %d bytes", o->payload, SKBEXT_MAX_PAYLOAD);
 	if ((__u64)sk->capacity * sk->payload > 1ULL << 36)
 		return fail(-EINVAL, "capacity %u times payload %u is more than 64 GiB; give less", sk->capacity, sk->payload);
+	if (sk->refs > 1U << 24)
+		return fail(-EINVAL, "%u counters of references are out of range; give 1 to %u",
+			    sk->refs, 1U << 24);
 	if (sk->want > SKBEXT_MODE_TRACEPOINT)
 		return fail(-EINVAL, "mode %d is unknown; use auto, exact or tracepoint", sk->want);
 	return 0;
@@ -75,6 +79,7 @@ struct skbext *skbext_open_pinned(const char *bpffs_dir)
 	if (sk) {
 		sk->capacity = sk->ctl->buckets * SKBEXT_BUCKET_SLOTS;
 		sk->payload = sk->ctl->payload;
+		sk->refs = sk->ctl->refs;
 	}
 	return sk;
 }

@@ -34,15 +34,16 @@ static bool is_identifier(const char *name)
 
 static const char *policy_text(__u32 flags, char *buf, size_t len)
 {
-	snprintf(buf, len, "%s%s%s", flags & SKBEXT_F_NO_CLONE ? " noclone" : "",
-		 flags & SKBEXT_F_KEEP_SCRUB ? " keep-scrub" : "", flags & SKBEXT_F_KEEP_UDP ? " keep-udp" : "");
+	snprintf(buf, len, "%s%s%s%s", flags & SKBEXT_F_NO_CLONE ? " noclone" : "",
+		 flags & SKBEXT_F_KEEP_SCRUB ? " keep-scrub" : "", flags & SKBEXT_F_KEEP_UDP ? " keep-udp" : "",
+		 flags & SKBEXT_F_COUNTED ? " counted" : "");
 	return buf[0] ? buf + 1 : "default";
 }
 
 /* A type that is known must be the same in everything that others rely on. */
 static int agree(const struct skbext_type_info *t, __u32 size, __u32 flags)
 {
-	char is[40], wanted[40];
+	char is[48], wanted[48];
 
 	if (t->size != size)
 		return fail(-EEXIST, "type %s is known with %u bytes, not %u; use the same struct everywhere or another name",
@@ -64,6 +65,9 @@ static int check_new(struct skbext *sk, const char *name, __u32 size, __u32 flag
 	if (flags & ~SKBEXT_F_ALL)
 		return fail(-EINVAL, "type %s has flags 0x%x that this skbext does not know; use a newer one",
 			    name, flags & ~SKBEXT_F_ALL);
+	if (flags & SKBEXT_F_COUNTED && size < 2 * sizeof(__u32))
+		return fail(-EINVAL, "type %s of %u bytes is too small for counted references; its payload begins with SKBEXT_REFS(),"
+			    " 8 bytes or more", name, size);
 	if (!size || size > SKBEXT_MAX_PAYLOAD)
 		return fail(-E2BIG, "type %s of %u bytes: a payload has 1 to %d; keep the rest in a map of your own",
 			    name, size, SKBEXT_MAX_PAYLOAD);
@@ -91,6 +95,7 @@ static void set_policy(struct skbext_ctl *ctl, int id, __u32 flags)
 	ctl->noclone = flags & SKBEXT_F_NO_CLONE ? ctl->noclone | bit : ctl->noclone & ~bit;
 	ctl->keep_scrub = flags & SKBEXT_F_KEEP_SCRUB ? ctl->keep_scrub | bit : ctl->keep_scrub & ~bit;
 	ctl->keep_udp = flags & SKBEXT_F_KEEP_UDP ? ctl->keep_udp | bit : ctl->keep_udp & ~bit;
+	ctl->counted = flags & SKBEXT_F_COUNTED ? ctl->counted | bit : ctl->counted & ~bit;
 }
 
 /* A map whose value has this BTF. A type without is no worse, but for dump. */
