@@ -121,8 +121,9 @@ static inline __attribute__((always_inline, unused)) struct skbext_object *skbex
 
 static inline __attribute__((always_inline, unused)) __u64 *skbext_counter(__u32 n)
 {
-	struct __skbext_index index = { .n = n };
+	struct __skbext_index index;
 
+	index.n = n;
 	return bpf_map_lookup_elem(&skbext_refs, &index);
 }
 
