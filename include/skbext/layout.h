@@ -8,7 +8,7 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	8		/* raise with every change here and in store.h */
+#define SKBEXT_LAYOUT_VERSION	9		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
@@ -114,6 +114,9 @@ enum skbext_stat {
 struct skbext_cpu_stats {
 	__u64 v[16];
 };
+
+/* In an instruction that does nothing: here a tracing program adds. skbext_bind() refuses it where packets have ended. */
+#define SKBEXT_ADD_MARK		0x736b6164
 
 /* What skbext_bind() writes into an object before it is loaded: constants for the verifier. */
 struct skbext_cfg {

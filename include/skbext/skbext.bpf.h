@@ -263,17 +263,40 @@ __u64 __skbext_held(const volatile struct __skbext_ref *ref, __u32 id)
 	return counter ? __skbext_read(counter) : 0;
 }
 
+/*
+ * A tc program never has a packet that is being freed; a tracing program may, and skbext_bind() looks where it will be
+ * attached.
+ */
+struct __sk_buff;
+#define __SKBEXT_TRACED(skb)	\
+	_Generic((skb), struct __sk_buff *: 0, const struct __sk_buff *: 0, default: 1)
+
+static inline __attribute__((always_inline, unused)) void __skbext_mark_add(int traced)
+{
+	__u64 unused;
+
+	if (traced)
+		asm volatile("%0 = %1" : "=r"(unused) : "i"(SKBEXT_ADD_MARK));
+}
+
 /**
  * skbext_add - make extension @name active on this skb
  * @skb:  the program's skb; the caller is its owner at this moment
  * @name: a type of SKBEXT_TYPE()
+ *
+ * Not on a packet that has ended. The last places to add are tp_btf/kfree_skb and fentry/skb_release_head_state: behind
+ * them nothing ends the record before the next packet gets the sk_buff, and finds it. skbext_bind() refuses programs
+ * that add at tp_btf/consume_skb, fexit of skb_release_head_state(), skb_release_data(), kfree_skbmem() and fexit of
+ * the functions that free. What it cannot see must not be done either: adds at skb destructors (sock_wfree(),
+ * sock_rfree()), at fexit of a function that has passed the packet on, or there in a function that is not inlined.
  *
  * As skb_ext_add() of the kernel: what is shared with clones is copied first, an extension that is active is
  * returned as it is. A new payload is zeroed.
  * Returns: the payload, writable; NULL: no room (counted as add_failed), the skb is exactly as it was.
  */
 #define skbext_add(skb, name)								\
-	((__skbext_payload_##name *)__skbext_add(skb, __SKBEXT_REF(name),			\
+	(__skbext_mark_add(__SKBEXT_TRACED(skb)),						\
+	 (__skbext_payload_##name *)__skbext_add(skb, __SKBEXT_REF(name),			\
 						 sizeof(__skbext_payload_##name)))
 
 /**
@@ -312,6 +335,7 @@ __u64 __skbext_held(const volatile struct __skbext_ref *ref, __u32 id)
 			  "skbext: SKBEXT_REFS() is the first member of " #name);		\
 	   _Static_assert(sizeof(((__skbext_payload_##name *)0)->refs) <=			\
 			  (1 + SKBEXT_MAX_REFS) * sizeof(__u32), "skbext: too many refs");\
+	   __skbext_mark_add(__SKBEXT_TRACED(skb));						\
 	   __skbext_get(skb, __SKBEXT_REF(name), sizeof(__skbext_payload_##name),		\
 			sizeof(((__skbext_payload_##name *)0)->refs.id) / sizeof(__u32), what); })
 
@@ -332,7 +356,8 @@ __u64 __skbext_held(const volatile struct __skbext_ref *ref, __u32 id)
  * Returns: 1: shared, 0: there was nothing to share, -ENOMEM: no room, @dst has nothing (counted as share_failed).
  */
 #define skbext_copy(dst, src)								\
-	({ int __ret = skbext_store_share(__skbext_hash_of(dst), __skbext_hash_of(src));	\
+	({ __skbext_mark_add(__SKBEXT_TRACED(dst));						\
+	   int __ret = skbext_store_share(__skbext_hash_of(dst), __skbext_hash_of(src));	\
 	   __ret < 0 ? -12 : __ret; })
 
 #endif /* SKBEXT_BPF_H */

@@ -86,6 +86,7 @@ static int bind_object(struct skbext *sk, struct bpf_object *obj)
 		return fail(-EBUSY, "object %s is loaded already; bind it between open and load", bpf_object__name(obj));
 	/* The maps first: they say plainly when the object is none of ours, and register nothing. */
 	err = maps_bind(obj, sk->map, sk->ctl);
+	err = err ?: bind_check_adds(obj);
 	return err ?: bind_section(sk, bpf_object__btf(obj), data, size);
 }
 

@@ -7,6 +7,9 @@ struct skbext_type_ref {
 	__u32 active, offset, size, flags;
 };
 
+/* -EINVAL: a program that adds is for a place behind the packet's release. */
+int bind_check_adds(const struct bpf_object *obj);
+
 int bind_section(struct skbext *sk, const struct btf *btf, char *data, size_t size);
 
 #endif /* SKBEXT_BIND_H */

@@ -87,6 +87,7 @@ static int bind_image(struct skbext *sk, const char *in, char *data, size_t size
 	if (err || offset + len > size)
 		err = fail(-EINVAL, "%s is no BPF object with a SKBEXT_TYPE, compiled with -g; nothing to bind", in);
 	/* Opening has completed the section's layout in the object's BTF; the compiler's own says 0 everywhere. */
+	err = err ?: bind_check_adds(obj);
 	err = err ?: cfg_bind(bpf_object__btf(obj), data + offset, len, sk->ctl);
 	err = err ?: bind_section(sk, bpf_object__btf(obj), data + offset, len);
 	elf_end(elf);
