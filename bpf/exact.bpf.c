@@ -101,4 +101,12 @@ int BPF_PROG(bpf_tracing_link_release, struct bpf_link *link)
 	return 0;
 }
 
+/* Before the new value takes effect, whatever it is: after 0 nothing is seen any more. */
+SEC("fentry/proc_sys_write")
+int BPF_PROG(proc_sys_write, struct kiocb *iocb)
+{
+	sysctl_written(iocb);
+	return 0;
+}
+
 char LICENSE[] SEC("license") = "GPL";

@@ -81,6 +81,16 @@ static __always_inline void end_of_link(const struct bpf_link *link)
 			__sync_fetch_and_or(&__skbext_ctl.watch, SKBEXT_WATCH_DEAD);
 }
 
+/* kernel.ftrace_enabled = 0 silences all fentry programs of the machine, which stay attached. */
+static __always_inline void sysctl_written(struct kiocb *iocb)
+{
+	char name[16] = {};
+
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(iocb, ki_filp, f_path.dentry, d_name.name));
+	if (!bpf_strncmp(name, sizeof(name), "ftrace_enabled"))
+		__sync_fetch_and_or(&__skbext_ctl.watch, SKBEXT_WATCH_DEAD);
+}
+
 /* The interruption that begins here may keep a release from its end: is one running on this CPU? */
 static __always_inline void suspend(void)
 {

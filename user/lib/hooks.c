@@ -19,6 +19,7 @@ static const struct hook_def defs[] = {
 	EXACT("irq_enter_rcu", WATCH),
 	HOOK("fentry", "preempt_schedule_irq", WATCH, EXACT, true),	/* a kernel that is never preempted */
 	EXACT("bpf_tracing_link_release", WATCH),
+	HOOK("fentry", "proc_sys_write", WATCH, EXACT, true),		/* a kernel without sysctls */
 	EXACT("skb_release_head_state", RELEASE),
 	EXACT("__consume_stateless_skb", RELEASE),
 	EXACT("napi_skb_free_stolen_head", RELEASE),
@@ -239,11 +240,22 @@ int hooks_load(struct skbext *sk, enum skbext_mode mode)
 	return err;
 }
 
+/* fentry programs attach as ever, and then are not run: sysctl kernel.ftrace_enabled. */
+bool hooks_silenced(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/ftrace_enabled", "r");
+	bool silenced = f && fgetc(f) == '0';
+
+	if (f)
+		fclose(f);
+	return silenced;
+}
+
 /* All of the mode or none. */
 int hooks_attach(struct skbext *sk)
 {
 	enum skbext_mode mode = sk->ctl->mode;
-	int err = watch_learn(sk);
+	int err = mode == SKBEXT_MODE_EXACT && hooks_silenced() ? -EOPNOTSUPP : watch_learn(sk);
 
 	for (unsigned int i = 0; !err && i < ARRAY_SIZE(defs); i++)
 		if (in_mode(&defs[i], mode) && !is_idle(sk, &defs[i]))

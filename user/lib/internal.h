@@ -86,6 +86,7 @@ int hooks_load(struct skbext *sk, enum skbext_mode mode);
 int hooks_attach(struct skbext *sk);
 int hooks_wake(struct skbext *sk);	/* a type is new: attach what was idle without it */
 void hooks_detach(struct skbext *sk);
+bool hooks_silenced(void);
 bool hooks_complete(struct skbext *sk, enum skbext_mode mode, enum skbext_role *missing);
 __u64 prog_misses(int prog_fd);
 __u64 hooks_missed(struct skbext *sk);	/* runs that the kernel skipped */

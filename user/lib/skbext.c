@@ -92,6 +92,9 @@ static int load_mode(struct skbext *sk, enum skbext_mode mode)
 
 static int no_exact(struct skbext *sk, int err, const char *asked)
 {
+	if (hooks_silenced())
+		return fail(-EOPNOTSUPP, "%s needs the exact mode, but kernel.ftrace_enabled is 0, so fentry programs are not run; set it to 1",
+			    asked);
 	for (int i = 0; hook_def(i); i++)
 		if (sk->hooks[i].err)
 			return fail(-EOPNOTSUPP, "%s needs the exact mode, but this kernel refuses fentry on %s (%s); leave %s away for a partial guarantee",
