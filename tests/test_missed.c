@@ -1,0 +1,768 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * A missed hook is harmless: whatever keeps a release from being seen, no packet finds the record of
+ * another one.
+ *
+ * Each case forces it on real packets: releases that the kernel skips because their program is running
+ * on that CPU, hooks that are detached while packets carry records, adds to packets that
+ * are being freed, and programs that work on records in interrupts.
+ */
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "lifecycle_env.h"
+#include "progs/missed_types.h"
+
+/* ---- storm: one CPU, where releases are interrupted and preempted by others */
+
+#define PREEMPT		"/sys/kernel/debug/sched/preempt"
+#define STORM_SECONDS	10
+#define STORM_MISSED	300	/* enough of it */
+#define BREEZES		3
+#define GUSTS		3
+#define DATAGRAM	36
+
+static volatile bool storming;
+
+struct wind {
+	pthread_t thread;
+	long period;		/* of a gust, in nanoseconds */
+	int tx, rx, unix_pair[2];
+	struct sockaddr_in to;
+	__u64 sent;
+	int err;
+};
+
+static int open_wind(struct wind *w)
+{
+	const struct traffic lo = { .place = TRAFFIC_LO };
+
+	w->rx = traffic_bound_socket(&env.net, &lo, SOCK_DGRAM, 0, &w->to);
+	w->tx = traffic_socket(&env.net, 0, AF_INET, SOCK_DGRAM, 0);
+	if (w->rx < 0 || w->tx < 0 || socketpair(AF_UNIX, SOCK_DGRAM, 0, w->unix_pair))
+		return -EIO;
+	return 0;
+}
+
+static void close_wind(struct wind *w)
+{
+	close(w->rx);
+	close(w->tx);
+	close(w->unix_pair[0]);
+	close(w->unix_pair[1]);
+}
+
+/* The number is where progs/lifecycle_tag.bpf.c looks for it. */
+static void blow(struct wind *w, int count)
+{
+	char datagram[DATAGRAM] = {};
+
+	for (int i = 0; i < count; i++) {
+		memcpy(datagram + 8, &w->sent, sizeof(w->sent));
+		if (sendto(w->tx, datagram, sizeof(datagram), 0, (struct sockaddr *)&w->to,
+			   sizeof(w->to)) < 0)
+			w->err = errno;
+		w->sent++;
+	}
+	while (recv(w->rx, datagram, sizeof(datagram), MSG_DONTWAIT) > 0)
+		;
+}
+
+/* Untagged packets, whose sk_buffs are the same ones. */
+static void whisper(struct wind *w)
+{
+	char datagram[DATAGRAM] = {};
+
+	for (int i = 0; i < 8; i++)
+		if (write(w->unix_pair[0], datagram, sizeof(datagram)) < 0)
+			w->err = errno;
+	for (int i = 0; i < 8; i++)
+		if (read(w->unix_pair[1], datagram, sizeof(datagram)) < 0)
+			w->err = errno;
+}
+
+static void *breeze(void *arg)
+{
+	struct wind *w = arg;
+
+	traffic_pin(env.net.cpu[0]);
+	while (storming) {
+		whisper(w);
+		blow(w, 16);
+	}
+	return NULL;
+}
+
+/* Wakes up in an interrupt, and then runs instead of what was interrupted. */
+static void *gust(void *arg)
+{
+	struct sched_param first = { .sched_priority = 10 };
+	struct wind *w = arg;
+	struct timespec period = { .tv_nsec = w->period };
+
+	traffic_pin(env.net.cpu[0]);
+	prctl(PR_SET_TIMERSLACK, 1);
+	if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &first))
+		w->err = errno;
+	while (storming) {
+		nanosleep(&period, NULL);
+		blow(w, 4);
+	}
+	return NULL;
+}
+
+static double seconds_since(const struct timespec *from)
+{
+	struct timespec to;
+
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	return to.tv_sec - from->tv_sec + (to.tv_nsec - from->tv_nsec) / 1e9;
+}
+
+static __u64 missed_releases(void)
+{
+	return missed_of(SKBEXT_ROLE_RELEASE) + missed_of(SKBEXT_ROLE_PURGE);
+}
+
+static void wait_for_misses(void)
+{
+	__u64 before = missed_releases();
+	struct timespec from;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	do
+		usleep(100000);
+	while (missed_releases() - before < STORM_MISSED && seconds_since(&from) < STORM_SECONDS);
+}
+
+static void blow_all(void)
+{
+	static const long periods[GUSTS] = { 1000000, 2300000, 5700000 };
+	struct wind winds[BREEZES + GUSTS] = {};
+	int nr = 0;
+
+	storming = true;
+	for (; nr < BREEZES + GUSTS; nr++) {
+		struct wind *w = &winds[nr];
+
+		if (nr >= BREEZES)
+			w->period = periods[nr - BREEZES];
+		if (!ASSERT_OK(open_wind(w), "sockets") ||
+		    !ASSERT_OK(pthread_create(&w->thread, NULL, w->period ? gust : breeze, w), "thread"))
+			break;
+	}
+	wait_for_misses();
+	storming = false;
+	for (int i = 0; i < nr; i++) {
+		pthread_join(winds[i].thread, NULL);
+		ASSERT_OK(winds[i].err, i < BREEZES ? "breeze" : "gust");
+		close_wind(&winds[i]);
+	}
+}
+
+/* "none voluntary (full)": what is chosen is in brackets. "": this kernel cannot choose. */
+static void read_preempt(char *chosen, size_t len)
+{
+	char text[128] = "", *from, *to;
+	FILE *f = fopen(PREEMPT, "r");
+
+	chosen[0] = 0;
+	if (!f)
+		return;
+	if (fgets(text, sizeof(text), f) && (from = strchr(text, '(')) && (to = strchr(from, ')')))
+		snprintf(chosen, len, "%.*s", (int)(to - from - 1), from + 1);
+	fclose(f);
+}
+
+static void write_preempt(const char *how)
+{
+	int fd = open(PREEMPT, O_WRONLY);
+
+	ASSERT_EQ(write(fd, how, strlen(how)), strlen(how), PREEMPT);
+	close(fd);
+}
+
+/* In the tracepoint mode what lies in the CPUs' caches of sk_buffs keeps its record, and a storm fills them. */
+static void check_left(void)
+{
+	if (env.exact)
+		check_nothing_left();
+	else
+		ASSERT_TRUE(is_balanced(), "adds + shares = releases + dels_emptied + live");
+}
+
+static void check_storm(void)
+{
+	__u64 missed = now.missed_releases;
+
+	ASSERT_NE(now.counts.tagged, 0, "packets");
+	ASSERT_EQ(now.counts.add_failed, 0, "room for all");
+	ASSERT_GE(now.stats.missed_hooks, missed, "what is missed is counted");
+	check_not_stale();
+	check_left();
+	if (!missed)
+		TEST_SKIP("the kernel skipped no release in %d seconds", STORM_SECONDS);
+}
+
+static void storm(void)
+{
+	/* Only a machine that is ours alone is switched. */
+	bool ours = getenv("SKBEXT_VM");
+	char before[32] = "";
+
+	if (ours)
+		read_preempt(before, sizeof(before));
+	if (before[0])
+		write_preempt("full");
+	begin_case();
+	tagging(true);
+	blow_all();
+	tagging(false);
+	if (before[0])
+		write_preempt(before);
+	env.soak = true;
+	quiesce(false);
+	env.soak = false;
+	print_numbers("storm");
+	check_storm();
+}
+
+/* ---- adds to packets that are being freed */
+
+static struct bpf_object *dying;
+
+static struct dying_counts dying_counts(void)
+{
+	struct dying_counts c = {};
+	__u32 zero = 0;
+
+	ASSERT_OK(bpf_map_lookup_elem(global_fd(dying, ".data.dying"), &zero, &c), "dying counts");
+	return c;
+}
+
+/*
+ * Switched off, not detached: the kernel takes links apart in a worker, and an emulated CPU may run code of another one
+ * while that changes it (tests/test_kernels.sh).
+ */
+static void adds_at(enum adds_at where)
+{
+	struct dying_knobs knobs = { .adds_at = where };
+	__u32 zero = 0;
+
+	ASSERT_OK(bpf_map_update_elem(global_fd(dying, ".data.knobs"), &zero, &knobs, 0), "knobs");
+}
+
+static bool attach_dying(void)
+{
+	if (dying)
+		return true;
+	dying = load_object("missed_dying.bpf.o");
+	return dying && attach_tracing(dying);
+}
+
+/* Packets that end in all ways: read, refused, acknowledged, answered. */
+static void send_all_kinds(void)
+{
+	const struct traffic udp = { .count = 300, .size = 64 };
+	const struct traffic refused = { .count = 100, .size = 64, .connected = true };
+	const struct traffic tcp = { .count = 20, .size = 200 };
+	const struct traffic icmp = { .count = 50 };
+	struct traffic_result r;
+
+	ASSERT_OK(traffic_udp(&env.net, &udp, &r), "UDP");
+	ASSERT_OK(traffic_udp_closed_port(&env.net, &refused, &r), "UDP to a closed port");
+	ASSERT_OK(traffic_tcp_connections(&env.net, &tcp, &r), "TCP");
+	ASSERT_OK(traffic_icmp(&env.net, &icmp, &r), "ICMP");
+}
+
+static void print_dying(const char *name, const struct dying_counts *c)
+{
+	printf("missed: adds at %s: %llu refused %llu found on other packets %llu births dirty %llu "
+	       "of %llu left %llu\n", name, c->added, c->refused, c->found, now.births.stale,
+	       now.births.births, total.stats.live);
+}
+
+/* The packets of the second round get the sk_buffs of the first. */
+static void add_at(enum adds_at where, const char *name)
+{
+	struct dying_counts before, c;
+
+	if (!attach_dying())
+		return;
+	before = dying_counts();
+	begin_case();
+	adds_at(where);
+	send_all_kinds();
+	adds_at(NOWHERE);
+	send_all_kinds();
+	quiesce(false);
+	c = dying_counts();
+	c.added -= before.added;
+	c.refused -= before.refused;
+	c.found -= before.found;
+	print_dying(name, &c);
+	ASSERT_NE(c.added, 0, "packets were freed there");
+	ASSERT_EQ(c.refused, 0, "room for all");
+	ASSERT_EQ(c.found, 0, "found by another packet");
+	ASSERT_EQ(now.births.stale, 0, "something active on a new skb");
+	check_left();
+}
+
+static void add_at_kfree_skb(void)
+{
+	add_at(AT_KFREE_SKB, "kfree_skb");
+}
+
+static void add_at_release(void)
+{
+	add_at(AT_RELEASE, "skb_release_head_state");
+}
+
+/* With this program alone. */
+static void check_refused(const char *name)
+{
+	struct bpf_object *obj = bpf_object__open_file(object_path("missed_late.bpf.o"), NULL);
+	struct bpf_program *prog;
+
+	if (!ASSERT_OK_PTR(obj, "missed_late.bpf.o"))
+		return;
+	bpf_object__for_each_program(prog, obj)
+		bpf_program__set_autoload(prog, !strcmp(bpf_program__name(prog), name));
+	ASSERT_EQ(skbext_bind(obj, BPFFS), -EINVAL, name);
+	ASSERT_OK_PTR(strstr(skbext_errmsg(), name), skbext_errmsg());
+	bpf_object__close(obj);
+}
+
+/* No hook of ours is behind these: on 6.1 each packet that took such an sk_buff over found the record. */
+static void adds_refused_after_release(void)
+{
+	check_refused("at_consume_skb");
+	check_refused("after_release");
+	check_refused("at_kfree_skbmem");
+	check_refused("copies_after_free");
+	ASSERT_EQ(skbext_bind_file(object_path("missed_late.bpf.o"), "/dev/null", BPFFS), -EINVAL,
+		  "a file");
+}
+
+/* ---- hooks that are detached while packets carry records */
+
+#define PATIENCE	10
+#define HELD		400	/* datagrams that nobody reads */
+#define NO_SKB		0xffff888000001000ULL
+
+static bool is_dead(void)
+{
+	int fd = bpf_obj_get(BPFFS "/ctl");
+	struct skbext_ctl ctl = {};
+	__u32 zero = 0;
+
+	ASSERT_OK(bpf_map_lookup_elem(fd, &zero, &ctl), "ctl");
+	close(fd);
+	return ctl.watch & SKBEXT_WATCH_DEAD;
+}
+
+/* The kernel releases links in a worker. */
+static bool dies(void)
+{
+	struct timespec from;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	while (!is_dead() && seconds_since(&from) < PATIENCE)
+		usleep(10000);
+	return ASSERT_TRUE(is_dead(), "all trust ends with a hook");
+}
+
+/* From now on the links are held by their pins alone, and the handle shows what is pinned. */
+static bool reopen(void)
+{
+	skbext_close(env.sk);
+	env.sk = skbext_open_pinned(BPFFS);
+	return ASSERT_OK_PTR(env.sk, skbext_errmsg());
+}
+
+static void detach(const char *hook)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), BPFFS "/links/%s", hook);
+	ASSERT_OK(unlink(path), path);
+}
+
+static void check_status(void)
+{
+	struct skbext_status status = { .sz = sizeof(status) };
+	__u64 tag[8];
+
+	ASSERT_OK(skbext_status(env.sk, &status), skbext_errmsg());
+	ASSERT_TRUE(!status.healthy, "not healthy");
+	ASSERT_EQ(skbext_add(env.sk, NO_SKB, "tag", "x", 1), -ENOSPC, "add by address");
+	ASSERT_EQ(skbext_find(env.sk, NO_SKB, "tag", tag, sizeof(tag)), -ENODATA, "find by address");
+}
+
+static void check_none_wrong(void)
+{
+	const struct lifecycle_counts *c = &now.counts;
+
+	ASSERT_EQ(c->stale, 0, "new packets with a record");
+	ASSERT_EQ(c->wrong + c->tc_wrong, 0, "another packet's tag");
+	ASSERT_EQ(now.births.stale, 0, "something active on a new skb");
+}
+
+/* Every packet wants a tag, and looks for one. */
+static void check_dead(const char *name)
+{
+	const struct lifecycle_counts *c = &now.counts;
+
+	begin_case();
+	tagging(true);
+	send_all_kinds();
+	tagging(false);
+	read_numbers();
+	printf("missed: %s: after that tagged %llu refused %llu found %llu births dirty %llu of %llu "
+	       "left %llu\n", name, c->tagged, c->add_failed, c->found + c->found_keep,
+	       now.births.stale, now.births.births, total.stats.live);
+	ASSERT_EQ(c->tagged + now.stats.adds + now.stats.shares, 0, "nothing is added");
+	ASSERT_NE(c->add_failed, 0, "adds were tried");
+	ASSERT_EQ(c->found + c->found_keep + c->tc_found + c->tc_found_keep, 0, "nothing is found");
+	ASSERT_NE(now.births.births, 0, "births were watched");
+	check_none_wrong();
+	check_status();
+}
+
+/* On the CPU whose worker releases the link. */
+static void *keep_sending(void *arg)
+{
+	const struct traffic udp = { .count = 200, .size = 64 };
+	struct traffic_result r;
+	int *err = arg;
+
+	traffic_pin(env.net.cpu[0]);
+	while (storming && !*err)
+		*err = traffic_udp(&env.net, &udp, &r);
+	return NULL;
+}
+
+/* Packets that nobody reads keep their records. Returns the socket they are in. */
+static int hold_packets(int count)
+{
+	struct wind w = {};
+
+	if (!ASSERT_OK(open_wind(&w), "sockets"))
+		return -1;
+	for (int i = 0; i < count; i++) {
+		char datagram[DATAGRAM] = {};
+
+		memcpy(datagram + 8, &i, sizeof(i));
+		sendto(w.tx, datagram, sizeof(datagram), 0, (struct sockaddr *)&w.to, sizeof(w.to));
+	}
+	w.rx = dup(w.rx);
+	close(w.tx);
+	close(w.unix_pair[0]);
+	close(w.unix_pair[1]);
+	return w.rx;
+}
+
+static int write_ftrace_enabled(const char *value)
+{
+	int fd = open("/proc/sys/kernel/ftrace_enabled", O_WRONLY);
+	int err = write(fd, value, 1) < 0 ? -errno : 0;
+
+	close(fd);
+	return err;
+}
+
+/* While it is 0 nothing watches births either: those of them that are seen come after that. */
+static void ftrace_disabled(void)
+{
+	struct skbext_open_opts opts = { .sz = sizeof(opts), .bpffs_dir = BPFFS "-2",
+					 .mode = SKBEXT_MODE_EXACT };
+	struct skbext *second;
+	int held, err;
+
+	if (!getenv("SKBEXT_VM"))
+		TEST_SKIP("kernel.ftrace_enabled is the whole machine's, which is not ours");
+	tagging(true);
+	held = hold_packets(64);
+	tagging(false);
+	read_numbers();
+	ASSERT_GE(total.stats.live, 32, "records while it happens");
+	err = write_ftrace_enabled("0");
+	ASSERT_TRUE(is_dead(), "all trust ends with the hooks");
+	close(held);
+	if (err == -EBUSY || err == -EOPNOTSUPP)
+		TEST_SKIP("this kernel refuses kernel.ftrace_enabled = 0 while programs are attached");
+	ASSERT_OK(err, "kernel.ftrace_enabled");
+	second = skbext_open(&opts);
+	ASSERT_EQ(skbext_load(second) ?: skbext_attach(second), -EOPNOTSUPP, "nothing attaches silently");
+	ASSERT_OK_PTR(strstr(skbext_errmsg(), "ftrace_enabled"), skbext_errmsg());
+	skbext_close(second);
+	begin_case();
+	tagging(true);
+	send_all_kinds();
+	tagging(false);
+	read_numbers();
+	ASSERT_EQ(now.counts.found + now.counts.found_keep + now.counts.tagged, 0, "found or added");
+	ASSERT_EQ(now.counts.stale, 0, "new packets with a record");
+	ASSERT_OK(write_ftrace_enabled("1"), "kernel.ftrace_enabled");
+	check_dead("ftrace_enabled off and on");
+}
+
+static void detach_under_load(void)
+{
+	pthread_t sender;
+	int err = 0, held;
+	cpu_set_t all;
+
+	sched_getaffinity(0, sizeof(all), &all);
+	traffic_pin(env.net.cpu[0]);
+	begin_case();
+	tagging(true);
+	held = hold_packets(64);
+	storming = true;
+	if (!ASSERT_OK(pthread_create(&sender, NULL, keep_sending, &err), "thread"))
+		return;
+	do {
+		usleep(10000);
+		read_numbers();
+	} while (now.counts.tagged < 1000 && !err);
+	ASSERT_GE(total.stats.live, 32, "records while it happens");
+	detach("skb_release_head_state");
+	dies();
+	storming = false;
+	pthread_join(sender, NULL);
+	tagging(false);
+	ASSERT_OK(err, "traffic");
+	read_numbers();
+	check_none_wrong();
+	close(held);
+	reopen();
+	check_dead("skb_release_head_state detached");
+	sched_setaffinity(0, sizeof(all), &all);
+}
+
+/* The one that sees links go is the first to go, and nothing releases what the table is full of. */
+static void kill_links_with_full_table(void)
+{
+	struct skbext_hook hook = { .sz = sizeof(hook) };
+	int held;
+
+	begin_case();
+	tagging(true);
+	held = hold_packets(HELD);
+	tagging(false);
+	read_numbers();
+	ASSERT_NE(now.counts.add_failed, 0, "the table is full");
+	detach("bpf_tracing_link_release");
+	for (unsigned int n = 0; !skbext_hook(env.sk, n, &hook); n++)
+		if (hook.attached && strcmp(hook.name, "bpf_tracing_link_release"))
+			detach(hook.name);
+	dies();
+	close(held);
+	check_dead("all links gone, table full");
+	ASSERT_GE(total.stats.live, 32, "what was left is still there");
+}
+
+/* Programs are not told in the tracepoint mode, which cannot hook the kernel's release of links. People are. */
+static void detach_in_tracepoint_mode(void)
+{
+	struct skbext_status status = { .sz = sizeof(status) };
+
+	detach("kmem_cache_alloc");
+	if (!reopen())
+		return;
+	ASSERT_OK(skbext_status(env.sk, &status), skbext_errmsg());
+	ASSERT_TRUE(!status.healthy, "not healthy");
+	ASSERT_EQ(status.guarantee, SKBEXT_GUARANTEE_NONE, "nothing is guaranteed");
+}
+
+/* ---- programs in interrupts */
+
+#define MEETING_SECONDS	5
+
+static struct irq_counts irq_counts(struct bpf_object *obj)
+{
+	struct irq_counts c = {};
+	__u32 zero = 0;
+
+	ASSERT_OK(bpf_map_lookup_elem(global_fd(obj, ".data.irq"), &zero, &c), "interrupts' counts");
+	return c;
+}
+
+static __u64 suspended_releases(void)
+{
+	int fd = bpf_obj_get(BPFFS "/watches");
+	struct skbext_watch w;
+	__u64 n = 0;
+
+	for (__u32 cpu = 0; !bpf_map_lookup_elem(fd, &cpu, &w); cpu++)
+		n += w.opened;
+	close(fd);
+	return n;
+}
+
+/* Each sleep ends with a timer's interrupt. */
+static void *tick(void *arg)
+{
+	const struct timespec period = { .tv_nsec = 100000 };
+
+	traffic_pin(env.net.cpu[0]);
+	prctl(PR_SET_TIMERSLACK, 1);
+	while (storming)
+		nanosleep(&period, NULL);
+	return NULL;
+}
+
+/* An NMI for every other CPU. The kernel's log tells what it was doing. */
+static void *shout(void *arg)
+{
+	int fd = open("/proc/sysrq-trigger", O_WRONLY);
+
+	traffic_pin(env.net.cpu[1]);
+	while (storming && write(fd, "l", 1) == 1)
+		usleep(10000);
+	close(fd);
+	return NULL;
+}
+
+/* On one CPU, so that a packet that is looked at from its interrupt stays where it is. */
+static void *send_until_met(void *arg)
+{
+	const struct traffic udp = { .count = 200, .size = 64 };
+	struct bpf_object *obj = arg;
+	struct traffic_result r;
+	struct timespec from;
+	struct irq_counts c;
+
+	traffic_pin(env.net.cpu[0]);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	do {
+		if (!ASSERT_OK(traffic_udp(&env.net, &udp, &r), "traffic"))
+			break;
+		c = irq_counts(obj);
+	} while ((c.found < 200 || c.taken < 20) && seconds_since(&from) < MEETING_SECONDS);
+	return NULL;
+}
+
+static void check_interrupted(const char *name, struct bpf_object *obj, __u64 suspended)
+{
+	struct irq_counts c = irq_counts(obj);
+
+	printf("missed: %s: fired %llu found %llu wrong %llu taken %llu own %llu refused %llu wrong %llu, "
+	       "releases suspended %llu, of packets: tagged %llu found %llu wrong %llu births dirty %llu "
+	       "of %llu left %llu\n", name, c.fired, c.found, c.wrong, c.taken, c.own, c.own_refused,
+	       c.own_wrong, suspended, now.counts.tagged, now.counts.found, now.counts.wrong,
+	       now.births.stale, now.births.births, total.stats.live);
+	ASSERT_EQ(c.wrong, 0, "another packet's tag in an interrupt");
+	ASSERT_EQ(c.own_wrong, 0, "records of its own");
+	ASSERT_NE(c.own, 0, "records of its own");
+	/* Deleted while its owner was adding a second type. */
+	ASSERT_GE(c.taken + c.own_refused, now.stats.add_failed, "room for all");
+	check_not_stale();
+	check_left();
+	if (!c.found)
+		TEST_SKIP("%s: %llu of them, none met a packet with a record", name, c.fired);
+}
+
+static void irq_on(struct bpf_object *obj, bool on)
+{
+	struct irq_knobs knobs = { .on = on };
+	__u32 zero = 0;
+
+	ASSERT_OK(bpf_map_update_elem(global_fd(obj, ".data.knobs"), &zero, &knobs, 0), "knobs");
+}
+
+static void interrupt(const char *name, const char *object, void *(*cause)(void *))
+{
+	__u64 suspended = suspended_releases();
+	struct bpf_object *obj = load_object(object);
+	pthread_t threads[2];
+
+	if (!obj || !attach_tracing(obj))
+		return;
+	begin_case();
+	tagging(true);
+	irq_on(obj, true);
+	storming = true;
+	pthread_create(&threads[0], NULL, cause, NULL);
+	pthread_create(&threads[1], NULL, send_until_met, obj);
+	pthread_join(threads[1], NULL);
+	storming = false;
+	pthread_join(threads[0], NULL);
+	irq_on(obj, false);
+	tagging(false);
+	env.soak = true;
+	quiesce(false);
+	env.soak = false;
+	check_interrupted(name, obj, suspended_releases() - suspended);
+	bpf_object__close(obj);
+}
+
+static void hardirq(void)
+{
+	interrupt("hardirq", "missed_hardirq.bpf.o", tick);
+}
+
+static void nmi(void)
+{
+	if (libbpf_find_vmlinux_btf_id("nmi_handler", BPF_TRACE_RAW_TP) <= 0)
+		TEST_SKIP("this kernel has no tracepoint in NMIs");
+	if (!getenv("SKBEXT_VM"))
+		TEST_SKIP("NMIs are caused by sysrq, which fills the log of a machine that is not ours");
+	if (env.net.cpu[0] == env.net.cpu[1])
+		TEST_SKIP("one CPU: none can send another one an NMI");
+	interrupt("nmi", "missed_nmi.bpf.o", shout);
+}
+
+static bool start(__u32 capacity)
+{
+	env.capacity = capacity;
+	if (up())
+		return true;
+	printf("%s setup: %s\n", test_failures ? "FAIL" : "SKIP",
+	       test_failures ? "see above" : test_skip_why);
+	test_failed_cases += !!test_failures;
+	return false;
+}
+
+static void stop(void)
+{
+	bpf_object__close(dying);
+	dying = NULL;
+	down();
+}
+
+int main(int argc, char **argv)
+{
+	if (start(0)) {
+		TEST_CASE(storm);
+		TEST_CASE(add_at_kfree_skb);
+		TEST_CASE(adds_refused_after_release);
+		if (env.exact) {
+			TEST_CASE(add_at_release);
+			reopen();
+			TEST_CASE(detach_under_load);
+		}
+	}
+	stop();
+	/* Few places, which therefore are often used. */
+	if (start(64)) {
+		TEST_CASE(hardirq);
+		TEST_CASE(nmi);
+		if (env.exact) {
+			reopen();
+			TEST_CASE(kill_links_with_full_table);
+		} else {
+			TEST_CASE(detach_in_tracepoint_mode);
+		}
+	}
+	stop();
+	if (env.exact) {
+		if (start(0))
+			TEST_CASE(ftrace_disabled);
+		stop();
+	}
+	return TEST_EXIT();
+}
