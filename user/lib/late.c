@@ -34,7 +34,7 @@ static bool is_late(const struct bpf_program *prog)
 	return false;
 }
 
-/* skbext_add(), skbext_get() and skbext_copy() of skbext.bpf.h leave a mark where they are compiled to. */
+/* skbext_add(), skbext_ref() and skbext_copy() of skbext.bpf.h leave a mark where they are compiled to. */
 static bool adds(const struct bpf_program *prog)
 {
 	const struct bpf_insn *insn = bpf_program__insns(prog);
