@@ -85,14 +85,21 @@ int op(void *ctx)
 	return 0;
 }
 
-/* Once, at load: where the control map is, for addresses that are not pointers to the verifier. */
+static __always_inline __u64 number(const volatile void *pointer)
+{
+	__u64 n;
+
+	asm volatile("%0 = %1" : "=r"(n) : "r"(pointer));
+	return n;
+}
+
+/* Once, at load: where the maps are, for addresses that are not pointers to the verifier, and for tracers. */
 SEC("syscall")
 int init(void *ctx)
 {
-	__u64 base;
-
-	asm volatile("%0 = %1" : "=r"(base) : "r"(&__skbext_ctl));
-	__skbext_ctl.base = base;
+	__skbext_ctl.base = number(&__skbext_ctl);
+	__skbext_ctl.slots = number(skbext_bucket(0));
+	__skbext_ctl.objects = number(skbext_object(0));
 	return 0;
 }
 

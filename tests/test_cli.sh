@@ -184,7 +184,7 @@ test_status()
 		wrong "text: $out"
 	sk status --json
 	expect_done "status --json"
-	expect_json 'keys == ["capacity","guarantee","healthy","hooks","mode","payload",
+	expect_json 'keys == ["capacity","ctl","guarantee","healthy","hooks","mode","payload",
 		"payload_used","types"]' keys
 	expect_json '.hooks | length > 1 and all(.[]; .attached == true)' "all hooks of the mode"
 	expect_json 'all(.hooks[]; keys == ["attached","kind","missed","name","role"])' "hooks"

@@ -8,7 +8,7 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	9		/* raise with every change here and in store.h */
+#define SKBEXT_LAYOUT_VERSION	10		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
@@ -69,6 +69,7 @@ struct skbext_ctl {
 	__u32 refs;			/* counters of each type with SKBEXT_F_COUNTED */
 	__u8 counted;			/* active_extensions mask of these types */
 	__u8 pad[3];
+	__u64 slots, objects;		/* kernel addresses, for tracers: scripts/records.bt */
 	struct skbext_type_info types[SKBEXT_MAX_TYPES];
 } __attribute__((aligned(64)));
 

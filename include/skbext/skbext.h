@@ -264,6 +264,7 @@ struct skbext_status {
 	__u32 payload;			/* bytes of an object */
 	__u32 payload_used;
 	__u32 version;			/* of the pinned layout */
+	__u64 ctl;			/* kernel address of struct skbext_ctl (skbext/layout.h), for tracers */
 };
 
 /** skbext_status - what holds; set @status->sz before. Returns: 0. */

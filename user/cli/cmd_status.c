@@ -7,7 +7,10 @@
 static int print_json(struct skbext *sk, const struct skbext_status *status,
 		      const struct cli_types *types)
 {
-	return cli_print_json(json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:I}",
+	char ctl[20];
+
+	snprintf(ctl, sizeof(ctl), "0x%llx", status->ctl);
+	return cli_print_json(json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:I, s:s}",
 					"mode", skbext_mode_name(status->mode),
 					"guarantee", skbext_guarantee_name(status->guarantee),
 					"hooks", cli_json_hooks(sk, status->mode),
@@ -15,7 +18,8 @@ static int print_json(struct skbext *sk, const struct skbext_status *status,
 					"healthy", status->healthy,
 					"capacity", (json_int_t)status->capacity,
 					"payload", (json_int_t)status->payload,
-					"payload_used", (json_int_t)status->payload_used));
+					"payload_used", (json_int_t)status->payload_used,
+					"ctl", ctl));
 }
 
 /* The three ways not to be healthy, each with what to do about it. */
@@ -50,6 +54,7 @@ static int print_text(struct skbext *sk, const struct skbext_status *status,
 		printf("  does not hold: %s\n", holds_not);
 	printf("capacity   %u records\n", status->capacity);
 	printf("payload    %u bytes, %u used\n", status->payload, status->payload_used);
+	printf("ctl        0x%llx, for scripts/records.bt\n", status->ctl);
 	printf("hooks\n");
 	cli_print_hooks(sk, status->mode);
 	printf("types%s\n", types->nr ? "" : "      none");

@@ -201,6 +201,7 @@ int skbext_status(struct skbext *sk, struct skbext_status *status)
 	st.payload = sk->ctl->payload;
 	st.payload_used = types_room(sk->ctl);
 	st.version = sk->ctl->version;
+	st.ctl = sk->ctl->base;
 	memcpy(status, &st, status->sz < sizeof(st) ? status->sz : sizeof(st));
 	return 0;
 }
