@@ -42,7 +42,7 @@ Q = @
 msg = @printf '  %-8s %s\n' "$(1)" "$(patsubst $(OUT)/%,%,$@)";
 endif
 
-.PHONY: all lib run test tests oracle paths soak check-setup install uninstall clean help
+.PHONY: all lib run test tests bench oracle paths soak check-setup install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY: $(BPF:%=$(OUT)/%.bpf.o) $(SKELS)
 
@@ -57,6 +57,12 @@ test: check-setup			## all tests; T=name one of them, KERNEL=6.12 one kernel
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)T='$(T)' KERNEL='$(KERNEL)' tests/run
+
+bench: check-setup			## all figures of skbext bench in one run, and a picture: .output/bench.*
+	$(Q)scripts/setup bench
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(OUT)/skbext bench --json >$(OUT)/bench.json
+	$(Q)scripts/bench-plot $(OUT)/bench.json >$(OUT)/bench.svg
 
 oracle paths: check-setup		## runs of their own: the kernel's extensions, every path
 soak: check-setup			## ten million packets through each kernel; PACKETS=n, KERNEL=label
