@@ -56,10 +56,58 @@ int BPF_PROG(skb_scrub_packet, struct sk_buff *skb)
 	return 0;
 }
 
+/* From 6.18 on, each NUMA node has a queue before the queue. */
+struct udp_prod_queue___6_18 {
+	atomic_t rmem_alloc;
+} __attribute__((preserve_access_index));
+
+struct udp_sock___6_18 {
+	struct udp_prod_queue___6_18 *udp_prod_queue;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u32 waiting_before_queue(struct sock *sk)
+{
+	struct udp_sock___6_18 *up = (void *)sk;
+	void *queue = BPF_CORE_READ(up, udp_prod_queue);
+	struct udp_prod_queue___6_18 *own =
+		queue + bpf_get_numa_node_id() * bpf_core_type_size(struct udp_prod_queue___6_18);
+
+	return BPF_CORE_READ(own, rmem_alloc.counter);
+}
+
+/*
+ * The test that the function begins with. A packet that fails it goes to kfree_skb with all that it has. Somebody may
+ * read from the socket between this and the kernel's own look: then the record ends with the packet.
+ */
+static __always_inline bool is_full(struct sock *sk, struct sk_buff *skb)
+{
+	__u32 used = sk->sk_backlog.rmem_alloc.counter, room = sk->sk_rcvbuf;
+
+	if (!bpf_core_field_exists(struct udp_sock___6_18, udp_prod_queue))
+		return used > room;
+	/* Only other CPUs that send at this moment could fill the rest: not worth two calls for each packet. */
+	if (used + skb->truesize <= room / 2)
+		return false;
+	used += waiting_before_queue(sk);
+	return used && used + skb->truesize > room;
+}
+
+/* A function of its own: else a packet without a record saves registers for it. */
+static __noinline int enter_queue(unsigned long long *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	struct sk_buff *skb = (void *)ctx[1];
+
+	if (!is_full(sk, skb))
+		keep(HASH(skb), __skbext_ctl.keep_udp, SKBEXT_STAT_UDP_DROPPED);
+	return 0;
+}
+
 SEC("fentry/__udp_enqueue_schedule_skb")
 int BPF_PROG(__udp_enqueue_schedule_skb, struct sock *sk, struct sk_buff *skb)
 {
-	keep(HASH(skb), __skbext_ctl.keep_udp, SKBEXT_STAT_UDP_DROPPED);
+	if (!skbext_store_absent(HASH(skb)))
+		enter_queue(ctx);
 	return 0;
 }
 

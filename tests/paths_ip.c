@@ -150,10 +150,10 @@ const struct path paths_ip[] = {
 	{ "drop_no_route", "dummy", "still there at kfree_skb, then freed",
 	  { TAG("tp:netif_receive_skb", .dev = "v1"),
 	    PROOF("tp:kfree_skb", .must = SET(ALL)) }, .dropped = true, .take = no_route },
-	/* The one known difference: the kernel looks for room first, the hook at the function's entry cannot tell. */
-	{ "drop_full_socket", "", "still there at kfree_skb, then freed; skbext: only keep-udp is still there",
+	{ "drop_full_socket", "", "still there at kfree_skb, then freed",
 	  { TAG("tp:netif_receive_skb", .dev = "v1"),
-	    PROOF("tp:kfree_skb", .must = SET(UDP)) }, .dropped = true, .take = full_socket },
+	    PROOF("tp:kfree_skb", .must = SET(ALL), .may = SET(NOTHING), .only = true) },
+	  .dropped = true, .take = full_socket },
 	{ "drop_full_qdisc", "sch_tbf", "still there at kfree_skb, then freed",
 	  { TAG("tp:net_dev_queue", .dev = "v0"),
 	    PROOF("tp:kfree_skb", .must = SET(ALL)) }, .dropped = true, .take = full_qdisc },
