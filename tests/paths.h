@@ -39,7 +39,8 @@ struct path {
 	const char *native;	/* what the kernel does with its own extensions here */
 	struct paths_at at[PATHS_POINTS];
 	bool dropped;		/* records must have been seen at kfree_skb */
-	/* Set up, paths_arm(), send. 0, or a negative errno: -EOPNOTSUPP: not to be had here, see paths_why(). */
+	bool replaces;		/* the kernel copies to a packet that has some already */
+	/* Set up, paths_arm(), send. 0, a negative errno, or paths_why(): not to be had here. */
 	int (*take)(const struct traffic_net *net);
 };
 

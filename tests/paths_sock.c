@@ -243,7 +243,7 @@ const struct path paths_sock[] = {
 	{ "ktls", "tls", "the anchor shares with one packet after the other; each is freed with its packet",
 	  { TAG("tp:netif_receive_skb", .dev = "lo", .min_len = 1000),
 	    PROOF("skb_copy_header/1", .must = SET(ALL)) },
-	  .take = ktls },
+	  .replaces = true, .take = ktls },
 	{ "sockmap_redirect", "", "kept: the same packet is sent on",
 	  { TAG("tp:netif_receive_skb", .dev = "v1", .min_len = 500),
 	    PROOF("sk_psock_verdict_recv/1", .must = SET(ALL)) },
