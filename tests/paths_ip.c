@@ -75,6 +75,32 @@ static int filter_rule(const struct traffic_net *net)
 	       paths_wait(1, 16) ? 0 : -ETIMEDOUT;
 }
 
+static int tc_action(const struct traffic_net *net)
+{
+	int err = SH(net, 1, "tc qdisc add dev v1 clsact && tc filter add dev v1 ingress matchall action drop");
+
+	paths_arm();
+	return err ?: paths_udp(net, &(struct paths_udp){ .receiver = -1 }) ?:
+	       paths_wait(1, 16) ? 0 : -ETIMEDOUT;
+}
+
+static int time_to_live(const struct traffic_net *net)
+{
+	int err = forward_setup(net, 1500) ?: SH(net, 0, "echo 1 >/proc/sys/net/ipv4/ip_default_ttl");
+
+	paths_arm();
+	return err ?: paths_udp(net, &(struct paths_udp){ .to = "10.199.78.9", .receiver = -1 }) ?:
+		      paths_wait(1, 16) ? 0 : -ETIMEDOUT;
+}
+
+/* They wait for an answer to ARP. */
+static int no_neighbour(const struct traffic_net *net)
+{
+	paths_arm();
+	return paths_udp(net, &(struct paths_udp){ .to = "10.199.77.99", .receiver = -1, .count = 4 }) ?:
+	       paths_wait(1, 4) ? 0 : -ETIMEDOUT;
+}
+
 static int no_route(const struct traffic_net *net)
 {
 	int err = forward_setup(net, 1500) ?: SH(net, 1, "ip route add unreachable 10.199.78.8");
@@ -147,6 +173,15 @@ const struct path paths_ip[] = {
 	{ "drop_filter_rule", "nf_tables", "still there at kfree_skb, then freed",
 	  { TAG("tp:netif_receive_skb", .dev = "v1"),
 	    PROOF("tp:kfree_skb", .must = SET(ALL)) }, .dropped = true, .take = filter_rule },
+	{ "drop_tc_action", "act_gact cls_matchall sch_ingress", "still there at kfree_skb, then freed",
+	  { TAG("tp:netif_receive_skb", .dev = "v1"),
+	    PROOF("tp:kfree_skb", .must = SET(ALL)) }, .dropped = true, .take = tc_action },
+	{ "drop_ttl", "dummy", "still there at kfree_skb, then freed",
+	  { TAG("tp:netif_receive_skb", .dev = "v1", .min_len = 150),
+	    PROOF("tp:kfree_skb", .must = SET(ALL)) }, .dropped = true, .take = time_to_live },
+	{ "drop_no_neighbour", "", "kept while it waits, still there at kfree_skb, then freed",
+	  { TAG("ip_send_skb/1"),
+	    PROOF("tp:kfree_skb", .must = SET(ALL)) }, .dropped = true, .take = no_neighbour },
 	{ "drop_no_route", "dummy", "still there at kfree_skb, then freed",
 	  { TAG("tp:netif_receive_skb", .dev = "v1"),
 	    PROOF("tp:kfree_skb", .must = SET(ALL)) }, .dropped = true, .take = no_route },

@@ -75,41 +75,58 @@ static int queue_bind(const struct traffic_net *net)
 	return err ?: fd;
 }
 
+struct verdicts {
+	int fd;
+	unsigned int count;
+};
+
 /* The first attribute of each message has the packet's number. */
 static void *accept_all(void *arg)
 {
-	int fd = *(int *)arg, flags = 0;
+	const struct verdicts *v = arg;
 	char buf[4096] __attribute__((aligned(8)));
 
-	for (int n = 0; n < 32; n++) {
+	for (unsigned int n = 0; n < v->count; n++) {
 		struct nfqnl_msg_packet_hdr *packet = (void *)(buf + NLMSG_HDRLEN + sizeof(struct nfgenmsg) + NLA_HDRLEN);
 		struct nfqnl_msg_verdict_hdr verdict = { .verdict = htonl(NF_ACCEPT) };
 
-		if (recv(fd, buf, sizeof(buf), flags) < 0)
+		if (recv(v->fd, buf, sizeof(buf), 0) < 0)
 			break;
 		verdict.id = packet->packet_id;
-		request(fd, NFQNL_MSG_VERDICT, NFQA_VERDICT_HDR, &verdict, sizeof(verdict));
+		request(v->fd, NFQNL_MSG_VERDICT, NFQA_VERDICT_HDR, &verdict, sizeof(verdict));
 	}
 	return NULL;
 }
 
-static int queue(const struct traffic_net *net)
+static int queue_udp(const struct traffic_net *net, unsigned int verdicts, const struct paths_udp *u)
 {
-	int fd = queue_bind(net), err;
+	struct verdicts v = { .fd = queue_bind(net), .count = verdicts };
 	pthread_t thread;
+	int err;
 
-	if (fd < 0)
-		return fd;
+	if (v.fd < 0)
+		return v.fd;
 	err = SH(net, 0, RULE("output", "meta l4proto udp queue num 0"));
 	paths_arm();
 	if (!err)
-		err = -pthread_create(&thread, NULL, accept_all, &fd);
+		err = -pthread_create(&thread, NULL, accept_all, &v);
 	if (!err) {
-		err = paths_udp(net, &(struct paths_udp){ .receiver = 1 });
+		err = paths_udp(net, u);
 		pthread_join(thread, NULL);
 	}
-	close(fd);
+	close(v.fd);
 	return err;
+}
+
+static int queue(const struct traffic_net *net)
+{
+	return queue_udp(net, 32, &(struct paths_udp){ .receiver = 1 });
+}
+
+/* Who listens takes no packets that are still to be cut: each becomes ten for it. */
+static int queue_gso(const struct traffic_net *net)
+{
+	return queue_udp(net, 80, &(struct paths_udp){ .receiver = 1, .count = 8, .size = 10000, .segment = 1000 });
 }
 
 /* Nobody gives a verdict: they go with the listener. */
@@ -138,6 +155,9 @@ const struct path paths_nf[] = {
 	{ "nfqueue", "nf_tables nft_queue nfnetlink_queue", "kept while it waits",
 	  { TAG("__ip_local_out/2"), PROOF("nf_queue/0", .must = SET(ALL), .only = true),
 	    SEES("tp:net_dev_start_xmit", SET(ALL), .dev = "v0") }, .take = queue },
+	{ "nfqueue_gso", "nf_tables nft_queue nfnetlink_queue", "every segment shares",
+	  { TAG("__ip_local_out/2"), PROOF("skb_segment/0", .must = SET(ALL), .only = true),
+	    SEES("tp:net_dev_start_xmit", SET(CLONE), .dev = "v0") }, .take = queue_gso },
 	{ "nfqueue_flush", "nf_tables nft_queue nfnetlink_queue", "freed with the packet",
 	  { TAG("__ip_local_out/2"),
 	    PROOF("nf_queue/0", .must = SET(ALL), .only = true) }, .take = queue_flush },

@@ -62,10 +62,29 @@ static int clone_sk(const struct traffic_net *net)
 	return paths_why("only drivers of NICs and PHYs with a clock, of which this machine has none");
 }
 
+/*
+ * Besides drivers, only netpoll frees like this: what is for a device that is down. netconsole itself would look, so a VLAN
+ * that stays up all the same is in between.
+ */
 static int kfree_irq(const struct traffic_net *net)
 {
-	return paths_why("only interrupt handlers of drivers, of which this machine has none, and netpoll, "
-			 "whose module does not load here");
+	int err;
+
+	if (system("modprobe netconsole 2>/dev/null"))
+		return paths_why("no netconsole here");
+	err = SH(net, 0, "ip link add d0 type dummy && ip link set d0 up && "
+		     "ip link add link d0 name d0.5 type vlan id 5 loose_binding on && "
+		     "ip addr add 10.199.86.1/24 dev d0.5 && ip link set d0.5 up && "
+		     "{ [ -d /sys/kernel/config/netconsole ] || mount -t configfs paths /sys/kernel/config; } && "
+		     "mkdir /sys/kernel/config/netconsole/paths && cd /sys/kernel/config/netconsole/paths && "
+		     "echo d0.5 >dev_name && echo 10.199.86.1 >local_ip && echo 10.199.86.2 >remote_ip && "
+		     "echo 02:00:00:00:77:02 >remote_mac && echo 1 >enabled && ip link set d0 down");
+
+	paths_arm();
+	err = err ?: SH(net, 0, "for i in 1 2 3 4 5 6 7 8; do echo '<2>a line for netconsole' >/dev/kmsg; done") ?:
+	      paths_wait(1, 8) ? 0 : -ETIMEDOUT;
+	SH(net, 0, "cd /sys/kernel/config/netconsole && echo 0 >paths/enabled; rmdir paths");
+	return err;
 }
 
 static int zerocopy(const struct traffic_net *net)
@@ -234,7 +253,9 @@ const struct path paths_sock[] = {
 	    SEES("sock_queue_err_skb/1", SET(CLONE)),
 	    SEES("skb_scrub_packet/0", SET(ALL), .dev = "v0") }, .take = timestamps },
 	{ "skb_clone_sk", "", "the clone shares", { CALLS("skb_clone_sk") }, .take = clone_sk },
-	{ "dev_kfree_skb_irq", "", "dropped when it is freed", { CALLS("dev_kfree_skb_irq_reason __dev_kfree_skb_irq") },
+	{ "dev_kfree_skb_irq", "8021q dummy netconsole", "dropped when it is freed",
+	  { TAG("netpoll_send_skb/1", .dev = "d0.5"),
+	    PROOF("dev_kfree_skb_irq_reason/0 __dev_kfree_skb_irq/0", .must = SET(ALL), .only = true) },
 	  .take = kfree_irq },
 	{ "zerocopy", "", "kept: the same packet gets its own pages",
 	  { TAG("tp:net_dev_queue", .dev = "lo", .min_len = 1000),

@@ -38,6 +38,7 @@ int paths_ipv6_up(const struct traffic_net *net);
 /* Frames as they are on the wire. */
 #define PATHS_FRAME_HEAD	54
 size_t paths_tcp_frame(unsigned char *frame, unsigned int number, size_t size);
+int paths_vhost_send(int tap, const void *frame, size_t len);	/* needs vhost_net */
 int paths_packet_socket(const struct traffic_net *net, int side, const char *dev);
 
 /* Runs in the namespace of a side: what makes sockets or devices by name. */
