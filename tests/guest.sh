@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # What tests/test_kernels.sh runs inside each kernel: the command line in the mode that this kernel must offer,
-# then the test programs that are named, then the examples if they were brought.
+# then the test programs that are named, then some rows of the path table, then the examples if they were brought.
 #
 #	tests/guest.sh BUILD_DIRECTORY TEST...
 
@@ -10,6 +10,8 @@ out=$1
 shift
 skbext=$out/skbext
 export SKBEXT_TEST_OBJS=$out/tests
+# One for each hook that the traffic of the tests does not reach, or not for sure; tests/paths.sh takes them all.
+PATHS='gro_stolen_head napi_reuse_skb ip_fragment_list ip6_fragment_list ip_reassembly drop_full_socket'
 bad=0
 
 result()	# NAME WHAT: passed if WHAT is empty
@@ -57,16 +59,17 @@ run_examples()
 	grep -qE '^(PASS|FAIL|SKIP) ' /run/lines || result examples "exit status $status without a case"
 }
 
-run_test()	# LABEL PROGRAM
+run_test()	# LABEL PROGRAM ARGUMENT...
 {
-	local lines status
-	"$out/tests/$2" >/run/lines
+	local label=$1 program=$2 lines status
+	shift 2
+	"$out/tests/$program" "$@" >/run/lines
 	status=$?
-	sed "s/^\(PASS\|FAIL\|SKIP\) /&$1/" /run/lines
+	sed "s/^\(PASS\|FAIL\|SKIP\) /&$label/" /run/lines
 	lines=$(grep -cE '^(PASS|FAIL|SKIP) ' /run/lines)
 	[ "$status" = 0 ] || bad=1
 	if [ "$lines" = 0 ] || { [ "$status" != 0 ] && ! grep -q '^FAIL ' /run/lines; }; then
-		result "$1$2" "exit status $status after $lines cases"
+		result "$label$program" "exit status $status after $lines cases"
 	fi
 }
 
@@ -76,5 +79,7 @@ for test; do
 	run_test "" "$test"
 	[ "$test" != test_lifecycle ] || SKBEXT_TEST_MODE=tracepoint run_test "tracepoint_" "$test"
 done
+# shellcheck disable=SC2086 # names of rows
+run_test path_ paths $PATHS
 [ ! -d "$out/tests/examples" ] || run_examples
 exit $bad

@@ -71,7 +71,7 @@ build_examples()
 boot()
 {
 	local files=(--file "$root/tests/guest.sh" --file "$out/skbext" "${examples[@]}") name status
-	for name in "$out"/tests/*.bpf.o $(kernel_tests "$1" | sed "s|^|$out/tests/|"); do
+	for name in "$out"/tests/*.bpf.o "$out/tests/paths" $(kernel_tests "$1" | sed "s|^|$out/tests/|"); do
 		files+=(--file "$name")
 	done
 	if ! scripts/kernel-fetch "$1" >/dev/null 2>"$tmp/$1.why"; then
@@ -101,7 +101,7 @@ boot()
 # Lines of results get the label as part of the case's name; numbers get it in front.
 show()
 {
-	sed -E "s/^(PASS|FAIL|SKIP) /&$1 /; s/^(lifecycle |measure |[a-z]+: )/$1 &/" "$tmp/$1"
+	sed -E "s/^(PASS|FAIL|SKIP) /&$1 /; s/^(lifecycle |measure |path |again |[a-z]+: )/$1 &/" "$tmp/$1"
 }
 
 # Two at a time: emulation takes a CPU each, and waits a lot while it boots.
