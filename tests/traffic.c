@@ -407,6 +407,7 @@ struct tcp_end {
 	int fd;			/* the server's: listening */
 	int cpu;
 	const struct traffic *t;
+	__u64 to_send, to_receive;
 	__u64 sent;
 	__u64 received;
 	int err;
@@ -434,7 +435,7 @@ static int tcp_step(int fd, struct tcp_end *end, short events)
 {
 	static const char out[MAX_SIZE];
 	char in[MAX_SIZE];
-	__u64 left = end->t->count - end->sent;
+	__u64 left = end->to_send - end->sent;
 	ssize_t n = 0;
 
 	if (events & POLLOUT) {
@@ -456,19 +457,19 @@ static int tcp_step(int fd, struct tcp_end *end, short events)
 	return 0;
 }
 
-/* Sends and receives t->count bytes, both at once. */
+/* Sends and receives, both at once. */
 static int tcp_pump(int fd, struct tcp_end *end)
 {
 	const int on = 1;
 	int err = 0;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	while (!err && (end->sent < end->t->count || end->received < end->t->count)) {
+	while (!err && (end->sent < end->to_send || end->received < end->to_receive)) {
 		struct pollfd p = { .fd = fd };
 		int n;
 
-		p.events = (end->sent < end->t->count ? POLLOUT : 0) |
-			   (end->received < end->t->count ? POLLIN : 0);
+		p.events = (end->sent < end->to_send ? POLLOUT : 0) |
+			   (end->received < end->to_receive ? POLLIN : 0);
 		n = poll(&p, 1, PATIENCE * 1000);
 		err = n < 0 ? -errno : !n ? -ETIMEDOUT : tcp_step(fd, end, p.revents);
 	}
@@ -511,8 +512,9 @@ static int tcp_talk(int fd, struct tcp_end *server, struct tcp_end *client, cons
 
 int traffic_tcp(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r)
 {
-	struct tcp_end server = { .t = t, .cpu = net->cpu[1] };
-	struct tcp_end client = { .t = t, .cpu = net->cpu[0] };
+	const __u64 back = t->one_way ? 0 : t->count;
+	struct tcp_end server = { .t = t, .cpu = net->cpu[1], .to_send = back, .to_receive = t->count };
+	struct tcp_end client = { .t = t, .cpu = net->cpu[0], .to_send = t->count, .to_receive = back };
 	struct sockaddr_in to;
 	int fd, err;
 

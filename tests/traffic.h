@@ -33,6 +33,7 @@ struct traffic {
 	bool connected;		/* UDP: connect() and send(), else sendto() */
 	bool two_cpus;		/* sender and receiver are threads on different CPUs */
 	bool mptcp;		/* instead of TCP */
+	bool one_way;		/* traffic_tcp(): nothing comes back but acknowledgements */
 };
 
 struct traffic_result {

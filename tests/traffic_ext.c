@@ -56,6 +56,17 @@ int traffic_ext_small(const struct traffic_net *net, unsigned int mtu)
 	return err;
 }
 
+/* /sys shows the devices of the namespace in which it was mounted. */
+int traffic_ext_rps(const struct traffic_net *net)
+{
+	int err = 0;
+
+	for (int side = 0; !err && side < 2; side++)
+		err = traffic_ext_run(net, side, "exec unshare -m sh -c 'mount -t sysfs rps /sys && "
+				      "echo 3 >/sys/class/net/v%d/queues/rx-0/rps_cpus'", side);
+	return err;
+}
+
 /* ---- ESP */
 
 /* Both sides know both states; the key is as good as any. */
@@ -220,6 +231,19 @@ int traffic_ext_mptcp_join(const struct traffic_net *net)
 			       "ip mptcp endpoint add 10.199.77.3 dev v0 subflow") ?:
 	       traffic_ext_run(net, 1, "ip mptcp limits set subflow 2 add_addr_accepted 2 && "
 			       "ip neigh add 10.199.77.3 lladdr 02:00:00:00:77:01 dev v1 nud permanent");
+}
+
+/* DSS options of packets that are too short to carry data with them. */
+int traffic_ext_count_data_acks(const struct traffic_net *net)
+{
+	return traffic_ext_run(net, 0, "nft 'add table ip acks; "
+			       "add chain ip acks c { type filter hook prerouting priority -300; }; "
+			       "add rule ip acks c ip length < 100 tcp option mptcp subtype 2 counter'");
+}
+
+int traffic_ext_data_acks_counted(const struct traffic_net *net)
+{
+	return traffic_ext_run(net, 0, "nft list table ip acks | grep -q 'counter packets [1-9]'");
 }
 
 /* Two lines each: names, then numbers. */

@@ -18,6 +18,9 @@ int traffic_ext_run(const struct traffic_net *net, int side, const char *fmt, ..
 /* Many small packets instead of few large ones. */
 int traffic_ext_small(const struct traffic_net *net, unsigned int mtu);
 
+/* The receive softirq of each flow has a CPU of its own choice: packets interrupt who is busy there. */
+int traffic_ext_rps(const struct traffic_net *net);
+
 enum traffic_esp {
 	TRAFFIC_ESP_TRANSPORT,
 	TRAFFIC_ESP_TUNNEL,
@@ -38,8 +41,16 @@ struct traffic_bridge {
 int traffic_ext_bridge(const struct traffic_net *net, struct traffic_bridge *bridge, bool flood);
 void traffic_ext_bridge_down(struct traffic_bridge *bridge);
 
+/* Rules of iptables for the ports by which packets come and go (xt_physdev), one for each direction. */
+int traffic_ext_physdev(const struct traffic_bridge *bridge);
+int traffic_ext_physdev_matched(const struct traffic_bridge *bridge);	/* 0: both did */
+
 /* MPTCP options do not arrive: connections fall back to TCP. */
 int traffic_ext_strip_mptcp(const struct traffic_net *net);
+
+/* Counts, on the side of the client, MPTCP's acknowledgements (data acks) that come without data. */
+int traffic_ext_count_data_acks(const struct traffic_net *net);
+int traffic_ext_data_acks_counted(const struct traffic_net *net);	/* 0: there were some */
 
 /* A second address: each connection gets another subflow. */
 int traffic_ext_mptcp_join(const struct traffic_net *net);
