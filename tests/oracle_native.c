@@ -112,6 +112,19 @@ int oracle_native_read(struct oracle_native *native)
 	return err;
 }
 
+bool oracle_native_has(const struct oracle_native *native, enum oracle_kind kind)
+{
+	for (unsigned int i = 0; i < native->types; i++)
+		if (native->type[i].kind == kind)
+			return true;
+	return false;
+}
+
+const char *oracle_kind_name(enum oracle_kind kind)
+{
+	return kinds[kind].name;
+}
+
 /* ---- symbols */
 
 static struct symbol {

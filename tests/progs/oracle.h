@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The native oracle: what its two BPF objects and the program that runs them agree on. Behind layout.h, else includes
- * nothing.
+ * The native oracle: what its BPF objects and the program that runs them agree on. Behind
+ * layout.h, else includes nothing.
  *
- * Type n of skbext is the kernel's extension n (enum skb_ext_id as found in BTF), so both bitmaps read alike.
+ * Type n of skbext is the kernel's extension n (enum skb_ext_id as found in BTF), so both bitmaps
+ * read alike.
  */
 #ifndef ORACLE_H
 #define ORACLE_H
@@ -11,13 +12,16 @@
 #define ORACLE_WORDS	12	/* of the longest native payload, 8 bytes each */
 #define ORACLE_DIFFS	32	/* kept with details */
 #define ORACLE_STACK	12
+#define ORACLE_CPUS	8	/* at most */
 
 /*
- * All extensions that a kernel has had: type of skbext, enumerator, payload, policy; then which members of the payload stay
- * as they are once the packet moves on ("": none, "*": all) and which of these do not.
+ * All extensions that a kernel has had: type of skbext, enumerator, payload, policy; then which
+ * members of the payload stay as they are once the packet moves on ("": none, "*": all) and which
+ * of these do not.
  *
- * sec_path passes udp_try_make_stateless(), for IP_CMSG_PASSSEC. Of its states only the first is there for sure.
- * br_netfilter writes to its payload at every hook. TCP sets mptcp's frozen in the shared payload when it cuts a packet.
+ * sec_path passes udp_try_make_stateless(), for IP_CMSG_PASSSEC. Of its states only the first is
+ * there for sure. br_netfilter writes to its payload at every hook. TCP sets mptcp's frozen in the
+ * shared payload when it cuts a packet.
  */
 #define ORACLE_TYPES(TYPE)									\
 	TYPE(bridge_nf,  SKB_EXT_BRIDGE_NF, nf_bridge_info, 0, "", "")			\
@@ -35,7 +39,10 @@ enum oracle_kind {
 	ORACLE_KINDS,
 };
 
-/* An owner writes its payload after skb_ext_add() returned: the first look at the packet takes it, later ones compare. */
+/*
+ * An owner writes its payload after skb_ext_add() returned: the first look at the packet takes it,
+ * later ones compare.
+ */
 struct oracle_payload {
 	__u64 word[ORACLE_WORDS];
 	__u64 taken;
@@ -119,6 +126,28 @@ enum oracle_act {
 	ORACLE_ACT_SET,
 	ORACLE_ACT_MPTCP_SPLIT,
 	ORACLE_ACT_MPTCP_TAKEN,
+};
+
+/*
+ * Hooks of ours that an interruption can need while they run: the others run where only hardware
+ * interrupts get in.
+ */
+enum oracle_followed {
+	ORACLE_COPY_HEADER,
+	ORACLE_IP_METADATA,
+	ORACLE_IP6_METADATA,
+	ORACLE_RELEASE,
+	ORACLE_FOLLOWED,
+};
+
+struct oracle_skips {
+	__u64 misses[ORACLE_FOLLOWED][ORACLE_CPUS];	/* where the kernel counts; 0: no CPU */
+	__u64 skipped[ORACLE_FOLLOWED];		/* shares and releases made up for */
+	/* Faults on purpose, one in so many; 0: none. */
+	__u64 lose;		/* a share whose record is gone at once */
+	__u64 invent;		/* a clone that gets an extension which the kernel did not give it */
+	__u32 invented;		/* this one */
+	__u64 turn;
 };
 
 #endif /* ORACLE_H */

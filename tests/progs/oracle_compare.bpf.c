@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The native oracle's second half: at every step of a packet's way, the kernel's own active_extensions must be what
- * skbext says, and the payloads equal byte by byte.
+ * The native oracle's second half: at every step of a packet's way, the kernel's own
+ * active_extensions must be what skbext says, and the payloads equal byte by byte.
  *
- * At functions that skbext hooks as well this runs first: a trampoline runs the program that came last before the others.
+ * At functions that skbext hooks as well this runs first: a trampoline runs the program that came
+ * last before the others.
  */
-#include "vmlinux.h"
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
-#include <bpf/bpf_core_read.h>
-#include <skbext/skbext.bpf.h>
-#include "oracle.h"
-
-#define TYPE(name, id, payload, flags, same, but) SKBEXT_TYPE_FLAGS(name, struct oracle_payload, flags);
-ORACLE_TYPES(TYPE)
-#undef TYPE
-
-const volatile struct oracle_type native_type[SKBEXT_MAX_TYPES];
+#include "oracle_types.bpf.h"
 
 struct oracle_results results SEC(".data.results");
 
@@ -42,7 +32,10 @@ struct pair {
 
 enum { EQUAL, DIFFERS, TAKEN };
 
-/* Shared payloads are read only, for all but this: what is taken over is what all who share it have. */
+/*
+ * Shared payloads are read only, for all but this: what is taken over is what all who share it
+ * have.
+ */
 static __noinline int compare_payload(const struct sk_buff *skb, struct oracle_payload *p, __u32 id, struct pair *first)
 {
 	__u64 ext = 0, payload;
@@ -117,6 +110,8 @@ static __always_inline int look_at(void *ctx, const struct sk_buff *skb, __u32 n
 	if (!native && skbext_store_absent(h))
 		return 0;
 	ours = skbext_store_active(h);
+	if (native && !ours && renew(skb))
+		ours = skbext_store_active(h);
 	if (!native && !ours)
 		return 0;
 	COUNT(compared);
@@ -184,8 +179,9 @@ LOOK("fentry", xfrm_input, 0, ORACLE_XFRM_INPUT)
 LOOK("fentry", nf_hook_slow, 0, ORACLE_NETFILTER)
 
 /*
- * A datagram with head state (sec_path) has just passed skb_release_head_state(), which up to 6.17 puts the extensions
- * but leaves the bits: what they say is over. The kernel tells by the same mark in skb->dev_scratch.
+ * A datagram with head state (sec_path) has just passed skb_release_head_state(), which up to 6.17
+ * puts the extensions but leaves the bits: what they say is over. The kernel tells by the same mark
+ * in skb->dev_scratch.
  */
 #define UDP_SKB_IS_STATELESS 0x80000000
 

@@ -1,48 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The native oracle's first half, an ordinary user of skbext: it adds and deletes what the owners of the kernel's own
- * extensions add and delete, by the same names. Nothing here follows a packet: that clones share and frees release is
- * left to skbext alone, and is what the other half (oracle_compare.bpf.c) compares.
+ * The native oracle's first half, an ordinary user of skbext: it adds and deletes what the owners
+ * of the kernel's own extensions add and delete, by the same names. Nothing here follows a packet:
+ * that clones share and frees release is left to skbext alone, and is what the other half
+ * (oracle_compare.bpf.c) compares.
  *
- * Owners have functions for add, del and set. MPTCP in addition copies and resets inline, in the middle of its own and
- * of TCP's functions; its acts are seen at the first real function that follows in the same breath.
+ * Owners have functions for add, del and set. MPTCP in addition copies and resets inline, in the
+ * middle of its own and of TCP's functions; its acts are seen at the first real function that
+ * follows in the same breath.
  *
- * The kernel skips a program that is already running on the CPU: an act in a softirq that interrupts the same
- * program would be lost. So each is there three times (a task, one that preempted it, a softirq); to act again
- * changes nothing.
+ * The kernel skips a program that is already running on the CPU: an act in a softirq that
+ * interrupts the same program would be lost. So each is there three times (a task, one that
+ * preempted it, a softirq); to act again changes nothing.
  */
-#include "vmlinux.h"
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
-#include <bpf/bpf_core_read.h>
-#include <skbext/skbext.bpf.h>
-#include "oracle.h"
-
-#define TYPE(name, id, payload, flags, same, but) SKBEXT_TYPE_FLAGS(name, struct oracle_payload, flags);
-ORACLE_TYPES(TYPE)
-#undef TYPE
-
-const volatile struct oracle_type native_type[SKBEXT_MAX_TYPES];
+#include "oracle_types.bpf.h"
 
 __u64 acts[8] SEC(".data.acts");
-
-static __always_inline void add(struct sk_buff *skb, __u32 id)
-{
-	struct oracle_payload *p;
-
-	switch (native_type[id & 7].kind) {
-#define TYPE(name, id, payload, flags, same, but)			\
-	case ORACLE_##name:						\
-		p = skbext_add(skb, name);				\
-		break;
-	ORACLE_TYPES(TYPE)
-#undef TYPE
-	default:
-		return;
-	}
-	if (p)
-		p->taken = 0;	/* its owner is about to write */
-}
 
 static __always_inline void del(struct sk_buff *skb, __u32 id)
 {
@@ -67,6 +40,7 @@ static __always_inline int mirror_add(__u64 *ctx)
 {
 	if (!ctx[2])
 		return 0;	/* no memory: the skb is as it was */
+	renew_distrusted(SKB(0));
 	add(SKB(0), ctx[1]);
 	return 1;
 }
@@ -89,11 +63,13 @@ static __always_inline int mirror_set(__u64 *ctx)
 ACTS("fexit/__skb_ext_set", mirror_set, ORACLE_ACT_SET)
 
 /*
- * mptcp_skb_ext_copy(): TCP cuts a packet in two. No lifecycle of skbs: every other extension is lost there, MPTCP
- * asks for its own. tcp_fragment() and tso_fragment() call skb_split() after it, and nobody else does.
+ * mptcp_skb_ext_copy(): TCP cuts a packet in two. No lifecycle of skbs: every other extension is
+ * lost there, MPTCP asks for its own. tcp_fragment() and tso_fragment() call skb_split() after it,
+ * and nobody else does.
  */
 static __always_inline int mirror_mptcp_split(__u64 *ctx)
 {
+	renew_distrusted(SKB(0));
 	if (!skbext_exist(SKB(0), mptcp))
 		return 0;
 	skbext_copy(SKB(1), SKB(0));
@@ -102,9 +78,10 @@ static __always_inline int mirror_mptcp_split(__u64 *ctx)
 ACTS("fentry/skb_split", mirror_mptcp_split, ORACLE_ACT_MPTCP_SPLIT)
 
 /*
- * skb_ext_reset() when MPTCP takes a packet from its subflow: __mptcp_move_skb() up to 6.17, mptcp_init_skb() after,
- * both inlined into __mptcp_move_skbs_from_subflow(). Next it orphans the packet (sock_rfree), or in 7.x tries to
- * coalesce it. Softirqs are off in there, so a mark per CPU tells these calls from others.
+ * skb_ext_reset() when MPTCP takes a packet from its subflow: __mptcp_move_skb() up to 6.17,
+ * mptcp_init_skb() after, both inlined into __mptcp_move_skbs_from_subflow(). Next it orphans the
+ * packet (sock_rfree), or in 7.x tries to coalesce it. Softirqs are off in there, so a mark per CPU
+ * tells these calls from others.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -164,7 +141,10 @@ static __always_inline int mirror_mptcp_coalesce(__u64 *ctx)
 }
 ACTS("?fentry/skb_try_coalesce", mirror_mptcp_coalesce, ORACLE_ACT_MPTCP_TAKEN)
 
-/* In 7.x the packet may wait in the msk's backlog first; (sk, skb) there, user space looks at the prototype. */
+/*
+ * In 7.x the packet may wait in the msk's backlog first; (sk, skb) there, user space looks at the
+ * prototype.
+ */
 static __always_inline int mirror_mptcp_moved(__u64 *ctx)
 {
 	return reset(SKB(1));
