@@ -36,7 +36,8 @@ labels()
 	fi
 }
 
-# The programs whose outcome depends on the kernel. The store's own tests do not: they never leave user space.
+# The programs whose outcome depends on the kernel, a brief native oracle among them. The store's own tests do not: they
+# never leave user space.
 kernel_tests()	# LABEL
 {
 	local source name except=''
@@ -49,6 +50,7 @@ kernel_tests()	# LABEL
 		*) [[ " $except " = *" $name "* ]] || [ ! -x "$out/tests/$name" ] || echo "$name" ;;
 		esac
 	done
+	echo oracle
 }
 
 # tests/test_examples.sh built them, unless only the matrix is run or something has changed since.
