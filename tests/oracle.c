@@ -56,7 +56,7 @@ static struct {
 	struct oracle_native native;
 	struct skbext *sk;
 	struct bpf_object *mirror, *compare, *skipped;
-	struct bpf_link *links[96];
+	struct bpf_link *links[128];
 	int nr_links;
 	struct traffic_net net;
 	const struct oracle_results *results;	/* mapped: what the programs are counting */
@@ -523,10 +523,11 @@ static void print_details(void)
 	for (unsigned int i = 0; oracle_traffic[i].name; i++)
 		if (by_traffic[i].looked)
 			print_count(oracle_traffic[i].name, &by_traffic[i]);
-	printf("oracle: acts of owners: add %llu, del %llu, set %llu, mptcp split %llu, mptcp taken %llu; "
-	       "payloads taken over %llu\n",
+	printf("oracle: acts of owners: add %llu, del %llu, set %llu, mptcp split %llu, taken %llu, "
+	       "moved %llu; payloads taken over %llu\n",
 	       env.acts[ORACLE_ACT_ADD], env.acts[ORACLE_ACT_DEL], env.acts[ORACLE_ACT_SET],
-	       env.acts[ORACLE_ACT_MPTCP_SPLIT], env.acts[ORACLE_ACT_MPTCP_TAKEN], env.results->taken);
+	       env.acts[ORACLE_ACT_MPTCP_SPLIT], env.acts[ORACLE_ACT_MPTCP_TAKEN],
+	       env.acts[ORACLE_ACT_MPTCP_MOVED], env.results->taken);
 	ASSERT_OK(skbext_stats(env.sk, &stats), skbext_errmsg());
 	printf("oracle: skbext: shares %llu, cow %llu, scrubbed %llu, missed_hooks %llu\n",
 	       stats.shares, stats.cow, stats.scrubbed, stats.missed_hooks);

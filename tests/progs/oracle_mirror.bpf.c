@@ -78,6 +78,54 @@ static __always_inline int mirror_mptcp_split(__u64 *ctx)
 ACTS("fentry/skb_split", mirror_mptcp_split, ORACLE_ACT_MPTCP_SPLIT)
 
 /*
+ * mptcp_skb_ext_move(): tcp_collapse() copies the data of several packets into a new one, to which it moves the
+ * extension of the first. What follows is skb_put() of the new one and skb_copy_bits() from the other to there; and
+ * skb->extensions of both still points to what was moved.
+ */
+struct moved {
+	__u64 h;	/* the new packet */
+	__u64 extensions;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);	/* where its data goes */
+	__type(value, struct moved);
+} moved SEC(".maps");
+
+static __always_inline int mirror_mptcp_put(__u64 *ctx)
+{
+	struct moved m = { .h = __skbext_hash_of(SKB(0)) };
+	__u64 to;
+
+	if (!SKB(0)->active_extensions || skbext_store_active(m.h))
+		return 0;
+	bpf_probe_read_kernel(&m.extensions, sizeof(m.extensions), &SKB(0)->extensions);
+	to = (__u64)SKB(0)->head + SKB(0)->tail;
+	bpf_map_update_elem(&moved, &to, &m, BPF_ANY);
+	return 0;
+}
+ACTS("?fentry/skb_put", mirror_mptcp_put, ORACLE_ACT_MPTCP_MOVED)
+
+static __always_inline int mirror_mptcp_move(__u64 *ctx)
+{
+	__u64 from = __skbext_hash_of(SKB(0)), to = ctx[2], extensions = 0;
+	struct moved *m;
+
+	if (skbext_store_absent(from) || SKB(0)->active_extensions)
+		return 0;
+	m = bpf_map_lookup_elem(&moved, &to);
+	bpf_probe_read_kernel(&extensions, sizeof(extensions), &SKB(0)->extensions);
+	if (!m || m->extensions != extensions)
+		return 0;
+	skbext_store_share(m->h, from);
+	skbext_reset(SKB(0));
+	return 1;
+}
+ACTS("?fentry/skb_copy_bits", mirror_mptcp_move, ORACLE_ACT_MPTCP_MOVED)
+
+/*
  * skb_ext_reset() when MPTCP takes a packet from its subflow: __mptcp_move_skb() up to 6.17,
  * mptcp_init_skb() after, both inlined into __mptcp_move_skbs_from_subflow(). Next it orphans the
  * packet (sock_rfree), or in 7.x tries to coalesce it. Softirqs are off in there, so a mark per CPU
