@@ -146,7 +146,7 @@ bpftrace_reads_records()
 	{ cat "$root/scripts/records.bt"; echo 'interval:ms:100 { printf("ready\n"); }'; } >"$tmp/script.bt"
 	bpftrace "$tmp/script.bt" -- $((ctl)) >"$tmp/trace" 2>"$tmp/err" &
 	pid=$!
-	for ((tries = 0; tries < 600; tries++)); do
+	for ((tries = 0; tries < 3000; tries++)); do
 		grep -q '^ready' "$tmp/trace" || ! kill -0 $pid 2>/dev/null || { sleep 0.1; continue; }
 		break
 	done
@@ -159,7 +159,12 @@ bpftrace_reads_records()
 		[ "$n" -lt 20 ] || break
 		sleep 0.1
 	done
-	kill -INT $pid
+	# It does not hear of it while it attaches, and a second one while it prints ends it at once.
+	for ((tries = 0; ; tries++)); do
+		kill -0 $pid 2>/dev/null || break
+		((tries % 300)) || kill -INT $pid
+		sleep 0.1
+	done
 	wait $pid
 	[ "$n" = 20 ] || wrong "$n records seen: $(tail -n 3 "$tmp/trace" "$tmp/err")"
 	n=$(awk '$1 == "@with:" { print $2 }' "$tmp/trace")

@@ -7,7 +7,7 @@
 cd "$(dirname "$0")/.." || exit 1
 PATH=$PATH:/usr/sbin:/sbin
 PACKETS=200
-PATIENCE=60	# seconds for a script to attach
+PATIENCE=300	# seconds for a script to attach
 failed=0
 
 # Its own mounts, for tracefs, and its own loopback.
@@ -47,6 +47,18 @@ counted()	# MAP [KEY]
 		END { print sum + 0 }' "$tmp/out"
 }
 
+# It does not hear of it while it compiles or attaches, and a second one while it prints ends it at once.
+stop()
+{
+	local tries=0
+	while kill -0 $pid 2>/dev/null; do
+		[ $((tries++ % 300)) -ne 0 ] || kill -INT $pid
+		sleep 0.1
+	done
+	wait $pid
+	pid=''
+}
+
 # run SCRIPT MAP [KEY]: at least what was sent is in the map
 run()
 {
@@ -60,9 +72,7 @@ run()
 		break
 	done
 	send
-	kill -INT $pid
-	wait $pid
-	pid=''
+	stop
 	counted "${@:2}" >"$tmp/n"
 	read -r n <"$tmp/n"
 	echo "  $1: sent $PACKETS, in @$2 $n"
