@@ -79,7 +79,7 @@ static __always_inline __u32 waiting_before_queue(struct sock *sk)
  * The test that the function begins with. A packet that fails it goes to kfree_skb with all that it has. Somebody may
  * read from the socket between this and the kernel's own look: then the record ends with the packet.
  */
-static __always_inline bool is_full(struct sock *sk, struct sk_buff *skb)
+static __noinline int is_full(struct sock *sk, struct sk_buff *skb)
 {
 	__u32 used = sk->sk_backlog.rmem_alloc.counter, room = sk->sk_rcvbuf;
 
@@ -87,27 +87,26 @@ static __always_inline bool is_full(struct sock *sk, struct sk_buff *skb)
 		return used > room;
 	/* Only other CPUs that send at this moment could fill the rest: not worth two calls for each packet. */
 	if (used + skb->truesize <= room / 2)
-		return false;
+		return 0;
 	used += waiting_before_queue(sk);
 	return used && used + skb->truesize > room;
 }
 
-/* A function of its own: else a packet without a record saves registers for it. */
-static __noinline int enter_queue(unsigned long long *ctx)
-{
-	struct sock *sk = (void *)ctx[0];
-	struct sk_buff *skb = (void *)ctx[1];
-
-	if (!is_full(sk, skb))
-		keep(HASH(skb), __skbext_ctl.keep_udp, SKBEXT_STAT_UDP_DROPPED);
-	return 0;
-}
-
+/* The arguments are read where they are needed, or they would be saved for packets without a record. */
 SEC("fentry/__udp_enqueue_schedule_skb")
-int BPF_PROG(__udp_enqueue_schedule_skb, struct sock *sk, struct sk_buff *skb)
+int __udp_enqueue_schedule_skb(__u64 *ctx)
 {
-	if (!skbext_store_absent(HASH(skb)))
-		enter_queue(ctx);
+	__u64 h = HASH((struct sk_buff *)ctx[1]);
+	struct skbext_bucket *home = skbext_store_home(h);
+	struct sock *sk;
+
+	if (!home)
+		return 0;
+	sk = (struct sock *)ctx[0];
+	/* An empty queue, which is the usual one, takes a packet of any size. */
+	if (sk->sk_backlog.rmem_alloc.counter && is_full(sk, (struct sk_buff *)ctx[1]))
+		return 0;
+	skbext_store_keep_at(home, h, __skbext_ctl.keep_udp, SKBEXT_STAT_UDP_DROPPED);
 	return 0;
 }
 

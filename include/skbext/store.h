@@ -903,14 +903,25 @@ __skbext_inline int skbext_store_release(__u64 h, __u32 stat)
 	return skbext_store_release_any(h, stat);
 }
 
-/* A policy point: keep these types, drop the others. 1: the record ended with it, counted as stat. */
-__skbext_inline int skbext_store_keep(__u64 h, __u64 types, __u32 stat)
+/* The home of a record that may be there, NULL: there is none. */
+__skbext_inline struct skbext_bucket *skbext_store_home(__u64 h)
 {
 	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
 
-	if (!b || !__skbext_read(&b->head))
-		return 0;
-	return __skbext_end_first(b, h, types & SKBEXT_W_ACTIVE, stat) || skbext_store_keep_any(h, types, stat);
+	return b && __skbext_read(&b->head) ? b : (struct skbext_bucket *)0;
+}
+
+/* A policy point: keep these types, drop the others. 1: the record ended with it, counted as stat. */
+__skbext_inline int skbext_store_keep_at(struct skbext_bucket *home, __u64 h, __u64 types, __u32 stat)
+{
+	return __skbext_end_first(home, h, types & SKBEXT_W_ACTIVE, stat) || skbext_store_keep_any(h, types, stat);
+}
+
+__skbext_inline int skbext_store_keep(__u64 h, __u64 types, __u32 stat)
+{
+	struct skbext_bucket *home = skbext_store_home(h);
+
+	return home ? skbext_store_keep_at(home, h, types, stat) : 0;
 }
 
 #endif /* SKBEXT_STORE_H */
