@@ -397,11 +397,11 @@ static inline void print_numbers(const char *name)
 	const struct skbext_stats *s = &now.stats;
 
 	printf("lifecycle %s: %s tagged %llu found %llu keep %llu/%llu shares %llu cow %llu releases %llu left %llu "
-	       "stale %llu births %llu/%llu purged %llu missed hooks %llu, of the test %llu, distrusted %llu, "
+	       "stale %llu births %llu/%llu purged %llu replaced %llu missed hooks %llu, of the test %llu, distrusted %llu, "
 	       "retransmitted %llu\n", name,
 	       env.exact ? "exact" : "tracepoint", c->tagged, c->found, c->found_keep, c->tagged_keep, s->shares,
 	       s->cow, s->releases, total.stats.live, c->stale + c->wrong + c->tc_wrong + c->origin_wrong,
-	       now.births.stale, now.births.births, s->purged_stale, s->missed_hooks,
+	       now.births.stale, now.births.births, s->purged_stale, s->replaced, s->missed_hooks,
 	       now.skipped, s->distrusted, now.retransmitted);
 	print_missed(name);
 }
@@ -428,8 +428,11 @@ static inline void check_not_stale(void)
 	/* What a skipped share costs is the record of that clone, and nothing else. */
 	ASSERT_GE(now.missed_shares + now.stats.distrusted, now.births.clones_lost, "clones without");
 	ASSERT_EQ(now.births.clones_wrong, 0, "clones with something else than their original");
-	/* What a skipped release leaves is found by nobody, and ends when the address is used again. */
-	ASSERT_GE(now.missed_releases + now.stats.distrusted, now.stats.replaced + now.stats.purged_stale,
+	/*
+	 * What a skipped release leaves is found by nobody, and ends when the address is used again. A copy into an sk_buff
+	 * replaces what it has (skb_segment() of a frag list copies twice), so that nobody finds that either.
+	 */
+	ASSERT_GE(now.missed_releases + now.stats.distrusted, now.stats.purged_stale,
 		  "records that outlived their packet");
 }
 

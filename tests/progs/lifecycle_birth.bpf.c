@@ -47,7 +47,19 @@ BIRTH(build_skb)
 BIRTH(napi_build_skb)
 BIRTH(slab_build_skb)		/* from 6.2 */
 
-/* The share hook ran inside: from now on both have their own view of one object. */
+/* Where the payloads of this address are, trusted or not; -1: nowhere. */
+static __always_inline int object_of(__u64 h)
+{
+	int slot = skbext_store_slot(h);
+	__u64 *word = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
+
+	return word ? (int)__skbext_object_of(slot, *word) : -1;
+}
+
+/*
+ * The share hook ran inside: from now on both have their own view of one object. A release that is missed on another CPU
+ * meanwhile takes trust from one of the two before it takes it from the other.
+ */
 SEC("?fexit/skb_clone")
 int BPF_PROG(birth_skb_clone, struct sk_buff *skb, gfp_t mask, struct sk_buff *ret)
 {
@@ -64,8 +76,7 @@ int BPF_PROG(birth_skb_clone, struct sk_buff *skb, gfp_t mask, struct sk_buff *r
 	if (original && !clone)
 		COUNT(clones_lost);
 	/* One object: that is more than equal contents. */
-	else if (clone != original ||
-		 (clone && skbext_store_find(to, clone) != skbext_store_find(from, clone)))
+	else if (clone && ((original && clone != original) || object_of(to) != object_of(from)))
 		COUNT(clones_wrong);
 	return 0;
 }
