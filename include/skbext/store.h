@@ -195,12 +195,18 @@ SKBEXT_FN int skbext_store_distrusts(__u32 slot)
 	return 1;
 }
 
-/* There is no record of this hash: the end of the way for nearly all packets. Else there may be one. */
-__skbext_inline int skbext_store_absent(__u64 h)
+/* The home of a record that may be there, NULL: there is none. */
+__skbext_inline struct skbext_bucket *skbext_store_home(__u64 h)
 {
 	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
 
-	return !b || !__skbext_read(&b->head);
+	return b && __skbext_read(&b->head) ? b : (struct skbext_bucket *)0;
+}
+
+/* There is no record of this hash: the end of the way for nearly all packets. Else there may be one. */
+__skbext_inline int skbext_store_absent(__u64 h)
+{
+	return !skbext_store_home(h);
 }
 
 SKBEXT_FN int skbext_store_slot_any(__u64 h)
@@ -901,14 +907,6 @@ __skbext_inline int skbext_store_release(__u64 h, __u32 stat)
 	if (__skbext_end_first(b, h, 0, stat) && !__skbext_read(&SKBEXT_CTL->by_address))
 		return 1;
 	return skbext_store_release_any(h, stat);
-}
-
-/* The home of a record that may be there, NULL: there is none. */
-__skbext_inline struct skbext_bucket *skbext_store_home(__u64 h)
-{
-	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
-
-	return b && __skbext_read(&b->head) ? b : (struct skbext_bucket *)0;
 }
 
 /* A policy point: keep these types, drop the others. 1: the record ended with it, counted as stat. */
