@@ -469,13 +469,13 @@ mptcp_bed()	# SUBFLOWS CHECKSUM
 	[ "$1" = 1 ] || must in_ns $far ip mptcp endpoint add 10.9.2.2 dev m2 signal
 }
 
-# mptcp_traffic PROTOCOL-OF-THE-SERVER BYTES: watched on both sides
+# mptcp_traffic PROTOCOL-OF-THE-SERVER BYTES SUBFLOWS: watched on both sides
 mptcp_traffic()
 {
 	start near $near "$built/mptcp/mptcp" watch m1 m2 &&
 	start far $far "$built/mptcp/mptcp" watch m1 m2 &&
-	start server $far "$built/mptcp/mptcp" serve "$1" 7000 "$2" || return
-	must in_ns $near "$built/mptcp/mptcp" connect 10.9.1.2 7000 "$2"
+	start server $far "$built/mptcp/mptcp" serve "$1" 7000 "$2" $(($3 - 1)) || return
+	must in_ns $near "$built/mptcp/mptcp" connect 10.9.1.2 7000 "$2" $(($3 - 1))
 	wait "${pids%% *}" || wrong "server: $(tail -n 1 "$tmp/server")"
 	pids=${pids#* }
 	stop_all
@@ -498,7 +498,7 @@ mptcp_as_native()	# SUBFLOWS CHECKSUM
 {
 	local side places='queue sent'
 	! is_complete || places='incoming queue sent'
-	mptcp_bed "$@" && mptcp_traffic mptcp 3000000 || return
+	mptcp_bed "$@" && mptcp_traffic mptcp 3000000 "$1" || return
 	for side in near far; do
 		# 64 KiB at most in a packet
 		# shellcheck disable=SC2086 # a list
@@ -523,7 +523,7 @@ mptcp_two_subflows_checksum() { mptcp_as_native 2 1; }
 # A plain TCP server: no packet has the option. The kernel keeps mappings of what it sends.
 mptcp_fallback()
 {
-	mptcp_bed 1 0 && mptcp_traffic tcp 3000000 || return
+	mptcp_bed 1 0 && mptcp_traffic tcp 3000000 1 || return
 	expect_numbers near noted 0 queue_compared 0 queue_missing 0 sent_differing 0 sent_missing 0
 	if is_complete; then
 		mptcp_same near 46 sent

@@ -3,8 +3,9 @@
  * The mapping of MPTCP data, packet by packet, of all sockets in this network namespace.
  *
  *	mptcp watch DEVICE...			until a signal comes; then prints how it compares
- *	mptcp serve mptcp|tcp PORT BYTES	one connection: sends and receives that many bytes
- *	mptcp connect ADDRESS PORT BYTES	its other end
+ *	mptcp serve mptcp|tcp PORT BYTES MORE	one connection: sends and receives that many bytes,
+ *						most of them when there are MORE subflows than one
+ *	mptcp connect ADDRESS PORT BYTES MORE	its other end
  *
  * Exit status 77: this kernel has no MPTCP, or neither fentry nor netfilter programs (6.4).
  * SKBEXT_BPFFS: where skbext is loaded, if not in the usual place.
@@ -236,11 +237,11 @@ int main(int argc, char **argv)
 {
 	if (argc >= 3 && !strcmp(argv[1], "watch"))
 		return watch(argv + 2, argc - 2);
-	if (argc == 5 && !strcmp(argv[1], "serve"))
-		return serve(strcmp(argv[2], "tcp"), atoi(argv[3]), atoll(argv[4]));
-	if (argc == 5 && !strcmp(argv[1], "connect"))
-		return connect_to(argv[2], atoi(argv[3]), atoll(argv[4]));
-	fprintf(stderr, "usage: mptcp watch DEVICE... | serve mptcp|tcp PORT BYTES |"
-			" connect ADDRESS PORT BYTES\n");
+	if (argc == 6 && !strcmp(argv[1], "serve"))
+		return serve(strcmp(argv[2], "tcp"), atoi(argv[3]), atoll(argv[4]), atoi(argv[5]));
+	if (argc == 6 && !strcmp(argv[1], "connect"))
+		return connect_to(argv[2], atoi(argv[3]), atoll(argv[4]), atoi(argv[5]));
+	fprintf(stderr, "usage: mptcp watch DEVICE... | serve mptcp|tcp PORT BYTES MORE |"
+			" connect ADDRESS PORT BYTES MORE\n");
 	return 2;
 }

@@ -4,7 +4,9 @@
 
 /* An MPTCP connection with data both ways at the same time. */
 #include <arpa/inet.h>
+#include <linux/mptcp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,6 +18,11 @@
 #define IPPROTO_MPTCP	262
 #endif
 
+#ifndef SOL_MPTCP
+#define SOL_MPTCP	284
+#endif
+
+#define SUBFLOWS	8
 #define CHUNK		20000	/* no multiple of what a packet carries */
 #define PATIENCE_MS	60000	/* for progress, in an emulated machine on a busy one */
 
@@ -52,12 +59,44 @@ static int receive_some(int fd, long long *done)
 	return n;
 }
 
+/* Subflows that are through their handshake. */
+static int count_subflows(int fd)
+{
+	struct {
+		struct mptcp_subflow_data head;
+		struct tcp_info of[SUBFLOWS];
+	} info = { .head = { .size_subflow_data = sizeof(info.head), .size_user = sizeof(info.of[0]) } };
+	socklen_t len = sizeof(info);
+	int n = 0;
+
+	if (getsockopt(fd, SOL_MPTCP, MPTCP_TCPINFO, &info, &len))
+		return 0;
+	for (unsigned int i = 0; i < info.head.num_subflows && i < SUBFLOWS; i++)
+		n += info.of[i].tcpi_state == TCP_ESTABLISHED;
+	return n;
+}
+
+/* The kernel opens further ones when the first data has come through; the rest could be gone by then. */
+static bool has_subflows(int fd, int further)
+{
+	if (!further)
+		return true;
+	for (int ms = 0; count_subflows(fd) < 1 + further; ms += 10) {
+		if (ms >= PATIENCE_MS)
+			return false;
+		usleep(10000);
+	}
+	usleep(10000);		/* who has joined may not send before his handshake is acknowledged */
+	return true;
+}
+
 /* 0: all of it went both ways. The server keeps silent until it hears something. */
-static int exchange(int fd, long long bytes, bool server)
+static int exchange(int fd, long long bytes, bool server, int further)
 {
 	struct pollfd first = { .fd = fd, .events = server ? POLLIN : POLLOUT };
 	long long out = 0, in = 0;
-	bool end = poll(&first, 1, PATIENCE_MS) != 1;
+	bool end = poll(&first, 1, PATIENCE_MS) != 1 || (!server && send_some(fd, &out, bytes)) ||
+		   !has_subflows(fd, further);
 
 	while (!end || out < bytes) {
 		short events = (end ? 0 : POLLIN) | (out < bytes ? POLLOUT : 0);
@@ -79,7 +118,7 @@ static int exchange(int fd, long long bytes, bool server)
 	return out != bytes || in != bytes;
 }
 
-static int serve(bool mptcp, int port, long long bytes)
+static int serve(bool mptcp, int port, long long bytes, int further)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
 	int fd = socket(AF_INET, SOCK_STREAM, mptcp ? IPPROTO_MPTCP : 0), one = 1;
@@ -92,10 +131,10 @@ static int serve(bool mptcp, int port, long long bytes)
 	puts("ready");
 	fflush(stdout);
 	/* The listener stays: it is what further subflows come to. */
-	return exchange(accept(fd, NULL, NULL), bytes, true);
+	return exchange(accept(fd, NULL, NULL), bytes, true, further);
 }
 
-static int connect_to(const char *address, int port, long long bytes)
+static int connect_to(const char *address, int port, long long bytes, int further)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
 	int fd = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
@@ -105,7 +144,7 @@ static int connect_to(const char *address, int port, long long bytes)
 		perror("connect");
 		return 1;
 	}
-	return exchange(fd, bytes, false);
+	return exchange(fd, bytes, false, further);
 }
 
 #endif /* TRAFFIC_H */
