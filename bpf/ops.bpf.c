@@ -10,20 +10,21 @@
 
 struct skbext_request request SEC(".data.request");
 
-static __always_inline __u64 *payload_word(__u32 object, __u32 i)
+static __always_inline __u64 *payload_word(struct skbext_object *obj, __u32 i)
 {
-	struct skbext_object *obj = skbext_object(object);
 	__u64 at = (__u64)request.offset + i * 8;
 
 	__skbext_opaque(at);
-	return obj && at <= SKBEXT_ROOM - 8 ? (__u64 *)(obj->payload + at) : (__u64 *)0;
+	return at <= SKBEXT_ROOM - 8 ? (__u64 *)(obj->payload + at) : (__u64 *)0;
 }
 
 /* Global, so that the verifier looks at the loops once. */
 __attribute__((noinline)) int copy_in(__u32 object)
 {
-	for (__u32 i = 0; i < SKBEXT_MAX_PAYLOAD / 8 && i * 8 < request.size; i++) {
-		__u64 *word = payload_word(object, i);
+	struct skbext_object *obj = skbext_object(object);
+
+	for (__u32 i = 0; obj && i < SKBEXT_ROOM / 8 && i * 8 < request.size; i++) {
+		__u64 *word = payload_word(obj, i);
 
 		if (word)
 			*word = request.data[i];
@@ -33,8 +34,10 @@ __attribute__((noinline)) int copy_in(__u32 object)
 
 __attribute__((noinline)) int copy_out(__u32 object)
 {
-	for (__u32 i = 0; i < SKBEXT_MAX_PAYLOAD / 8 && i * 8 < request.size; i++) {
-		__u64 *word = payload_word(object, i);
+	struct skbext_object *obj = skbext_object(object);
+
+	for (__u32 i = 0; obj && i < SKBEXT_ROOM / 8 && i * 8 < request.size; i++) {
+		__u64 *word = payload_word(obj, i);
 
 		if (word)
 			request.data[i] = *word;
@@ -44,10 +47,7 @@ __attribute__((noinline)) int copy_out(__u32 object)
 
 static __always_inline int do_add(__u64 h)
 {
-	int object;
-
-	__skbext_ctl.by_address = 1;
-	object = skbext_store_add_any(h, request.active, request.offset, request.size);
+	int object = skbext_store_add_any(h, request.active, request.offset, request.size);
 
 	if (object < 0)
 		return -1;
@@ -99,7 +99,6 @@ int init(void *ctx)
 {
 	__skbext_ctl.base = number(&__skbext_ctl);
 	__skbext_ctl.slots = number(skbext_bucket(0));
-	__skbext_ctl.objects = number(skbext_object(0));
 	return 0;
 }
 

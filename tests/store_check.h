@@ -16,7 +16,7 @@ static inline int check_distance(__u64 h, __u32 bucket)
 	int probe = 0;
 
 	while (probe < SKBEXT_PROBES && n != bucket) {
-		n = __skbext_next(n, h);
+		n = skbext_store_next(n, h, probe);
 		probe++;
 	}
 	return probe;
@@ -29,9 +29,9 @@ static inline bool check_no_room(__u64 h)
 
 	for (int probe = 0; probe < SKBEXT_PROBES; probe++) {
 		for (int i = 0; i < SKBEXT_BUCKET_SLOTS; i++)
-			if (!skbext_bucket(n)->word[i])
+			if (!*__skbext_word(n * SKBEXT_BUCKET_SLOTS + i))
 				return false;
-		n = __skbext_next(n, h);
+		n = skbext_store_next(n, h, probe);
 	}
 	return true;
 }
@@ -51,13 +51,13 @@ static inline bool check_heads(void)
 		__u64 *head = &expect[h ? __skbext_home(h) : 0], far = *head >> SKBEXT_H_FAR_SHIFT;
 
 		ok = ASSERT_TRUE(distance < SKBEXT_PROBES, "record is on its probe sequence");
-		if (h)
+		if (h && (distance || slot % SKBEXT_BUCKET_SLOTS))
 			*head += distance ? SKBEXT_H_AWAY + 1 : 1;
 		if (distance > (int)far)
 			*head += (distance - far) << SKBEXT_H_FAR_SHIFT;
 	}
 	for (__u32 n = 0; ok && n < env.ctl.buckets; n++) {
-		__u64 head = env.buckets[n].head;
+		__u64 head = skbext_bucket(n)->head;
 
 		ok = ASSERT_EQ(head & SKBEXT_H_COUNTS, expect[n] & SKBEXT_H_COUNTS, "head, recounted") &&
 		     ASSERT_GE(head >> SKBEXT_H_FAR_SHIFT, expect[n] >> SKBEXT_H_FAR_SHIFT, "way to the farthest") &&
@@ -154,9 +154,9 @@ static inline bool check_balance(void)
 	__u64 ended = 0;
 
 	for (int i = SKBEXT_STAT_RELEASED; i <= SKBEXT_STAT_PURGED_STALE; i++)
-		ended += env.stats[i];
-	return ASSERT_EQ(env.stats[SKBEXT_STAT_ADDS] + env.stats[SKBEXT_STAT_SHARES],
-			 ended + env.stats[SKBEXT_STAT_DELS_EMPTIED] +
+		ended += env_stat(i);
+	return ASSERT_EQ(env_stat(SKBEXT_STAT_ADDS) + env_stat(SKBEXT_STAT_SHARES),
+			 ended + env_stat(SKBEXT_STAT_DELS_EMPTIED) +
 			 check_live(), "adds + shares = releases + dels_emptied + live");
 }
 
@@ -173,7 +173,7 @@ static inline bool check_empty(void)
 		if (!ASSERT_EQ(*__skbext_word(slot), 0, "word after all were released"))
 			return false;
 	for (__u32 n = 0; n < env.ctl.buckets; n++)
-		if (!ASSERT_EQ(env.buckets[n].head, 0, "head after all were released"))
+		if (!ASSERT_EQ(skbext_bucket(n)->head, 0, "head after all were released"))
 			return false;
 	return check_table();
 }

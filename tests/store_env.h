@@ -3,8 +3,7 @@
  * The store of store.h over malloc'ed memory, so that tests run the very source that BPF runs.
  * One store at a time: env_open(), env_close().
  *
- * Each object is followed by a canary, which env_canaries_ok() reads: an access past an object of a
- * BPF array map is past the value, and here it would be inside the same allocation.
+ * Each object is followed by a canary, which env_canaries_ok() reads: an access past an object is inside the same allocation.
  */
 #ifndef STORE_ENV_H
 #define STORE_ENV_H
@@ -22,27 +21,26 @@
 
 static struct {
 	struct skbext_ctl ctl;
-	struct skbext_bucket *buckets;
-	char *objects;
+	char *memory;
 	__u64 stats[SKBEXT_STAT_NR];
 	__u64 counters[SKBEXT_MAX_TYPES * ENV_REFS];
 } env;
 
-static inline struct skbext_bucket *skbext_bucket(__u32 n)
-{
-	return n < env.ctl.buckets ? &env.buckets[n] : NULL;
-}
+#define SKBEXT_SPACING	(env.ctl.payload + sizeof(__u64))
 
 static inline size_t env_stride(void)
 {
-	return sizeof(struct skbext_object) + env.ctl.payload + sizeof(__u64);
+	return SKBEXT_STRIDE(SKBEXT_SPACING);
 }
 
-static inline struct skbext_object *skbext_object(__u32 n)
+static inline size_t env_bytes(void)
 {
-	if (n >= env.ctl.buckets * SKBEXT_BUCKET_SLOTS)
-		return NULL;
-	return (struct skbext_object *)(env.objects + n * env_stride());
+	return env.ctl.buckets * env_stride();
+}
+
+static inline struct skbext_bucket *skbext_bucket(__u32 n)
+{
+	return n < env.ctl.buckets ? (void *)(env.memory + n * env_stride()) : NULL;
 }
 
 static inline __u64 *skbext_counter(__u32 n)
@@ -80,11 +78,10 @@ static inline void env_open(__u32 buckets, __u32 payload)
 	env.ctl.payload = payload;
 	env.ctl.skb_size = ENV_SKB_SIZE;
 	env.ctl.base = ENV_BASE;
-	env.buckets = aligned_alloc(64, buckets * sizeof(*env.buckets));
-	env.objects = malloc(env_slots() * env_stride());
-	if (!env.buckets || !env.objects)
+	env.memory = aligned_alloc(SKBEXT_LINE, env_bytes());
+	if (!env.memory)
 		abort();
-	memset(env.buckets, 0, buckets * sizeof(*env.buckets));
+	memset(env.memory, 0, env_bytes());
 	for (__u32 i = 0; i < env_slots(); i++) {
 		struct skbext_object *obj = skbext_object(i);
 
@@ -107,10 +104,8 @@ static inline void env_count_refs(int type, __u32 offset, __u32 size)
 
 static inline void env_close(void)
 {
-	free(env.buckets);
-	free(env.objects);
-	env.buckets = NULL;
-	env.objects = NULL;
+	free(env.memory);
+	env.memory = NULL;
 }
 
 /*
@@ -131,7 +126,30 @@ static inline char *env_payload(__u32 object)
 
 static inline int env_number(const void *in_object)
 {
-	return in_object ? (int)(((const char *)in_object - env.objects) / env_stride()) : -1;
+	size_t at = (const char *)in_object - env.memory, bucket = at / env_stride();
+
+	if (!in_object)
+		return -1;
+	at -= bucket * env_stride();
+	for (int i = SKBEXT_BUCKET_SLOTS - 1; i > 0; i--)
+		if (at >= SKBEXT_OBJECT_AT(SKBEXT_SPACING, i))
+			return bucket * SKBEXT_BUCKET_SLOTS + i;
+	return bucket * SKBEXT_BUCKET_SLOTS;
+}
+
+/* A counter, and what first slots have of it. */
+static inline __u64 env_stat(enum skbext_stat stat)
+{
+	__u64 sum = __atomic_load_n(&env.stats[stat], __ATOMIC_RELAXED);
+
+	for (__u32 n = 0; n < env.ctl.buckets; n++) {
+		const struct skbext_bucket *b = skbext_bucket(n);
+
+		sum += stat == SKBEXT_STAT_ADDS ? __skbext_read(&b->adds) :
+		       stat == SKBEXT_STAT_RELEASED ? __skbext_read(&b->releases) :
+		       stat == SKBEXT_STAT_DELS || stat == SKBEXT_STAT_DELS_EMPTIED ? __skbext_read(&b->dels) : 0;
+	}
+	return sum;
 }
 
 static inline int env_add(__u64 h, __u64 active, __u32 offset, __u32 size)

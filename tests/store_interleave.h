@@ -41,6 +41,7 @@ enum il_mutant {
 	IL_OBJECT_FIRST,	/* release lets go of the object, then of the key */
 	IL_COPY_LATE,		/* unshare lets go of the object, then copies it */
 	IL_REFS_OF_OTHERS,	/* del gives back the references of an object that others hold */
+	IL_ALONE,		/* owners end their records as if user space did not meddle */
 	IL_MUTANTS,
 };
 

@@ -241,8 +241,8 @@ static inline bool model_check_all(void)
 			return false;
 	}
 	for (int i = 0; i < SKBEXT_STAT_NR; i++)
-		if (env.stats[i] != model.stats[i])
-			return TEST_FAIL("stat %d is %llu, not %llu", i, env.stats[i],
+		if (env_stat(i) != model.stats[i])
+			return TEST_FAIL("stat %d is %llu, not %llu", i, env_stat(i),
 					 model.stats[i]);
 	return ASSERT_EQ(check_live(), live, "records in the table") && check_table();
 }

@@ -14,26 +14,21 @@
 static struct {
 	__u64 state;
 	int phase;			/* 0 fill, 1 drain */
-	struct skbext_bucket *buckets;	/* as they were before the operation */
-	char *objects;
+	char *memory;			/* as it was before the operation */
 } rnd;
 
 static inline void random_snapshot(void)
 {
 	if (env_slots() > RANDOM_SNAPSHOT_SLOTS)
 		return;
-	memcpy(rnd.buckets, env.buckets, env.ctl.buckets * sizeof(*env.buckets));
-	memcpy(rnd.objects, env.objects, env_slots() * env_stride());
+	memcpy(rnd.memory, env.memory, env_bytes());
 }
 
 static inline bool random_unchanged(void)
 {
 	if (env_slots() > RANDOM_SNAPSHOT_SLOTS)
 		return true;
-	return ASSERT_TRUE(!memcmp(rnd.buckets, env.buckets,
-				   env.ctl.buckets * sizeof(*env.buckets)), "failed add: words") &&
-	       ASSERT_TRUE(!memcmp(rnd.objects, env.objects, env_slots() * env_stride()),
-			   "failed add: payloads");
+	return ASSERT_TRUE(!memcmp(rnd.memory, env.memory, env_bytes()), "failed add: words and payloads");
 }
 
 static inline struct model_skb *random_skb(void)
@@ -185,14 +180,14 @@ static inline bool random_step(void)
 /* The rare states must not be rare: a table this small that never refused tests nothing. */
 static inline void random_was_worth_it(__u32 ops, bool small)
 {
-	ASSERT_NE(env.stats[SKBEXT_STAT_COW], 0, "copies made");
+	ASSERT_NE(env_stat(SKBEXT_STAT_COW), 0, "copies made");
 	if (!small)
 		return;
-	ASSERT_GE(env.stats[SKBEXT_STAT_COW], ops / 250, "copies made");
-	ASSERT_GE(env.stats[SKBEXT_STAT_REPLACED], ops / 250, "shares into a live skb");
-	ASSERT_GE(env.stats[SKBEXT_STAT_DELS_EMPTIED], ops / 2500, "records ended by del");
-	ASSERT_GE(env.stats[SKBEXT_STAT_ADD_FAILED], ops / 250, "failed adds");
-	ASSERT_GE(env.stats[SKBEXT_STAT_SHARE_FAILED], ops / 250, "failed shares");
+	ASSERT_GE(env_stat(SKBEXT_STAT_COW), ops / 250, "copies made");
+	ASSERT_GE(env_stat(SKBEXT_STAT_REPLACED), ops / 250, "shares into a live skb");
+	ASSERT_GE(env_stat(SKBEXT_STAT_DELS_EMPTIED), ops / 2500, "records ended by del");
+	ASSERT_GE(env_stat(SKBEXT_STAT_ADD_FAILED), ops / 250, "failed adds");
+	ASSERT_GE(env_stat(SKBEXT_STAT_SHARE_FAILED), ops / 250, "failed shares");
 }
 
 static inline bool random_release_all(void)
@@ -226,9 +221,8 @@ static inline void random_run(__u32 buckets, __u32 ops, __u64 seed, __u8 counted
 			env_count_refs(type, model_type[type].offset, model_type[type].size);
 	model_open(env_slots() * 2);
 	rnd.state = seed | 1;
-	rnd.buckets = malloc(buckets * sizeof(*rnd.buckets));
-	rnd.objects = malloc(env_slots() * env_stride());
-	if (!rnd.buckets || !rnd.objects)
+	rnd.memory = malloc(env_bytes());
+	if (!rnd.memory)
 		abort();
 	if (random_steps(ops, small ? env_slots() * 8 : ops / 4 + 1,
 			 small ? buckets * 4 : env_slots() * 4))
@@ -236,8 +230,7 @@ static inline void random_run(__u32 buckets, __u32 ops, __u64 seed, __u8 counted
 	if (test_failures)
 		fprintf(stderr, "    %u buckets; SEED=%llu OPS=%u repeats it\n", buckets, seed,
 			ops);
-	free(rnd.buckets);
-	free(rnd.objects);
+	free(rnd.memory);
 	model_close();
 	env_close();
 }

@@ -109,7 +109,6 @@ bpftool_loads_bound_object()
 	must bpftool prog loadall "$tmp/out.o" "$dir-pins" \
 		map name .data.skbext pinned "$dir/ctl" \
 		map name skbext_slots pinned "$dir/slots" \
-		map name skbext_objects pinned "$dir/objects" \
 		map name skbext_stats pinned "$dir/stats" \
 		map name skbext_watches pinned "$dir/watches" \
 		map name skbext_refs pinned "$dir/refs" &&

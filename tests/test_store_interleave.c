@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #define SKBS		16
-#define STEPS		10
+#define STEPS		11
 #define ROOM		16		/* two types of one word */
 
 enum step_op {
@@ -67,8 +67,8 @@ struct step {
 #define UDM(skb)	{ USER_DEL_MORE, skb, 0 }
 #define FAMILY		W(0), S(1, 0)		/* 0 has the object, 1 is its clone */
 #define REFS		W(0), M(0), S(1, 0)	/* the same with both types */
-#define SIX		W(4), W(5), W(6), W(7), W(8), W(9)
-#define SEVEN		SIX, W(10)
+#define SEVEN		W(4), W(5), W(6), W(7), W(8), W(9), W(10)
+#define EIGHT		SEVEN, W(11)
 
 static const struct scenario {
 	const char *name;
@@ -112,19 +112,19 @@ static const struct scenario {
 
 	{ "claims in one bucket", {}, { { W(0), F(0), R(0) }, { W(1), F(1), R(1) } } },
 	{ "three claims", {}, { { W(0), R(0) }, { W(1) }, { W(2) } } },
-	{ "last slot", { SIX }, { { W(0), F(0) }, { W(1), F(1) } }, .buckets = 2 },
-	{ "last slot, one goes", { SIX }, { { W(0) }, { W(1) }, { R(4) } }, .buckets = 2 },
-	{ "next bucket", { SEVEN }, { { W(0), F(0) }, { W(1), F(1) } }, .buckets = 2 },
-	{ "next bucket and back", { SEVEN }, { { W(0), R(0) }, { W(1), R(1) } }, .buckets = 3 },
-	{ "forget the way", { SEVEN, W(0) }, { { R(0) }, { W(1), F(1) } }, .buckets = 2 },
-	{ "forget the way, one goes", { SEVEN, W(0) }, { { R(0) }, { W(1), F(1) }, { R(4) } },
+	{ "last slot", { SEVEN }, { { W(0), F(0) }, { W(1), F(1) } }, .buckets = 2 },
+	{ "last slot, one goes", { SEVEN }, { { W(0) }, { W(1) }, { R(4) } }, .buckets = 2 },
+	{ "next bucket", { EIGHT }, { { W(0), F(0) }, { W(1), F(1) } }, .buckets = 2 },
+	{ "next bucket and back", { EIGHT }, { { W(0), R(0) }, { W(1), R(1) } }, .buckets = 3 },
+	{ "forget the way", { EIGHT, W(0) }, { { R(0) }, { W(1), F(1) } }, .buckets = 2 },
+	{ "forget the way, one goes", { EIGHT, W(0) }, { { R(0) }, { W(1), F(1) }, { R(4) } },
 	  .buckets = 2 },
-	{ "the last away goes", { SEVEN, W(0), W(1) }, { { R(0) }, { R(1) }, { R(4) } },
+	{ "the last away goes", { EIGHT, W(0), W(1) }, { { R(0) }, { R(1) }, { R(4) } },
 	  .buckets = 3 },
-	{ "clone away", { SEVEN, S(0, 4) }, { { R(4), W(4) }, { W(0), F(0) } }, .buckets = 2 },
-	{ "home moves away", { SIX, S(0, 4) }, { { W(4), F(4) }, { R(0), W(0), F(0) } },
+	{ "clone away", { EIGHT, S(0, 4) }, { { R(4), W(4) }, { W(0), F(0) } }, .buckets = 2 },
+	{ "home moves away", { SEVEN, S(0, 4) }, { { W(4), F(4) }, { R(0), W(0), F(0) } },
 	  .buckets = 2 },
-	{ "no room to move", { SIX, S(0, 4) }, { { W(4), F(4) }, { R(0) } }, .full = true },
+	{ "no room to move", { SEVEN, S(0, 4) }, { { W(4), F(4) }, { R(0) } }, .full = true },
 
 	{ "deleted by address, ends", { W(0) }, { { F(0), R(0) }, { UD(0) } }, .shared = 1 },
 	{ "deleted, one of two types", { W(0), M(0) }, { { M(0), R(0), W(0) }, { UD(0) } },
@@ -193,7 +193,7 @@ static const struct scenario {
 	  .counted = true },
 	{ "counted: clone deleted, shared", { REFS }, { { S(2, 1), M(2) }, { UDM(1) }, { R(0) } },
 	  .shared = 7, .counted = true },
-	{ "counted: no room to move", { SIX, M(4), S(0, 4) }, { { M(4) }, { R(0) } }, .full = true,
+	{ "counted: no room to move", { SEVEN, M(4), S(0, 4) }, { { M(4) }, { R(0) } }, .full = true,
 	  .counted = true },
 	/*
 	 * Not yet: user space adds to a shared record while its owner writes or ends it (unshare by
@@ -218,16 +218,13 @@ static struct {
 
 static __u64 il_state(void)
 {
-	const __u64 *words[2] = { (__u64 *)env.buckets, (__u64 *)env.objects };
-	size_t number[2] = { env.ctl.buckets * sizeof(*env.buckets) / 8,
-			     env_slots() * env_stride() / 8 };
-	__u64 hash = env.ctl.by_address;
+	const __u64 *words = (__u64 *)env.memory;
+	__u64 hash = 0;
 
 	for (int n = ENV_REFS; sim.scene->counted && n < 2 * ENV_REFS; n++)
 		hash = il_mix(hash, env.counters[n]);
-	for (int part = 0; part < 2; part++)
-		for (size_t i = 0; i < number[part]; i++)
-			hash = il_mix(hash, words[part][i]);
+	for (size_t i = 0; i < env_bytes() / 8; i++)
+		hash = il_mix(hash, words[i]);
 	for (int skb = 0; skb < SKBS; skb++)
 		hash = il_mix(hash, sim.value[skb] << 1 | sim.second[skb]);
 	return hash;
@@ -408,7 +405,6 @@ static void do_end(int skb, enum step_op op)
 
 static void do_user_add(int skb)
 {
-	IL_STORE(&env.ctl.by_address, 1);
 	skbext_store_add_any(sim.hash[skb], 1, 0, 8);
 }
 
@@ -454,16 +450,14 @@ static void choose_skbs(void)
 
 /* What a run begins with, to be put back for the next. */
 struct snapshot {
-	struct skbext_bucket buckets[3];
-	char objects[3 * SKBEXT_BUCKET_SLOTS * (ROOM + 16)];
+	char memory[3 * SKBEXT_STRIDE(ROOM + sizeof(__u64))];
 	__u64 stats[SKBEXT_STAT_NR], counters[SKBEXT_MAX_TYPES * ENV_REFS], value[SKBS];
 	bool second[SKBS];
 };
 
 static void snapshot_take(struct snapshot *s)
 {
-	memcpy(s->buckets, env.buckets, env.ctl.buckets * sizeof(*env.buckets));
-	memcpy(s->objects, env.objects, env_slots() * env_stride());
+	memcpy(s->memory, env.memory, env_bytes());
 	memcpy(s->stats, env.stats, sizeof(s->stats));
 	memcpy(s->counters, env.counters, sizeof(s->counters));
 	memcpy(s->value, sim.value, sizeof(s->value));
@@ -472,13 +466,11 @@ static void snapshot_take(struct snapshot *s)
 
 static void snapshot_put_back(const struct snapshot *s)
 {
-	memcpy(env.buckets, s->buckets, env.ctl.buckets * sizeof(*env.buckets));
-	memcpy(env.objects, s->objects, env_slots() * env_stride());
+	memcpy(env.memory, s->memory, env_bytes());
 	memcpy(env.stats, s->stats, sizeof(s->stats));
 	memcpy(env.counters, s->counters, sizeof(s->counters));
 	memcpy(sim.value, s->value, sizeof(s->value));
 	memcpy(sim.second, s->second, sizeof(s->second));
-	env.ctl.by_address = 0;
 }
 
 static void check_skbs(void)
@@ -521,6 +513,7 @@ static bool search(const struct scenario *scene, int variant)
 	sim.variant = variant;
 	env_open(scene->buckets ?: 1, ROOM);
 	env.ctl.noclone = scene->noclone;
+	env.ctl.by_address = scene->shared && il.mutant != IL_ALONE;
 	if (scene->counted)
 		env_count_refs(1, 8, 8);
 	choose_skbs();
@@ -600,6 +593,7 @@ static void store_broken_ones_are_found(void)
 		[IL_OBJECT_FIRST] = "object released before the key",
 		[IL_COPY_LATE] = "object released before it is copied",
 		[IL_REFS_OF_OTHERS] = "references of others given back",
+		[IL_ALONE] = "owners not told of user space",
 	};
 	int mutant, err = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 

@@ -8,15 +8,15 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	10		/* raise with every change here and in store.h */
+#define SKBEXT_LAYOUT_VERSION	11		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
 #define SKBEXT_MAX_PAYLOAD	2040		/* bytes, all types; as SKB_EXT chunks of the kernel */
 #define SKBEXT_NAME_LEN		32		/* a type's name with its NUL */
 
-#define SKBEXT_BUCKET_SLOTS	7		/* with the head, one cache line */
-#define SKBEXT_PROBES		32		/* buckets a record may be placed in */
+#define SKBEXT_BUCKET_SLOTS	8
+#define SKBEXT_PROBES		64		/* buckets a record may be placed in */
 
 /* Policy of a type: what differs from the kernel's own extensions. */
 #define SKBEXT_F_NO_CLONE	(1U << 0)	/* clones, copies and fragments do not inherit it */
@@ -34,15 +34,40 @@
 #define SKBEXT_MAX_REFS		32		/* in one payload */
 #define SKBEXT_REFS(max)	struct { const __u32 nr, id[max]; } refs
 
-struct skbext_bucket {
-	__u64 head;				/* how many records are at home here, and where; 0: none */
-	__u64 word[SKBEXT_BUCKET_SLOTS];	/* one record each, 0: free; see store.h */
-};
-
 struct skbext_object {
 	__u64 link;				/* stamp of its slot's record, and who holds what; see store.h */
 	__u8 payload[];				/* struct skbext_ctl.payload bytes */
 };
+
+/*
+ * A bucket and the objects of its slots are one value of the map: one lookup, and neighbours in memory. The first slot has
+ * nearly every record. All of it, with 16 bytes of payload, is in the cache line that says whether the bucket is empty.
+ *
+ *	head, first, counters, link and payload of the first slot | word of slot 1, 2... | object 1, 2...
+ *	0							    SKBEXT_REST
+ */
+struct skbext_bucket {
+	__u64 head;				/* how many records are at home here but for the first, and where */
+	__u64 first;				/* the first slot's record, 0: free; see store.h */
+	__u64 adds, releases, dels;		/* of the first slot, by who had it at that moment */
+	struct skbext_object object;		/* of the first slot */
+};
+
+#define SKBEXT_LINE		64ULL		/* bytes of a cache line */
+#define SKBEXT_ROUND_UP(n)	(((n) + SKBEXT_LINE - 1) / SKBEXT_LINE * SKBEXT_LINE)
+
+/* Where the words of the other slots are, if objects have so much payload: one line, which begins with 8 bytes of nothing. */
+#define SKBEXT_REST(payload)	SKBEXT_ROUND_UP(sizeof(struct skbext_bucket) + (payload))
+
+#define SKBEXT_OBJECT(payload)	(sizeof(struct skbext_object) + (payload))
+
+/* From its bucket to the object of slot n > 0. In this order the verifier sees that it is nowhere below 0. */
+#define SKBEXT_OBJECT_AT(payload, n)	\
+	(SKBEXT_REST(payload) + SKBEXT_LINE - SKBEXT_OBJECT(payload) + (n) * SKBEXT_OBJECT(payload))
+
+/* Bytes of a bucket. An odd number of lines: an even one would leave half of the sets of a cache to nobody. */
+#define SKBEXT_STRIDE(payload)	\
+	((SKBEXT_ROUND_UP(SKBEXT_OBJECT_AT(payload, SKBEXT_BUCKET_SLOTS)) / SKBEXT_LINE | 1) * SKBEXT_LINE)
 
 struct skbext_type_info {
 	char name[SKBEXT_NAME_LEN];	/* "": this place is not taken */
@@ -64,12 +89,12 @@ struct skbext_ctl {
 	__u8 keep_scrub;
 	__u8 keep_udp;
 	__u8 mode;			/* enum skbext_mode */
-	__u32 by_address;		/* user space has added by address: release looks for duplicates */
+	__u32 by_address;		/* user space has changed records by address: their owners are not alone */
 	__u64 watch;			/* generation << 32 | SKBEXT_WATCH_*: can records be trusted? */
 	__u32 refs;			/* counters of each type with SKBEXT_F_COUNTED */
 	__u8 counted;			/* active_extensions mask of these types */
 	__u8 pad[3];
-	__u64 slots, objects;		/* kernel addresses, for tracers: scripts/records.bt */
+	__u64 slots;			/* the map's kernel address, for tracers: scripts/records.bt */
 	struct skbext_type_info types[SKBEXT_MAX_TYPES];
 } __attribute__((aligned(64)));
 
@@ -125,6 +150,7 @@ struct skbext_cfg {
 	__u32 buckets;
 	__u32 payload;
 	__u32 cpus;
+	__u32 words, objects, object;	/* SKBEXT_REST(), SKBEXT_OBJECT_AT(payload, 0), SKBEXT_OBJECT() */
 };
 
 #endif /* SKBEXT_LAYOUT_H */

@@ -45,17 +45,9 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct skbext_bucket);
-} skbext_slots __attribute__((section(".maps"), weak));
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct skbext_object) + SKBEXT_MAX_PAYLOAD);
-} skbext_objects __attribute__((section(".maps"), weak));
+	__uint(value_size, SKBEXT_STRIDE(SKBEXT_MAX_PAYLOAD));
+} skbext_slots __attribute__((section(".maps"), weak));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -87,6 +79,9 @@ const volatile struct skbext_cfg __skbext_cfg __attribute__((section(".rodata.sk
 	.buckets = 1,
 	.payload = SKBEXT_MAX_PAYLOAD,
 	.cpus = 1,
+	.words = SKBEXT_REST(SKBEXT_MAX_PAYLOAD),
+	.objects = SKBEXT_OBJECT_AT(SKBEXT_MAX_PAYLOAD, 0),
+	.object = SKBEXT_OBJECT(SKBEXT_MAX_PAYLOAD),
 };
 
 /* What store.h wants to know. Array lookups are inlined by the verifier. */
@@ -94,6 +89,9 @@ const volatile struct skbext_cfg __skbext_cfg __attribute__((section(".rodata.sk
 #define SKBEXT_CTL		(&__skbext_ctl)
 #define SKBEXT_BUCKETS		(__skbext_cfg.buckets)
 #define SKBEXT_ROOM		(__skbext_cfg.payload)
+#define SKBEXT_AT_WORDS		((__u64)__skbext_cfg.words)
+#define SKBEXT_AT_OBJECTS	((__u64)__skbext_cfg.objects)
+#define SKBEXT_OBJECT_SIZE	((__u64)__skbext_cfg.object)
 
 /*
  * Eight bytes of the stack, of which four are read: the compiler may put what the program is going to return into the
@@ -109,14 +107,6 @@ static inline __attribute__((always_inline, unused)) struct skbext_bucket *skbex
 
 	index.n = n;
 	return bpf_map_lookup_elem(&skbext_slots, &index);
-}
-
-static inline __attribute__((always_inline, unused)) struct skbext_object *skbext_object(__u32 n)
-{
-	struct __skbext_index index;
-
-	index.n = n;
-	return bpf_map_lookup_elem(&skbext_objects, &index);
 }
 
 static inline __attribute__((always_inline, unused)) __u64 *skbext_counter(__u32 n)
@@ -230,7 +220,7 @@ int __skbext_del(const void *skb, const volatile struct __skbext_ref *ref)
 {
 	__u64 active = ref->active, h = __skbext_hash_of(skb);
 
-	return active && !skbext_store_absent(h) && skbext_store_del(h, active) ? 0 : -ENOENT;
+	return active && skbext_store_del(h, active) ? 0 : -ENOENT;
 }
 
 /* The number of the type that has this one bit. */

@@ -12,7 +12,7 @@
  * The hash is a bijection of the address, so a matching hash *is* the address: there are no false
  * matches to check for. Every transition of a record is one atomic change of its word.
  *
- * Slot n owns object n, the room for the payloads of all types, behind a link word:
+ * Each slot owns the object of its number, the room for the payloads of all types, behind a link word:
  *
  *	63                           32 31                                                      0
  *	| generation it was made in    | REMOTE: slot whose object is used; else holders beyond 1 |
@@ -29,36 +29,48 @@
  *	hash|active --release--> 0        hash|SHARED|active --release--> ORPHAN --last holder--> 0
  *	0 --claim--> hash --publish--> hash|REMOTE|active --unshare--> hash|active
  *
- * A record lives in its home bucket, or if that is full in one of the buckets that follow in its own order (__skbext_next()). The
- * head of a bucket counts the records that are at home there, wherever they live:
+ * A record lives in its home bucket, or if that is full in one of the buckets that follow in its own order (skbext_store_next()). The
+ * head of a bucket counts the records that are at home there, wherever they live, but for one in its first slot:
  *
  *	63    56 55                 48 47                        24 23                 0
  *	|   0   | farthest, in probes | of these, in other buckets | records at home here |
  *
- * Most packets carry nothing: the head of their home bucket is 0. Most others have the first slot of it, unshared: that is done
- * inline. All else is a call.
+ * Most packets carry nothing: the head of their home bucket and its first slot are 0. Most others have that slot, unshared: this
+ * is done inline, and with one atomic operation, the claim. All else is a call.
  *
  * What it relies on, as the kernel's skb_ext does: an skb has one owner at a time, so add, del,
  * unshare and release of one skb never run at once; only a share may run beside another share
  * of the same skb (both hold a reference to it). Everything that different skbs can do to
  * the same bucket or object at once is atomic.
  *
- * User space that adds or deletes by address is no owner. It takes the ways that change a word only from exactly what they read,
- * and release ends every record of an address, not the first one found.
+ * So a record that is not shared is its owner's alone, and so are the first slot's counters while he has that slot.
+ *
+ * User space that adds or deletes by address is no owner. Before, it sets SKBEXT_CTL->by_address, and waits until all have seen
+ * that: from then on words are changed only from exactly what was read, and release ends every record of an address, not the first
+ * one found.
  *
  * Before this file, its user defines
  *	SKBEXT_FN		linkage of the operations
  *	SKBEXT_CTL		struct skbext_ctl *
  *	SKBEXT_BUCKETS		number of buckets		(constants for the
- *	SKBEXT_ROOM		bytes of an object		 verifier, if it is BPF)
+ *	SKBEXT_ROOM		bytes of a payload		 verifier, if it is BPF)
  *	skbext_bucket(n)	struct skbext_bucket *, NULL beyond the last
- *	skbext_object(n)	struct skbext_object * of slot n, NULL beyond the last
  *	skbext_count(stat)	adds 1 to an enum skbext_stat, below 16
  *	skbext_look()		brings SKBEXT_CTL->watch up to date
  *	skbext_counter(n)	__u64 *, a counter of references, NULL beyond the last
  */
 #ifndef SKBEXT_STORE_H
 #define SKBEXT_STORE_H
+
+/* Where things are in a bucket. Programs know it as constants; tests leave a gap between objects. */
+#ifndef SKBEXT_AT_WORDS
+#ifndef SKBEXT_SPACING
+#define SKBEXT_SPACING		SKBEXT_ROOM
+#endif
+#define SKBEXT_AT_WORDS		SKBEXT_REST((__u64)SKBEXT_SPACING)
+#define SKBEXT_AT_OBJECTS	SKBEXT_OBJECT_AT((__u64)SKBEXT_SPACING, 0)
+#define SKBEXT_OBJECT_SIZE	SKBEXT_OBJECT((__u64)SKBEXT_SPACING)
+#endif
 
 #define SKBEXT_W_ORPHAN		(1ULL << 8)	/* no skb; the object has holders elsewhere */
 #define SKBEXT_W_SHARED		(1ULL << 9)	/* own object, which may have more holders */
@@ -94,13 +106,20 @@
 #else
 #define __skbext_write(p, x)	((void)__sync_lock_test_and_set((p), (x)))
 #endif
+/* A counter that nobody else has at this moment. */
+#define __skbext_bump(p)	((void)++*(p))
+/* In this order: up to 6.8 the verifier forgets what it knew when the factor is not a constant (adjust_scalar_min_max_vals()). */
+#define __skbext_times(x, constant)								\
+	({ __u64 __x = (x), __by = (constant); asm volatile("%0 *= %1" : "+r"(__x) : "r"(__by)); __x; })
 /* The compiler must use the value that was checked, not one that it computes again from the parts. */
 #define __skbext_opaque(x)	asm volatile("" : "+r"(x))
 #define __skbext_inline		static inline __attribute__((always_inline, unused))
 #else
 #define __skbext_read(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define __skbext_write(p, x)	__atomic_store_n((p), (x), __ATOMIC_RELEASE)
+#define __skbext_bump(p)	__skbext_write((p), __skbext_read(p) + 1)
 #define __skbext_opaque(x)	((void)(x))
+#define __skbext_times(x, by)	((x) * (by))
 #define __skbext_inline		static inline __attribute__((unused))
 #endif
 
@@ -128,25 +147,68 @@ __skbext_inline __u32 __skbext_home(__u64 h)
 	return (h >> 32) * SKBEXT_BUCKETS >> 32;
 }
 
-/* From one bucket to the next where a record may be; other bits of the hash than __skbext_home(). */
-__skbext_inline __u32 __skbext_next(__u32 bucket, __u64 h)
+/*
+ * From one bucket, which is so many probes from home, to the next where a record may be; other bits of the hash than
+ * __skbext_home(). The steps grow: how full buckets are is periodic, as the addresses of slabs are, and equal steps may meet none
+ * but full ones. Few buckets are all tried, which takes equal steps and a prime number of them.
+ *
+ * A call: all that the verifier knows of the result is that it is a number, or it would follow each way to it.
+ */
+SKBEXT_FN __u32 skbext_store_next(__u32 bucket, __u64 h, __u32 probe)
 {
-	__u32 n = SKBEXT_BUCKETS;
+	__u32 n = SKBEXT_BUCKETS, step;
 
 	if (n < 2)
 		return 0;
-	bucket += 1 + (__u32)((h >> 20 & 0xffffffff) * (n - 1) >> 32);
+	step = 1 + (__u32)((h >> 20 & 0xffffffff) * (n - 1) >> 32) + n / SKBEXT_PROBES * probe * (n > SKBEXT_PROBES);
+	bucket += step < n ? step : step - n;
 	return bucket < n ? bucket : bucket - n;
+}
+
+__skbext_inline __u64 *__skbext_word_in(struct skbext_bucket *b, __u64 i)
+{
+	return i ? (__u64 *)((char *)b + (SKBEXT_AT_WORDS + i * 8)) : &b->first;
 }
 
 __skbext_inline __u64 *__skbext_word(__u32 slot)
 {
-	__u32 n = slot / SKBEXT_BUCKET_SLOTS;
-	__u64 i = slot - n * SKBEXT_BUCKET_SLOTS + 1;
-	struct skbext_bucket *b = skbext_bucket(n);
+	struct skbext_bucket *b = skbext_bucket(slot / SKBEXT_BUCKET_SLOTS);
 
-	__skbext_opaque(i);	/* the compiler knows that a remainder is small, the verifier wants to see it */
-	return b ? &b->head + (i & SKBEXT_BUCKET_SLOTS) : (__u64 *)0;
+	if (!b)
+		return (__u64 *)0;
+	__skbext_opaque(b);	/* or the compiler adds to it before the check, which the verifier forbids */
+	return __skbext_word_in(b, slot % SKBEXT_BUCKET_SLOTS);
+}
+
+__skbext_inline struct skbext_object *__skbext_object_in(struct skbext_bucket *b, __u64 i)
+{
+	if (!i)
+		return &b->object;
+	return (struct skbext_object *)((char *)b + (SKBEXT_AT_OBJECTS + __skbext_times(i, SKBEXT_OBJECT_SIZE)));
+}
+
+/* NULL: no bucket has this slot. */
+__skbext_inline struct skbext_object *skbext_object(__u32 slot)
+{
+	struct skbext_bucket *b = skbext_bucket(slot / SKBEXT_BUCKET_SLOTS);
+
+	if (!b)
+		return (struct skbext_object *)0;
+	__skbext_opaque(b);
+	return __skbext_object_in(b, slot % SKBEXT_BUCKET_SLOTS);
+}
+
+/* Both: the word, and *link; of no bucket, NULL. */
+__skbext_inline __u64 *__skbext_word_link(__u32 slot, __u64 **link)
+{
+	struct skbext_bucket *b = skbext_bucket(slot / SKBEXT_BUCKET_SLOTS);
+	__u64 i = slot % SKBEXT_BUCKET_SLOTS;
+
+	if (!b)
+		return (__u64 *)0;
+	__skbext_opaque(b);
+	*link = &__skbext_object_in(b, i)->link;
+	return __skbext_word_in(b, i);
 }
 
 __skbext_inline __u64 *__skbext_link(__u32 slot)
@@ -195,12 +257,17 @@ SKBEXT_FN int skbext_store_distrusts(__u32 slot)
 	return 1;
 }
 
+__skbext_inline int __skbext_has_any(struct skbext_bucket *b)
+{
+	return (__skbext_read(&b->first) | __skbext_read(&b->head)) != 0;
+}
+
 /* The home of a record that may be there, NULL: there is none. */
 __skbext_inline struct skbext_bucket *skbext_store_home(__u64 h)
 {
 	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
 
-	return b && __skbext_read(&b->head) ? b : (struct skbext_bucket *)0;
+	return b && __skbext_has_any(b) ? b : (struct skbext_bucket *)0;
 }
 
 /* There is no record of this hash: the end of the way for nearly all packets. Else there may be one. */
@@ -220,12 +287,12 @@ SKBEXT_FN int skbext_store_slot_any(__u64 h)
 			return -1;
 		if (!probe)
 			farthest = __skbext_read(&b->head) >> SKBEXT_H_FAR_SHIFT;
-		for (int i = 0; i < SKBEXT_BUCKET_SLOTS; i++)
-			if (__skbext_match(__skbext_read(&b->word[i]), h))
+		for (__u64 i = 0; i < SKBEXT_BUCKET_SLOTS; i++)
+			if (__skbext_match(__skbext_read(__skbext_word_in(b, i)), h))
 				return n * SKBEXT_BUCKET_SLOTS + i;
 		if (probe >= farthest)
 			return -1;
-		n = __skbext_next(n, h);
+		n = skbext_store_next(n, h, probe);
 	}
 	return -1;
 }
@@ -236,11 +303,11 @@ __skbext_inline int skbext_store_slot(__u64 h)
 	__u32 n = __skbext_home(h);
 	struct skbext_bucket *b = skbext_bucket(n);
 
-	if (!b || !__skbext_read(&b->head))
+	if (!b)
 		return -1;
-	if (__skbext_match(__skbext_read(&b->word[0]), h))
+	if (__skbext_match(__skbext_read(&b->first), h))
 		return n * SKBEXT_BUCKET_SLOTS;
-	return skbext_store_slot_any(h);
+	return __skbext_read(&b->head) ? skbext_store_slot_any(h) : -1;
 }
 
 /* Count a record in that lives probe buckets from home. 0: done; -1: others changed the head all the while. */
@@ -283,7 +350,8 @@ SKBEXT_FN int skbext_store_uncount(__u64 h, __u32 slot)
 	if (!b)
 		return 0;
 	if (slot / SKBEXT_BUCKET_SLOTS == home) {
-		__sync_fetch_and_sub(&b->head, 1);
+		if (slot % SKBEXT_BUCKET_SLOTS)
+			__sync_fetch_and_sub(&b->head, 1);
 		return 0;
 	}
 	__sync_fetch_and_sub(&b->head, SKBEXT_H_AWAY + 1);
@@ -291,29 +359,47 @@ SKBEXT_FN int skbext_store_uncount(__u64 h, __u32 slot)
 	return 0;
 }
 
+/* A free slot of bucket n, now holding h; -1: there is none. */
+SKBEXT_FN int skbext_store_claim_in(__u32 n, __u64 h)
+{
+	struct skbext_bucket *b = skbext_bucket(n);
+
+	for (__u64 i = 0; b && i < SKBEXT_BUCKET_SLOTS; i++) {
+		__u64 *p = __skbext_word_in(b, i);
+
+		if (!__skbext_read(p) && __sync_bool_compare_and_swap(p, 0, h))
+			return n * SKBEXT_BUCKET_SLOTS + i;
+	}
+	return -1;
+}
+
+/* A record of this home now has the slot, so many probes away. 0: done; -1: others changed the head all the while. */
+__skbext_inline int __skbext_count_in(__u32 home, __u32 slot, __u32 probe)
+{
+	struct skbext_bucket *b = skbext_bucket(home);
+
+	if (slot / SKBEXT_BUCKET_SLOTS != home)
+		return skbext_store_count_away(home, probe);
+	if (b && slot % SKBEXT_BUCKET_SLOTS)
+		__sync_fetch_and_add(&b->head, 1);
+	return 0;
+}
+
 SKBEXT_FN int skbext_store_claim_any(__u64 h)
 {
-	__u32 n = __skbext_home(h);
-	struct skbext_bucket *home = skbext_bucket(n);
+	__u32 home = __skbext_home(h), n = home;
 
-	for (__u32 probe = 0; home && probe < SKBEXT_PROBES; probe++) {
-		struct skbext_bucket *b = skbext_bucket(n);
+	for (__u32 probe = 0; probe < SKBEXT_PROBES; probe++) {
+		int slot = skbext_store_claim_in(n, h);
+		__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
 
-		if (!b)
+		if (p && !__skbext_count_in(home, slot, probe))
+			return slot;
+		if (p) {
+			__skbext_write(p, 0);
 			return -1;
-		for (int i = 0; i < SKBEXT_BUCKET_SLOTS; i++) {
-			if (__skbext_read(&b->word[i]) ||
-			    !__sync_bool_compare_and_swap(&b->word[i], 0, h))
-				continue;
-			if (b == home) {	/* few buckets are probed in circles */
-				__sync_fetch_and_add(&home->head, 1);
-			} else if (skbext_store_count_away(__skbext_home(h), probe)) {
-				__skbext_write(&b->word[i], 0);
-				return -1;
-			}
-			return n * SKBEXT_BUCKET_SLOTS + i;
 		}
-		n = __skbext_next(n, h);
+		n = skbext_store_next(n, h, probe);
 	}
 	return -1;
 }
@@ -324,9 +410,8 @@ __skbext_inline int skbext_store_claim(__u64 h)
 	__u32 n = __skbext_home(h);
 	struct skbext_bucket *b = skbext_bucket(n);
 
-	if (!b || !__sync_bool_compare_and_swap(&b->word[0], 0, h))
+	if (!b || !__sync_bool_compare_and_swap(&b->first, 0, h))
 		return skbext_store_claim_any(h);
-	__sync_fetch_and_add(&b->head, 1);
 	return n * SKBEXT_BUCKET_SLOTS;
 }
 
@@ -430,11 +515,10 @@ SKBEXT_FN int skbext_store_cow(__u32 to, __u32 from, __u64 active)
 /* The last holder let go; only an orphan can get there. */
 SKBEXT_FN int skbext_store_end_object(__u32 home)
 {
-	__u64 *link = __skbext_link(home);
-	__u64 *word = __skbext_word(home);
+	__u64 *link, *word = __skbext_word_link(home, &link);
 
 	__skbext_give_back(home, SKBEXT_W_ACTIVE);
-	if (!link || !word)
+	if (!word)
 		return 0;
 	__skbext_write(link, 0);
 	__skbext_write(word, 0);
@@ -521,12 +605,11 @@ SKBEXT_FN int skbext_store_active(__u64 h)
  */
 __skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word, __u64 copy)
 {
-	__u64 *from = __skbext_word(slot), *to, *link;
+	__u64 *from = __skbext_word(slot), *link;
 	int claimed = from ? skbext_store_claim(h) : -1;
+	__u64 *to = claimed < 0 ? (__u64 *)0 : __skbext_word_link(claimed, &link);
 
-	to = claimed < 0 ? (__u64 *)0 : __skbext_word(claimed);
-	link = claimed < 0 ? (__u64 *)0 : __skbext_link(claimed);
-	if (!from || !to || !link)
+	if (!from || !to)
 		return -1;
 	skbext_store_cow(claimed, slot, word);
 	__skbext_write(link, __skbext_stamp());
@@ -548,10 +631,10 @@ __skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word, __u64 copy)
  */
 __skbext_inline int __skbext_localize(__u32 slot, __u32 obj, __u64 word, __u64 copy)
 {
-	__u64 *p = __skbext_word(slot), *link = __skbext_link(slot);
 	__u64 h = word & ~((1ULL << SKBEXT_W_META_BITS) - 1);
+	__u64 *link, *p = __skbext_word_link(slot, &link);
 
-	if (!p || !link)
+	if (!p)
 		return -1;
 	skbext_store_cow(slot, obj, word);
 	if (!__sync_bool_compare_and_swap(p, word, h)) {
@@ -612,10 +695,9 @@ __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h, __u64 *is)
 __skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
 	int slot = __skbext_read(&SKBEXT_CTL->watch) & SKBEXT_WATCH_DEAD ? -1 : skbext_store_claim(h);
-	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
-	__u64 *link = slot < 0 ? (__u64 *)0 : __skbext_link(slot);
+	__u64 *link, *p = slot < 0 ? (__u64 *)0 : __skbext_word_link(slot, &link);
 
-	if (!p || !link) {
+	if (!p) {
 		skbext_count(SKBEXT_STAT_ADD_FAILED);
 		return -1;
 	}
@@ -704,8 +786,7 @@ __skbext_inline int __skbext_del_as(__u64 h, __u64 active, int owner)
 	return 1;
 }
 
-/* skb_ext_del(): this skb only, clones keep theirs. 1: deleted, 0: it was not active. */
-SKBEXT_FN int skbext_store_del(__u64 h, __u64 active)
+SKBEXT_FN int skbext_store_del_any(__u64 h, __u64 active)
 {
 	return __skbext_del_as(h, active, 1);
 }
@@ -729,12 +810,11 @@ SKBEXT_FN int skbext_store_keep_any(__u64 h, __u64 types, __u32 stat)
 /* The new record of a share, holding one more reference to obj. */
 __skbext_inline int __skbext_attach(__u64 h, __u32 obj, __u64 active)
 {
-	__u64 *own, *p, *link = __skbext_link(obj);
+	__u64 *link = __skbext_link(obj), *own;
 	int slot = link ? skbext_store_claim(h) : -1;
+	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word_link(slot, &own);
 
-	own = slot < 0 ? (__u64 *)0 : __skbext_link(slot);
-	p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
-	if (!link || !own || !p)
+	if (!link || !p)
 		return -1;
 	__sync_fetch_and_add(link, 1);
 	__skbext_write(own, __skbext_stamp() | obj);
@@ -830,7 +910,7 @@ __skbext_inline void *__skbext_payload(struct skbext_object *obj, __u64 offset)
 {
 	if (!obj)
 		return (void *)0;
-	__skbext_opaque(offset);	/* or the compiler adds it before the check, which the verifier forbids */
+	__skbext_opaque(offset);
 	return obj->payload + offset;
 }
 
@@ -840,25 +920,19 @@ __skbext_inline void *__skbext_payload(struct skbext_object *obj, __u64 offset)
  */
 __skbext_inline void *skbext_store_add(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
-	__u32 n = __skbext_home(h);
-	struct skbext_bucket *b = skbext_bucket(n);
-	struct skbext_object *obj;
-	__u64 *payload, watch;
+	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
+	__u64 *payload, watch = __skbext_read(&SKBEXT_CTL->watch);
 	int object;
 
-	watch = __skbext_read(&SKBEXT_CTL->watch);
-	if (b && !__skbext_read(&b->head) && size <= SKBEXT_INLINE_ZERO && !(watch & SKBEXT_L_LOW)) {
-		obj = skbext_object(n * SKBEXT_BUCKET_SLOTS);
-		if (obj && __sync_bool_compare_and_swap(&b->word[0], 0, h)) {
-			__sync_fetch_and_add(&b->head, 1);
-			payload = __skbext_payload(obj, offset);
-			for (__u32 i = 0; i < (size + 7) / 8; i++)
-				payload[i] = 0;
-			obj->link = watch;
-			__skbext_write(&b->word[0], h | active);
-			skbext_count(SKBEXT_STAT_ADDS);
-			return payload;
-		}
+	if (b && !__skbext_has_any(b) && size <= SKBEXT_INLINE_ZERO && !(watch & SKBEXT_L_LOW) &&
+	    __sync_bool_compare_and_swap(&b->first, 0, h)) {
+		payload = __skbext_payload(&b->object, offset);
+		for (__u32 i = 0; i < (size + 7) / 8; i++)
+			payload[i] = 0;
+		b->object.link = watch;
+		__skbext_bump(&b->adds);
+		__skbext_write(&b->first, h | active);
+		return payload;
 	}
 	object = skbext_store_add_any(h, active, offset, size);
 	return object < 0 ? (void *)0 : __skbext_payload(skbext_object(object), offset);
@@ -868,32 +942,37 @@ __skbext_inline void *skbext_store_add(__u64 h, __u64 active, __u32 offset, __u3
 __skbext_inline struct skbext_object *skbext_store_find(__u64 h, __u64 active)
 {
 	const __u64 not_asked = SKBEXT_W_ACTIVE | SKBEXT_W_SHARED | SKBEXT_W_ORPHAN;
-	__u32 n = __skbext_home(h);
-	struct skbext_bucket *b = skbext_bucket(n);
-	struct skbext_object *obj;
+	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
+	__u64 other;
 	int object;
 
-	if (!b || !__skbext_read(&b->head))
+	if (!b)
 		return (struct skbext_object *)0;
-	if (((__skbext_read(&b->word[0]) ^ h) & (active | ~not_asked)) == active) {
-		obj = skbext_object(n * SKBEXT_BUCKET_SLOTS);
-		if (obj && __skbext_trusted(__skbext_read(&obj->link)))
-			return obj;
-	}
+	other = __skbext_read(&b->first) ^ h;
+	if ((other & (active | ~not_asked)) == active && __skbext_trusted(__skbext_read(&b->object.link)))
+		return &b->object;
+	if (other >> SKBEXT_W_META_BITS && !__skbext_read(&b->head))
+		return (struct skbext_object *)0;
 	object = skbext_store_find_any(h, active);
 	return object < 0 ? (struct skbext_object *)0 : skbext_object(object);
 }
 
-/* The record in the first slot of its home bucket ends, if it is there, not shared, and none of kept is active. */
-__skbext_inline int __skbext_end_first(struct skbext_bucket *home, __u64 h, __u64 kept, __u32 stat)
+/*
+ * The record in the first slot of its home bucket ends, if it is there, not shared, its owner is alone with it, and none of kept
+ * is active. Counted in counter, or with NULL as stat.
+ */
+__skbext_inline int __skbext_end_first(struct skbext_bucket *home, __u64 h, __u64 kept, __u64 *counter, __u32 stat)
 {
-	__u64 word = __skbext_read(&home->word[0]);
+	__u64 word = __skbext_read(&home->first);
 
 	if (!__skbext_match(word, h) || word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE | kept) ||
-	    !__sync_bool_compare_and_swap(&home->word[0], word, 0))
+	    __skbext_read(&SKBEXT_CTL->by_address))
 		return 0;
-	__sync_fetch_and_sub(&home->head, 1);
-	skbext_count(stat);
+	if (counter)
+		__skbext_bump(counter);
+	else
+		skbext_count(stat);
+	__skbext_write(&home->first, 0);
 	return 1;
 }
 
@@ -902,17 +981,30 @@ __skbext_inline int skbext_store_release(__u64 h, __u32 stat)
 {
 	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
 
-	if (!b || !__skbext_read(&b->head))
+	if (!b || !__skbext_has_any(b))
 		return 0;
-	if (__skbext_end_first(b, h, 0, stat) && !__skbext_read(&SKBEXT_CTL->by_address))
+	if (__skbext_end_first(b, h, 0, stat == SKBEXT_STAT_RELEASED ? &b->releases : (__u64 *)0, stat))
 		return 1;
 	return skbext_store_release_any(h, stat);
+}
+
+/* skb_ext_del(): this skb only, clones keep theirs. 1: deleted, 0: it was not active. */
+__skbext_inline int skbext_store_del(__u64 h, __u64 active)
+{
+	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
+
+	if (!b || !__skbext_has_any(b))
+		return 0;
+	if (__skbext_read(&b->first) & active && __skbext_end_first(b, h, ~active & SKBEXT_W_ACTIVE, &b->dels, 0))
+		return 1;
+	return skbext_store_del_any(h, active);
 }
 
 /* A policy point: keep these types, drop the others. 1: the record ended with it, counted as stat. */
 __skbext_inline int skbext_store_keep_at(struct skbext_bucket *home, __u64 h, __u64 types, __u32 stat)
 {
-	return __skbext_end_first(home, h, types & SKBEXT_W_ACTIVE, stat) || skbext_store_keep_any(h, types, stat);
+	return __skbext_end_first(home, h, types & SKBEXT_W_ACTIVE, (__u64 *)0, stat) ||
+	       skbext_store_keep_any(h, types, stat);
 }
 
 __skbext_inline int skbext_store_keep(__u64 h, __u64 types, __u32 stat)

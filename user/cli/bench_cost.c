@@ -34,7 +34,7 @@ static double map_bytes(const char *pin)
 
 static int memory(struct bench *b)
 {
-	static const char *const pins[] = { "ctl", "slots", "objects", "stats" };
+	static const char *const pins[] = { "ctl", "slots", "stats" };
 	struct skbext_status st = { .sz = sizeof(st) };
 	struct skbext *sk = bench_skbext(0, 0, false);
 	double bytes = 0, beyond;

@@ -19,7 +19,7 @@
 #define PATH_LEN	(2 * DIR_LEN)
 
 /* The maps of one skbext; all but the request are shared with bound objects. */
-enum map_id { MAP_CTL, MAP_SLOTS, MAP_OBJECTS, MAP_STATS, MAP_WATCH, MAP_REFS, MAP_REQUEST, MAP_NR };
+enum map_id { MAP_CTL, MAP_SLOTS, MAP_STATS, MAP_WATCH, MAP_REFS, MAP_REQUEST, MAP_NR };
 
 struct hook_state {
 	struct bpf_link *link;	/* of this process; NULL when opened from pins */
@@ -40,10 +40,9 @@ struct skbext {
 	int prog_op;
 	int type_map[SKBEXT_MAX_TYPES];	/* carries a type's BTF; -1: none */
 	struct skbext_ctl *ctl;		/* mmapped */
-	const struct skbext_bucket *slots;
-	const char *objects;
+	char *slots;			/* buckets, SKBEXT_STRIDE(ctl->payload) bytes each */
 	__u64 *counters;		/* of references: ctl->refs for each type */
-	size_t slots_sz, objects_sz, ctl_sz, counters_sz;
+	size_t slots_sz, ctl_sz, counters_sz;
 
 	struct bpf_object *lifecycle;	/* of the mode that attached; NULL when opened from pins */
 	struct bpf_object *ops;
@@ -55,6 +54,9 @@ struct skbext {
 __attribute__((format(printf, 2, 3))) int fail(int err, const char *fmt, ...);
 /* The part of a message that explains an errno of the bpf() system call. */
 const char *why_bpf(int err);
+
+/* grace.c: until every BPF program has ended that runs now. */
+void grace(void);
 
 /* maps.c */
 struct btf *vmlinux_btf(void);

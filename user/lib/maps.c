@@ -13,7 +13,6 @@ static const struct {
 } names[MAP_NR] = {
 	[MAP_CTL] = { ".data.skbext", "ctl" },
 	[MAP_SLOTS] = { "skbext_slots", "slots" },
-	[MAP_OBJECTS] = { "skbext_objects", "objects" },
 	[MAP_STATS] = { "skbext_stats", "stats" },
 	[MAP_WATCH] = { "skbext_watches", "watches" },
 	[MAP_REFS] = { "skbext_refs", "refs" },
@@ -43,7 +42,7 @@ static bool is_prime(__u32 n)
 }
 
 /*
- * 3/32 more places than records, so that of the buckets that a record may be in one has room until all are taken (simulated
+ * 5/128 more places than records, so that of the buckets that a record may be in one has room until all are taken (simulated
  * with a million slab addresses); a prime, so that these are different ones. Few enough buckets are all probed: no more
  * room is needed.
  */
@@ -52,7 +51,7 @@ static __u32 buckets_for(__u32 capacity)
 	__u32 n = (capacity + SKBEXT_BUCKET_SLOTS - 1) / SKBEXT_BUCKET_SLOTS;
 
 	if (n > SKBEXT_PROBES)
-		n += n * 3 / 32;
+		n += n * 5 / 128;
 	while (n > 1 && !is_prime(n))
 		n++;
 	return n;
@@ -117,9 +116,7 @@ int maps_create(struct skbext *sk)
 		return fail(-EOPNOTSUPP, "this kernel has no readable BTF (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF");
 
 	err = create(sk, MAP_CTL, "skbext_ctl", sizeof(struct skbext_ctl), 1);
-	err = err ?: create(sk, MAP_SLOTS, "skbext_slots", sizeof(struct skbext_bucket), buckets);
-	err = err ?: create(sk, MAP_OBJECTS, "skbext_objects", sizeof(struct skbext_object) + sk->payload,
-			    buckets * SKBEXT_BUCKET_SLOTS);
+	err = err ?: create(sk, MAP_SLOTS, "skbext_slots", SKBEXT_STRIDE(sk->payload), buckets);
 	err = err ?: create(sk, MAP_STATS, "skbext_stats", sizeof(struct skbext_cpu_stats),
 			    libbpf_num_possible_cpus());
 	err = err ?: create(sk, MAP_WATCH, "skbext_watches", sizeof(struct skbext_watch),
@@ -165,9 +162,8 @@ int maps_mmap(struct skbext *sk)
 	int err = map_one(sk->map[MAP_CTL], PROT_READ | PROT_WRITE, &sk->ctl_sz, &sk->ctl);
 
 	err = err ?: map_one(sk->map[MAP_SLOTS], PROT_READ | PROT_WRITE, &sk->slots_sz, &sk->slots);
-	err = err ?: map_one(sk->map[MAP_REFS], PROT_READ | PROT_WRITE, &sk->counters_sz,
-			     &sk->counters);
-	return err ?: map_one(sk->map[MAP_OBJECTS], PROT_READ, &sk->objects_sz, &sk->objects);
+	return err ?: map_one(sk->map[MAP_REFS], PROT_READ | PROT_WRITE, &sk->counters_sz,
+			      &sk->counters);
 }
 
 void maps_close(struct skbext *sk)
@@ -175,9 +171,7 @@ void maps_close(struct skbext *sk)
 	if (sk->ctl)
 		munmap(sk->ctl, sk->ctl_sz);
 	if (sk->slots)
-		munmap((void *)sk->slots, sk->slots_sz);
-	if (sk->objects)
-		munmap((void *)sk->objects, sk->objects_sz);
+		munmap(sk->slots, sk->slots_sz);
 	if (sk->counters)
 		munmap(sk->counters, sk->counters_sz);
 	for (int i = 0; i < MAP_NR; i++)
@@ -221,6 +215,9 @@ int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbe
 	cfg->buckets = ctl->buckets;
 	cfg->payload = ctl->payload;
 	cfg->cpus = libbpf_num_possible_cpus();
+	cfg->words = SKBEXT_REST(ctl->payload);
+	cfg->objects = SKBEXT_OBJECT_AT(ctl->payload, 0);
+	cfg->object = SKBEXT_OBJECT(ctl->payload);
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 /*
  * One directory in a bpffs holds a loaded skbext:
  *
- *	ctl slots objects stats watches refs request	maps
+ *	ctl slots stats watches refs request	maps
  *	op				program: add, find, del for user space
  *	links/HOOK			what keeps the lifecycle programs attached
  *	idle/HOOK			programs that wait for a type that needs them
@@ -292,13 +292,13 @@ static int check_maps(struct skbext *sk)
 {
 	const struct skbext_ctl *ctl = sk->ctl;
 	const __u32 value[MAP_NR] = {
-		[MAP_SLOTS] = sizeof(struct skbext_bucket), [MAP_OBJECTS] = sizeof(struct skbext_object) + ctl->payload,
+		[MAP_SLOTS] = SKBEXT_STRIDE(ctl->payload),
 		[MAP_STATS] = sizeof(struct skbext_cpu_stats),
 		[MAP_WATCH] = sizeof(struct skbext_watch), [MAP_REFS] = sizeof(__u64),
 		[MAP_REQUEST] = sizeof(struct skbext_request),
 	};
 	const __u32 entries[MAP_NR] = {
-		[MAP_SLOTS] = ctl->buckets, [MAP_OBJECTS] = ctl->buckets * SKBEXT_BUCKET_SLOTS,
+		[MAP_SLOTS] = ctl->buckets,
 		[MAP_REFS] = ctl->refs * SKBEXT_MAX_TYPES, [MAP_REQUEST] = 1,
 	};
 

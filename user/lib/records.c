@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The store as seen from user space, through mmap: records, counters, and its end. Reads with the store's own source. */
-#include <linux/membarrier.h>
-#include <sys/syscall.h>
-
 #include "internal.h"
 
 /* store.h works on one store; a thread looks at one at a time. */
@@ -15,12 +12,7 @@ static _Thread_local struct skbext *here;
 
 static inline struct skbext_bucket *skbext_bucket(__u32 n)
 {
-	return n < here->ctl->buckets ? (struct skbext_bucket *)&here->slots[n] : NULL;
-}
-
-static inline struct skbext_object *skbext_object(__u32 n)
-{
-	return (void *)(here->objects + (size_t)n * (sizeof(struct skbext_object) + here->ctl->payload));
+	return n < here->ctl->buckets ? (void *)(here->slots + n * SKBEXT_STRIDE(here->ctl->payload)) : NULL;
 }
 
 static inline __u64 *skbext_counter(__u32 n)
@@ -92,6 +84,21 @@ static void count_slots(struct skbext *sk, struct skbext_stats *st)
 	}
 }
 
+/* What those who had first slots counted there. */
+static void sum_buckets(struct skbext *sk, __u64 *sum)
+{
+	here = sk;
+	for (__u32 n = 0; n < sk->ctl->buckets; n++) {
+		const struct skbext_bucket *b = skbext_bucket(n);
+		__u64 dels = __skbext_read(&b->dels);
+
+		sum[SKBEXT_STAT_ADDS] += __skbext_read(&b->adds);
+		sum[SKBEXT_STAT_RELEASED] += __skbext_read(&b->releases);
+		sum[SKBEXT_STAT_DELS] += dels;
+		sum[SKBEXT_STAT_DELS_EMPTIED] += dels;
+	}
+}
+
 static __u64 sum_refs(const struct skbext *sk)
 {
 	__u64 sum = 0;
@@ -140,6 +147,7 @@ int skbext_stats(struct skbext *sk, struct skbext_stats *stats)
 
 	if (err)
 		return err;
+	sum_buckets(sk, sum);
 	count_slots(sk, &st);
 	st.adds = sum[SKBEXT_STAT_ADDS];
 	st.adds_more = sum[SKBEXT_STAT_ADDS_MORE];
@@ -178,9 +186,7 @@ static void take_all_slots(struct skbext *sk)
 void store_kill(struct skbext *sk)
 {
 	take_all_slots(sk);
-	/* synchronize_rcu(), which BPF programs run under; nohz_full kernels refuse it. */
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		usleep(100000);
+	grace();
 	take_all_slots(sk);
 	memset(sk->counters, 0, sk->ctl->refs * SKBEXT_MAX_TYPES * sizeof(*sk->counters));
 }
