@@ -1,29 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Waiting until every BPF program has ended that runs at this moment. */
+/* synchronize_rcu() from user space: the programs of packets run under RCU. */
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 
 #include "internal.h"
 
-/* maybe_wait_bpf_programs(): what a map of maps held may still be in use when the update returns, were it not for this. */
-static void wait_by_map(void)
+/* Who changes a map of maps waits for programs that may use the old: maybe_wait_bpf_programs(). */
+static int change_map_of_maps(void)
 {
-	int inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, sizeof(__u32), sizeof(__u32), 1, NULL), outer;
+	const __u32 zero = 0, size = sizeof(__u32);
+	int inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, "skbext_old", size, size, 1, NULL);
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = inner);
-	__u32 zero = 0;
+	int outer = inner < 0 ? -1 :
+		    bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "skbext_maps", size, size, 1, &opts);
+	int err = outer < 0 || bpf_map_update_elem(outer, &zero, &inner, BPF_ANY) ? -errno : 0;
 
-	outer = inner < 0 ? -1 : bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, NULL, sizeof(__u32), sizeof(__u32), 1, &opts);
-	if (outer < 0 || bpf_map_update_elem(outer, &zero, &inner, BPF_ANY))
-		sleep(1);	/* out of memory or descriptors; programs take microseconds */
 	if (outer >= 0)
 		close(outer);
 	if (inner >= 0)
 		close(inner);
+	return err;
 }
 
-/* Programs run under rcu_read_lock(), and this is synchronize_rcu(); nohz_full kernels refuse it. */
-void grace(void)
+/* A kernel with nohz_full CPUs refuses membarrier(), and a sandbox may. */
+int grace(void)
 {
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		wait_by_map();
+	int err = syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) ? change_map_of_maps() : 0;
+
+	return err ? fail(err, "waiting for the BPF programs that run: %s", why_bpf(err)) : 0;
 }

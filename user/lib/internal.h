@@ -55,9 +55,6 @@ __attribute__((format(printf, 2, 3))) int fail(int err, const char *fmt, ...);
 /* The part of a message that explains an errno of the bpf() system call. */
 const char *why_bpf(int err);
 
-/* grace.c: until every BPF program has ended that runs now. */
-void grace(void);
-
 /* maps.c */
 struct btf *vmlinux_btf(void);
 int maps_create(struct skbext *sk);
@@ -98,6 +95,9 @@ int watch_learn(struct skbext *sk);
 
 /* ops.c */
 int ops_load(struct skbext *sk);
+
+/* grace.c: all BPF programs that were running have ended. */
+int grace(void);
 
 /* types.c */
 __u32 types_room(const struct skbext_ctl *ctl);	/* bytes of an object that types have taken */

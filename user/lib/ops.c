@@ -41,12 +41,12 @@ static int check_address(__u64 skb)
 }
 
 /* Owners change their records as if they were alone with them until they see this. */
-static void end_solitude(struct skbext *sk)
+static int end_solitude(struct skbext *sk)
 {
 	if (sk->ctl->by_address)
-		return;
+		return 0;
 	__atomic_store_n(&sk->ctl->by_address, 1, __ATOMIC_SEQ_CST);
-	grace();
+	return grace();
 }
 
 /* One request at a time per skbext: the lock on its directory. */
@@ -58,8 +58,12 @@ static int request(struct skbext *sk, struct skbext_request *rq)
 
 	if (sk->pinned && lock < 0)
 		return lock;
-	if (rq->op != SKBEXT_OP_FIND)
-		end_solitude(sk);
+	if (rq->op != SKBEXT_OP_FIND && end_solitude(sk)) {
+		sk->ctl->by_address = 0;
+		if (lock >= 0)
+			close(lock);
+		return -errno;
+	}
 	err = bpf_map_update_elem(sk->map[MAP_REQUEST], &zero, rq, BPF_ANY) ? -errno : run(sk->prog_op);
 	if (!err && bpf_map_lookup_elem(sk->map[MAP_REQUEST], &zero, rq))
 		err = -errno;
