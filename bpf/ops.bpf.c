@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * add, find and del for user space, as programs that it runs (BPF_PROG_RUN): a process that is killed in the middle
- * cannot leave a record half made, and user space needs no code of its own that changes the store.
+ * add, find, del and purge for user space, as programs that it runs (BPF_PROG_RUN): a process that
+ * is killed in the middle cannot leave a record half made or half ended, and user space needs no
+ * code of its own that changes the store.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -66,6 +67,27 @@ static __always_inline int do_find(__u64 h)
 	return skbext_store_find_any(h, request.active) == object;
 }
 
+static __noinline long purge_slot(__u32 i, void *unused)
+{
+	__u32 slot = request.first + i;
+
+	if (request.op == SKBEXT_OP_DOOM)
+		request.result += skbext_store_doom(slot, request.generation);
+	else
+		request.result += skbext_store_end_doomed(slot, request.generation);
+	return 0;
+}
+
+/* Nobody may have looked since the last miss. When a hook is gone, all are distrusted. */
+static __always_inline __u32 look(void)
+{
+	__u64 watch;
+
+	skbext_look();
+	watch = *(volatile __u64 *)&__skbext_ctl.watch;
+	return (watch >> 32) + !!(watch & SKBEXT_WATCH_DEAD);
+}
+
 SEC("syscall")
 int op(void *ctx)
 {
@@ -80,6 +102,13 @@ int op(void *ctx)
 		break;
 	case SKBEXT_OP_DEL:
 		request.result = skbext_store_del_other(h, request.active);
+		break;
+	case SKBEXT_OP_LOOK:
+		request.generation = look();
+		break;
+	case SKBEXT_OP_DOOM:
+	case SKBEXT_OP_END_DOOMED:
+		bpf_loop(request.slots, purge_slot, NULL, 0);
 		break;
 	}
 	return 0;

@@ -3,7 +3,12 @@
 #ifndef SKBEXT_REQUEST_H
 #define SKBEXT_REQUEST_H
 
-enum skbext_op { SKBEXT_OP_ADD, SKBEXT_OP_FIND, SKBEXT_OP_DEL };
+enum skbext_op {
+	SKBEXT_OP_ADD, SKBEXT_OP_FIND, SKBEXT_OP_DEL,
+	/* The steps of skbext_purge(). */
+	SKBEXT_OP_LOOK,		/* sets generation: what is older will never be trusted again */
+	SKBEXT_OP_DOOM, SKBEXT_OP_END_DOOMED,
+};
 
 struct skbext_request {
 	__u64 skb;		/* kernel address */
@@ -11,7 +16,10 @@ struct skbext_request {
 	__u32 op;
 	__u32 offset;		/* of the payload in an object */
 	__u32 size;		/* bytes of payload */
-	__s32 result;		/* 1: done, 0: not active, -1: no room */
+	__s32 result;		/* 1: done, 0: not active, -1: no room; purge: records */
+	__u32 generation;
+	__u32 first, slots;	/* to purge */
+	__u32 pad;
 	__u64 data[SKBEXT_MAX_PAYLOAD / 8];
 };
 

@@ -129,7 +129,7 @@ enum skbext_stat {
 	SKBEXT_STAT_SCRUBBED,		/* skb_scrub_packet */
 	SKBEXT_STAT_UDP_DROPPED,	/* the UDP receive queue */
 	SKBEXT_STAT_REPLACED,		/* a copy was made into an skb that held one */
-	SKBEXT_STAT_PURGED_STALE,	/* found on an skb at its birth, before anyone else did */
+	SKBEXT_STAT_PURGED_STALE,	/* found on an skb at its birth, or by skbext_purge() */
 	SKBEXT_STAT_FATE_DROPPED,	/* records seen at kfree_skb */
 	SKBEXT_STAT_FATE_CONSUMED,	/* records seen at consume_skb */
 	SKBEXT_STAT_DISTRUSTED,		/* finds, shares refused: the record may be another packet's */

@@ -183,6 +183,22 @@ SKBEXT_API int skbext_find(struct skbext *sk, __u64 skb, const char *type, void 
  */
 SKBEXT_API int skbext_del(struct skbext *sk, __u64 skb, const char *type);
 
+/**
+ * skbext_purge - end all records that were made before the last release was missed
+ * @ended: set to how many there were; NULL: not wanted
+ * No program finds such a record, and it goes by itself only when an sk_buff at its address ends.
+ * Until then it holds a place, and the references of its counted types. What is trusted stays.
+ * When a hook is gone all are distrusted, and all end. It waits until the programs that run have
+ * ended, as synchronize_rcu() does. Packets may come and go meanwhile; an add, a del or the drop
+ * of a policy on a record that is made at the very moment when purge reads it may change nothing,
+ * as when skbext_del() comes between.
+ * In the tracepoint mode a record may also stay because its free left no trace. That one is
+ * trusted, its sk_buff lies in a cache, and nothing tells it from a packet that waits: it is not
+ * ended here, whatever its age, but when the sk_buff is handed out again.
+ * Returns: 0. -EPERM, -ENOENT (unloaded meanwhile), -EINVAL (not loaded).
+ */
+SKBEXT_API int skbext_purge(struct skbext *sk, __u64 *ended);
+
 /* One record, as skbext_for_each() shows it: a copy, good until the next one. */
 struct skbext_record {
 	__u64 skb;		/* kernel address */

@@ -75,6 +75,7 @@
 #define SKBEXT_W_ORPHAN		(1ULL << 8)	/* no skb; the object has holders elsewhere */
 #define SKBEXT_W_SHARED		(1ULL << 9)	/* own object, which may have more holders */
 #define SKBEXT_W_REMOTE		(1ULL << 10)	/* the object is that of another slot */
+#define SKBEXT_W_DOOMED		SKBEXT_W_ORPHAN	/* beside a key: purge saw it distrusted */
 #define SKBEXT_W_META_BITS	11
 #define SKBEXT_W_ACTIVE		0xffULL
 
@@ -573,6 +574,55 @@ SKBEXT_FN int skbext_store_release_any(__u64 h, __u32 stat)
 	return ended;
 }
 
+__skbext_inline int __skbext_older(__u32 slot, __u32 generation)
+{
+	__u64 *link = __skbext_link(slot);
+
+	return link && (__s32)((__u32)(__skbext_read(link) >> 32) - generation) < 0;
+}
+
+/*
+ * Purge: who owns no skb ends what is distrusted for good. It marks such a record, waits until all
+ * programs that run have ended, and ends it if the mark is still there:
+ *  - A record that takes the place of a marked one has no mark, and then its word is not the one
+ *    that is compared. So what was read from the link before that belongs to the very record that
+ *    ends, and a live packet's never does.
+ *  - Programs that trusted it are over: nobody shares it, writes to it or takes references.
+ *  - An owner who takes types from it takes the mark as well: __skbext_clear() has references to
+ *    give back after that.
+ * A record made between two reads may be marked by mistake: it is found as ever, and not ended.
+ *
+ * One just claimed has no active bits and no others, and is left alone. 1: marked.
+ */
+SKBEXT_FN int skbext_store_doom(__u32 slot, __u32 generation)
+{
+	__u64 *p = __skbext_word(slot);
+	__u64 word = p ? __skbext_read(p) : 0;
+
+	return word >> SKBEXT_W_META_BITS &&
+	       word & (SKBEXT_W_ACTIVE | SKBEXT_W_SHARED | SKBEXT_W_REMOTE) &&
+	       __skbext_older(slot, generation) &&
+	       __sync_bool_compare_and_swap(p, word, word | SKBEXT_W_DOOMED);
+}
+
+/* A grace period later. 1: ended. */
+SKBEXT_FN int skbext_store_end_doomed(__u32 slot, __u32 generation)
+{
+	__u64 *p = __skbext_word(slot);
+	__u64 word = p ? __skbext_read(p) : 0;
+
+	if (!(word >> SKBEXT_W_META_BITS) || !(word & SKBEXT_W_DOOMED))
+		return 0;
+	if (!__skbext_older(slot, generation)) {	/* marked by mistake */
+		__sync_bool_compare_and_swap(p, word, word & ~SKBEXT_W_DOOMED);
+		return 0;
+	}
+	if (!skbext_store_drop(slot, word))
+		return 0;
+	skbext_count(SKBEXT_STAT_PURGED_STALE);
+	return 1;
+}
+
 SKBEXT_FN int skbext_store_find_any(__u64 h, __u64 active)
 {
 	int slot = skbext_store_slot(h);
@@ -766,7 +816,8 @@ __skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types, int owner)
 	if (!(word & ~types & SKBEXT_W_ACTIVE) &&
 	    (owner || !(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))))
 		return skbext_store_drop(slot, word) ? 1 : -1;
-	if (!__sync_bool_compare_and_swap(p, word, word & ~(types & SKBEXT_W_ACTIVE)))
+	if (!__sync_bool_compare_and_swap(p, word,
+					  word & ~((types & SKBEXT_W_ACTIVE) | SKBEXT_W_DOOMED)))
 		return -1;
 	if (owner && word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))
 		__skbext_clear_refs(slot, word, word & ~types);
@@ -965,7 +1016,7 @@ __skbext_inline int __skbext_end_first(struct skbext_bucket *home, __u64 h, __u6
 {
 	__u64 word = __skbext_read(&home->first);
 
-	if (!__skbext_match(word, h) || word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE | kept) ||
+	if (!__skbext_match(word, h) || word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE | SKBEXT_W_DOOMED | kept) ||
 	    __skbext_read(&SKBEXT_CTL->by_address))
 		return 0;
 	if (counter)

@@ -32,7 +32,7 @@ static const struct counter counters[] = {
 	COUNT(scrubbed, "of releases, by skb_scrub_packet"),
 	COUNT(udp_dropped, "of releases, at the UDP receive queue"),
 	COUNT(replaced, "of releases, something was copied over them"),
-	COUNT(purged_stale, "of releases, found on a new skb and purged"),
+	COUNT(purged_stale, "of releases, found on a new skb, or by `skbext purge`"),
 	COUNT(fate_dropped, "packets with a record that were dropped"),
 	COUNT(fate_consumed, "packets with a record that were consumed"),
 	COUNT(missed_hooks, "hook runs that the kernel skipped"),

@@ -95,6 +95,8 @@ int watch_learn(struct skbext *sk);
 
 /* ops.c */
 int ops_load(struct skbext *sk);
+struct skbext_request;
+int ops_request(struct skbext *sk, struct skbext_request *rq);	/* the caller has the lock */
 
 /* grace.c: all BPF programs that were running have ended. */
 int grace(void);

@@ -43,33 +43,41 @@ static int check_address(__u64 skb)
 /* Owners change their records as if they were alone with them until they see this. */
 static int end_solitude(struct skbext *sk)
 {
+	int err;
+
 	if (sk->ctl->by_address)
 		return 0;
 	__atomic_store_n(&sk->ctl->by_address, 1, __ATOMIC_SEQ_CST);
-	return grace();
+	err = grace();
+	if (err)
+		sk->ctl->by_address = 0;
+	return err;
 }
 
-/* One request at a time per skbext: the lock on its directory. */
-static int request(struct skbext *sk, struct skbext_request *rq)
+/* One request at a time per skbext: its caller has the lock on its directory. */
+int ops_request(struct skbext *sk, struct skbext_request *rq)
 {
-	int lock = sk->pinned ? dir_lock(sk->dir) : -1;
 	__u32 zero = 0;
 	int err;
 
-	if (sk->pinned && lock < 0)
-		return lock;
-	if (rq->op != SKBEXT_OP_FIND && end_solitude(sk)) {
-		sk->ctl->by_address = 0;
-		if (lock >= 0)
-			close(lock);
-		return -errno;
-	}
 	err = bpf_map_update_elem(sk->map[MAP_REQUEST], &zero, rq, BPF_ANY) ? -errno : run(sk->prog_op);
 	if (!err && bpf_map_lookup_elem(sk->map[MAP_REQUEST], &zero, rq))
 		err = -errno;
+	return err ? fail(err, "running the program %s/op: %s; `skbext unload` and load again",
+			  sk->dir, strerror(-err)) : 0;
+}
+
+static int request(struct skbext *sk, struct skbext_request *rq)
+{
+	int lock = sk->pinned ? dir_lock(sk->dir) : -1;
+	int err = sk->pinned && lock < 0 ? lock : 0;
+
+	if (!err && rq->op != SKBEXT_OP_FIND)
+		err = end_solitude(sk);
+	err = err ?: ops_request(sk, rq);
 	if (lock >= 0)
 		close(lock);
-	return err ? fail(err, "running the program %s/op: %s; `skbext unload` and load again", sk->dir, strerror(-err)) : 0;
+	return err;
 }
 
 static int prepare(struct skbext *sk, struct skbext_request *rq, enum skbext_op op, __u64 skb, const char *type)
