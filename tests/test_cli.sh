@@ -304,6 +304,35 @@ test_add_find_del()
 	unload
 }
 
+# As when a release was missed: what was added before is found by nobody, and holds its place.
+test_purge()
+{
+	load --type a:4
+	sk purge
+	expect_done "purge of nothing"
+	[ "$out" = "ended 0 records that missed releases had left" ] || wrong "purge: $out"
+	for n in 1 2 3; do
+		sk add "$(address $n)" a 01
+	done
+	patch_ctl 44 0x01	# the generation in struct skbext_ctl
+	sk find "$(address 1)" a
+	expect_error 1 "find of what is distrusted"
+	sk add "$(address 4)" a 04
+	expect_done "add after the miss"
+	sk stats --json
+	expect_json .live==4 "places held"
+	sk purge --json
+	expect_done purge
+	expect_json '. == {"ended": 3}' "purge --json"
+	sk dump --json
+	expect_json ".records | map(.skb) == [\"$(address 4)\"]" "what is trusted stays"
+	sk stats --json
+	expect_json '[.live, .adds, .releases, .purged_stale] == [1, 4, 3, 3]' "the sum"
+	sk purge
+	[ "$out" = "ended 0 records that missed releases had left" ] || wrong "second purge: $out"
+	unload
+}
+
 # An object with BTF for its payload, of all that BTF can say.
 btf_object()
 {
@@ -600,6 +629,8 @@ test_usage()
 	stats more
 	dump --type
 	dump more
+	purge more
+	purge --watch 1
 	add
 	add 0xffff888000001000 a
 	add nix a 00
@@ -628,8 +659,8 @@ test_usage()
 # Nothing is loaded, or what is loaded stays as it is.
 test_not_loaded()
 {
-	for line in status stats dump "add 0xffff888000001000 a 00" "find 0xffff888000001000 a" \
-			"del 0xffff888000001000"; do
+	for line in status stats dump purge "add 0xffff888000001000 a 00" \
+			"find 0xffff888000001000 a" "del 0xffff888000001000"; do
 		sk $line
 		expect_error 1 "$line, nothing loaded" load
 		sk $line --json
@@ -657,7 +688,7 @@ test_not_root()
 	run $nobody "$skbext_bin" doctor --measure 1 --bpffs "$dir"
 	expect_error 1 "doctor --measure" root
 	load --type a:16
-	for line in load status stats dump unload "add 0xffff888000001000 a 00" \
+	for line in load status stats dump purge unload "add 0xffff888000001000 a 00" \
 			"find 0xffff888000001000 a" "del 0xffff888000001000"; do
 		# shellcheck disable=SC2086 # words
 		set -- $line
@@ -813,8 +844,8 @@ expect_damaged()	# WHAT WORD
 {
 	local line
 
-	for line in status stats dump "add 0xffff888000001000 a 00" "find 0xffff888000001000 a" \
-			"del 0xffff888000001000" "load"; do
+	for line in status stats dump purge "add 0xffff888000001000 a 00" \
+			"find 0xffff888000001000 a" "del 0xffff888000001000" "load"; do
 		sk $line
 		expect_error 1 "$1, $line" unload "$2"
 	done

@@ -41,6 +41,7 @@ int cmd_dump(int argc, char **argv);
 int cmd_add(int argc, char **argv);
 int cmd_find(int argc, char **argv);
 int cmd_del(int argc, char **argv);
+int cmd_purge(int argc, char **argv);
 int cmd_bind(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_bench(int argc, char **argv);

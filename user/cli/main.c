@@ -26,6 +26,7 @@ static const struct command commands[] = {
 	{ "add", cmd_add, "SKB TYPE HEX", "make a type active on the skb at an address" },
 	{ "find", cmd_find, "SKB TYPE", "show one payload" },
 	{ "del", cmd_del, "SKB [TYPE]", "take a type, or all, from an skb" },
+	{ "purge", cmd_purge, "", "end the records that missed releases have left" },
 	{ "demo", cmd_demo, "", "show it at work on packets of its own" },
 	{ "bench", cmd_bench, "[--quick] [--only cost|store|packets|forward]", "what it costs, beside other maps" },
 	{ "trace", cmd_trace,
