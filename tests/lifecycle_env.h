@@ -461,4 +461,24 @@ static inline void check_nothing_left(void)
 		skbext_for_each(env.sk, print_left, &printed);
 }
 
+/* What skipped releases have left; in the exact mode that is all there can be. How many ended. */
+static inline __u64 purge_left(void)
+{
+	const struct skbext_stats *s = &total.stats;
+	__u64 ended = 0;
+	int tries = 20;
+
+	ASSERT_OK(skbext_purge(env.sk, &ended), skbext_errmsg());
+	do
+		read_numbers();
+	while (!is_balanced() && tries-- && !usleep(50000));
+	ASSERT_TRUE(is_balanced(), "adds + shares = releases + dels_emptied + live after a purge");
+	if (!env.exact)
+		return ended;
+	ASSERT_EQ(s->live, 0, "records left by a purge");
+	ASSERT_EQ(s->orphans, 0, "objects left by a purge");
+	ASSERT_EQ(s->refs, 0, "references left by a purge");
+	return ended;
+}
+
 #endif /* LIFECYCLE_ENV_H */

@@ -3,8 +3,9 @@
 #
 # Millions of packets through each kernel of tests/kernels.list, one after the other: every packet
 # tagged, every birth watched, all kinds of traffic at once on two CPUs (tests/traffic_soak.h). A
-# line of numbers for each kernel; it fails unless nothing was stale, nothing is left but what the
-# kernel skipped a release of, and the counters balance to the record.
+# line of numbers for each kernel; it fails unless nothing was stale, nothing was left but what the
+# kernel skipped a release of, a purge ends all of that (left N, purged N, left now 0), and the
+# counters balance to the record.
 #
 #	KERNEL=label	only that one		PACKETS=n	10000000 unless given
 

@@ -74,7 +74,7 @@ static inline bool check_slot(__u32 slot, __u32 holders)
 
 	if (!word)
 		return ASSERT_EQ(holders, 0, "holders of a free slot's object");
-	if (word & SKBEXT_W_ORPHAN)
+	if (!(word >> SKBEXT_W_META_BITS))
 		return ASSERT_EQ(word, SKBEXT_W_ORPHAN, "word of an orphan") &&
 		       ASSERT_NE(holders, 0, "holders of an orphan") &&
 		       ASSERT_EQ(refs, holders, "references to an orphan, recounted");
@@ -118,7 +118,7 @@ static inline bool check_refs(void)
 	for (__u32 slot = 0; slot < env_slots(); slot++) {
 		__u64 word = *__skbext_word(slot);
 		bool used = word && !(word & SKBEXT_W_REMOTE);
-		bool looked_at = word & (SKBEXT_W_SHARED | SKBEXT_W_ORPHAN);
+		bool looked_at = word & SKBEXT_W_SHARED || word == SKBEXT_W_ORPHAN;
 
 		for (int t = 0; t < SKBEXT_MAX_TYPES; t++) {
 			const __u32 *refs = (void *)(env_payload(slot) + env.ctl.types[t].offset);

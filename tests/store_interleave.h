@@ -42,6 +42,8 @@ enum il_mutant {
 	IL_COPY_LATE,		/* unshare lets go of the object, then copies it */
 	IL_REFS_OF_OTHERS,	/* del gives back the references of an object that others hold */
 	IL_ALONE,		/* owners end their records as if user space did not meddle */
+	IL_PURGE_UNMARKED,	/* purge ends what it has read, without a mark */
+	IL_PURGE_NO_GRACE,	/* purge does not wait for those who trusted the record */
 	IL_MUTANTS,
 };
 

@@ -228,6 +228,7 @@ static void storm(void)
 	env.soak = false;
 	print_numbers("storm");
 	check_storm();
+	purge_left();
 }
 
 /* ---- adds to packets that are being freed */
@@ -432,6 +433,14 @@ static void check_dead(const char *name)
 	check_status();
 }
 
+/* Nothing else would end it. */
+static void check_purge(void)
+{
+	__u64 left = total.stats.live;
+
+	ASSERT_EQ(purge_left(), left, "records that end with a purge");
+}
+
 /* On the CPU whose worker releases the link. */
 static void *keep_sending(void *arg)
 {
@@ -508,6 +517,7 @@ static void ftrace_disabled(void)
 	ASSERT_EQ(now.counts.stale, 0, "new packets with a record");
 	ASSERT_OK(write_ftrace_enabled("1"), "kernel.ftrace_enabled");
 	check_dead("ftrace_enabled off and on");
+	check_purge();
 }
 
 static void detach_under_load(void)
@@ -540,6 +550,7 @@ static void detach_under_load(void)
 	close(held);
 	reopen();
 	check_dead("skb_release_head_state detached");
+	check_purge();
 	sched_setaffinity(0, sizeof(all), &all);
 }
 
@@ -563,6 +574,7 @@ static void kill_links_with_full_table(void)
 	close(held);
 	check_dead("all links gone, table full");
 	ASSERT_GE(total.stats.live, 32, "what was left is still there");
+	check_purge();
 }
 
 /* Programs are not told in the tracepoint mode, which cannot hook the kernel's release of links. People are. */

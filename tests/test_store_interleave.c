@@ -46,6 +46,9 @@ enum step_op {
 	USER_ADD,	/* user space, by address: no owner */
 	USER_DEL,
 	USER_DEL_MORE,
+	MISS,		/* a release was missed: what was made before is not trusted */
+	DOOM,		/* purge; its second half comes when all threads are done */
+	END_DOOMED,	/* or beside those who began after the first */
 };
 
 struct step {
@@ -65,6 +68,9 @@ struct step {
 #define UA(skb)		{ USER_ADD, skb, 0 }
 #define UD(skb)		{ USER_DEL, skb, 0 }
 #define UDM(skb)	{ USER_DEL_MORE, skb, 0 }
+#define MISSED		{ MISS, 0, 0 }
+#define P		{ DOOM, 0, 0 }
+#define PE		{ END_DOOMED, 0, 0 }
 #define FAMILY		W(0), S(1, 0)		/* 0 has the object, 1 is its clone */
 #define REFS		W(0), M(0), S(1, 0)	/* the same with both types */
 #define SEVEN		W(4), W(5), W(6), W(7), W(8), W(9), W(10)
@@ -79,6 +85,7 @@ static const struct scenario {
 	__u8 noclone;
 	bool full;		/* there may be no room */
 	bool counted;		/* the second type holds references */
+	bool purge;
 } scenarios[] = {
 	{ "both holders end", { FAMILY }, { { R(0) }, { R(1) } } },
 	{ "three holders end", { FAMILY, S(2, 0) }, { { R(0) }, { R(1) }, { R(2) } } },
@@ -195,6 +202,53 @@ static const struct scenario {
 	  .shared = 7, .counted = true },
 	{ "counted: no room to move", { SEVEN, M(4), S(0, 4) }, { { M(4) }, { R(0) } }, .full = true,
 	  .counted = true },
+
+	{ "purge, it ends", { W(0), MISSED }, { { R(0), W(0), F(0) }, { P } }, .purge = true },
+	{ "purge, it is written anew", { W(0), MISSED }, { { W(0), F(0) }, { P } }, .purge = true },
+	{ "purge, and shared", { W(0), MISSED }, { { S(1, 0), F(1) }, { P } }, .purge = true },
+	{ "purge, all end", { FAMILY, MISSED }, { { R(0) }, { R(1) }, { P } }, .purge = true },
+	{ "purge, clone writes", { FAMILY, MISSED }, { { W(1), F(1) }, { R(0) }, { P } },
+	  .purge = true },
+	{ "purge, share over a holder", { FAMILY, W(2), MISSED, W(3) },
+	  { { S(1, 3), F(1) }, { R(0) }, { P } }, .purge = true },
+	{ "purge, records away", { EIGHT, W(0), MISSED }, { { W(0), F(0) }, { P } }, .buckets = 2,
+	  .purge = true },
+	{ "purge, trusted beside it", { FAMILY, MISSED, W(2) }, { { S(3, 2), W(3), F(3) }, { P } },
+	  .purge = true },
+	{ "missed and purged, it is shared", { W(0) }, { { S(1, 0), F(1) }, { MISSED, P } },
+	  .shared = 3, .purge = true },
+	{ "missed and purged, clone shared", { FAMILY }, { { S(2, 1) }, { R(0) }, { MISSED, P } },
+	  .shared = 7, .purge = true },
+	{ "missed and purged, it adds", { W(0) }, { { M(0), F(0), R(0), W(0) }, { MISSED, P } },
+	  .shared = 1, .purge = true },
+	{ "purged, it ends", { W(0), MISSED, P }, { { R(0), W(0), F(0) }, { PE } }, .purge = true },
+	{ "purged, it is written anew", { W(0), MISSED, P }, { { W(0), F(0), R(0) }, { PE } },
+	  .purge = true },
+	{ "purged, all end", { FAMILY, MISSED, P }, { { R(0) }, { R(1) }, { PE } }, .purge = true },
+	{ "purged, clone written anew", { FAMILY, MISSED, P }, { { W(1), F(1) }, { PE } },
+	  .purge = true },
+	{ "purged, policy", { W(0), M(0), S(1, 0), MISSED, P }, { { K(0), W(0), F(0) }, { PE } },
+	  .purge = true },
+	{ "counted: purge, all end", { REFS, MISSED }, { { R(0) }, { R(1) }, { P } },
+	  .counted = true, .purge = true },
+	{ "counted: purge, it deletes", { W(0), M(0), MISSED }, { { DM(0), M(0) }, { P } },
+	  .counted = true, .purge = true },
+	{ "counted: missed and purged, it takes", { W(0) }, { { M(0) }, { MISSED, P } },
+	  .shared = 1, .counted = true, .purge = true },
+	{ "counted: missed and purged, shared and written", { REFS },
+	  { { S(2, 0), M(2) }, { MISSED, P } }, .shared = 7, .counted = true, .purge = true },
+	{ "counted: missed and purged, home writes", { REFS }, { { W(0) }, { MISSED, P } },
+	  .shared = 3, .counted = true, .purge = true },
+	{ "counted: missed and purged, clone writes", { REFS }, { { W(1) }, { MISSED, P } },
+	  .shared = 3, .counted = true, .purge = true },
+	{ "counted: purged, all end", { REFS, MISSED, P }, { { R(0) }, { R(1) }, { PE } },
+	  .counted = true, .purge = true },
+	{ "counted: purged, it deletes", { W(0), M(0), MISSED, P }, { { DM(0), M(0) }, { PE } },
+	  .counted = true, .purge = true },
+	{ "counted: purged, home deletes", { REFS, MISSED, P }, { { DM(0) }, { R(1) }, { PE } },
+	  .counted = true, .purge = true },
+	{ "counted: purged, policy", { REFS, MISSED, P }, { { K(0), R(0) }, { R(1) }, { PE } },
+	  .counted = true, .purge = true },
 	/*
 	 * Not yet: user space adds to a shared record while its owner writes or ends it (unshare by
 	 * two at once). The payload of a clone is then another's.
@@ -211,6 +265,8 @@ static struct {
 	__u64 hash[SKBS];
 	__u64 value[SKBS];	/* what its owner wrote to the first type; 0: not active */
 	bool second[SKBS];
+	bool old[SKBS];		/* it may have a record that is not trusted */
+	__u32 generation;	/* of the purge */
 	int variant;		/* bit n: thread n calls, others do much inline */
 	const char *amiss;
 	int amiss_skb;
@@ -219,14 +275,14 @@ static struct {
 static __u64 il_state(void)
 {
 	const __u64 *words = (__u64 *)env.memory;
-	__u64 hash = 0;
+	__u64 hash = il_mix(0, env.ctl.watch | sim.generation);
 
 	for (int n = ENV_REFS; sim.scene->counted && n < 2 * ENV_REFS; n++)
 		hash = il_mix(hash, env.counters[n]);
 	for (size_t i = 0; i < env_bytes() / 8; i++)
 		hash = il_mix(hash, words[i]);
 	for (int skb = 0; skb < SKBS; skb++)
-		hash = il_mix(hash, sim.value[skb] << 1 | sim.second[skb]);
+		hash = il_mix(hash, sim.value[skb] << 2 | sim.second[skb] << 1 | sim.old[skb]);
 	return hash;
 }
 
@@ -351,6 +407,7 @@ static void do_write(int skb, int type, __u64 value)
 		return;
 	}
 	il_point();
+	sim.old[skb] = false;
 	if (type) {
 		bool had = sim.second[skb];
 
@@ -371,6 +428,7 @@ static void do_share(int skb, int from)
 	bool some = sim.value[from] || (sim.second[from] && !(env.ctl.noclone & 2));
 	int ret = skbext_store_share(sim.hash[skb], sim.hash[from]);
 
+	sim.old[skb] = false;
 	sim.value[skb] = ret == 1 ? sim.value[from] : 0;
 	sim.second[skb] = ret == 1 && sim.second[from] && !(env.ctl.noclone & 2);
 	if (ret != some && !meddled(from) && !(ret < 0 && sim.scene->full))
@@ -399,13 +457,48 @@ static void do_end(int skb, enum step_op op)
 	}
 	sim.value[skb] = op == DEL_MORE ? sim.value[skb] : 0;
 	sim.second[skb] = op != RELEASE && op != DEL_MORE && sim.second[skb];
-	if (ended != had && !meddled(skb))
+	if (ended != had && !meddled(skb) && !sim.old[skb])
 		amiss("records ended", skb);
+	sim.old[skb] = sim.old[skb] && op != RELEASE;
 }
 
 static void do_user_add(int skb)
 {
 	skbext_store_add_any(sim.hash[skb], 1, 0, 8);
+}
+
+/* Before the threads; or beside them, where nobody knows what then is found. */
+static void do_miss(void)
+{
+	IL_STORE(&env.ctl.watch, env.ctl.watch + (1ULL << 32));
+	for (int skb = 0; skb < SKBS && !il.running; skb++) {
+		sim.old[skb] = sim.value[skb] || sim.second[skb];
+		sim.value[skb] = sim.second[skb] = 0;
+	}
+}
+
+static void end_doomed(void)
+{
+	for (__u32 slot = 0; slot < env_slots(); slot++)
+		skbext_store_end_doomed(slot, sim.generation);
+}
+
+static void doom(void)
+{
+	sim.generation = IL_LOAD(&env.ctl.watch) >> 32;
+	for (__u32 slot = 0; slot < env_slots(); slot++) {
+		if (il.mutant != IL_PURGE_UNMARKED) {
+			skbext_store_doom(slot, sim.generation);
+			continue;
+		}
+		__u64 word = IL_LOAD(__skbext_word(slot));
+
+		if (word & SKBEXT_W_ACTIVE && __skbext_older(slot, sim.generation) &&
+		    skbext_store_drop(slot, word))
+			skbext_count(SKBEXT_STAT_PURGED_STALE);
+	}
+	if (il.mutant == IL_PURGE_NO_GRACE)
+		end_doomed();
 }
 
 static void do_step(const struct step *step)
@@ -427,6 +520,15 @@ static void do_step(const struct step *step)
 	case USER_DEL:
 	case USER_DEL_MORE:
 		skbext_store_del_other(sim.hash[step->skb], step->op == USER_DEL ? 1 : 2);
+		break;
+	case MISS:
+		do_miss();
+		break;
+	case DOOM:
+		doom();
+		break;
+	case END_DOOMED:
+		end_doomed();
 		break;
 	default:
 		do_end(step->skb, step->op);
@@ -452,7 +554,9 @@ static void choose_skbs(void)
 struct snapshot {
 	char memory[3 * SKBEXT_STRIDE(ROOM + sizeof(__u64))];
 	__u64 stats[SKBEXT_STAT_NR], counters[SKBEXT_MAX_TYPES * ENV_REFS], value[SKBS];
-	bool second[SKBS];
+	__u64 watch;
+	bool second[SKBS], old[SKBS];
+	__u32 generation;
 };
 
 static void snapshot_take(struct snapshot *s)
@@ -462,6 +566,9 @@ static void snapshot_take(struct snapshot *s)
 	memcpy(s->counters, env.counters, sizeof(s->counters));
 	memcpy(s->value, sim.value, sizeof(s->value));
 	memcpy(s->second, sim.second, sizeof(s->second));
+	memcpy(s->old, sim.old, sizeof(s->old));
+	s->watch = env.ctl.watch;
+	s->generation = sim.generation;
 }
 
 static void snapshot_put_back(const struct snapshot *s)
@@ -471,6 +578,9 @@ static void snapshot_put_back(const struct snapshot *s)
 	memcpy(env.counters, s->counters, sizeof(s->counters));
 	memcpy(sim.value, s->value, sizeof(s->value));
 	memcpy(sim.second, s->second, sizeof(s->second));
+	memcpy(sim.old, s->old, sizeof(s->old));
+	sim.generation = s->generation;
+	env.ctl.watch = s->watch;
 }
 
 static void check_skbs(void)
@@ -487,7 +597,11 @@ static void check_skbs(void)
 /* The threads are done: what is in the table, is it right, and does it all go away? */
 static bool check_schedule(void)
 {
-	bool ok = check_table();
+	bool ok;
+
+	if (sim.scene->purge)
+		end_doomed();
+	ok = check_table();
 
 	if (ok && !sim.amiss)
 		check_skbs();
@@ -513,7 +627,7 @@ static bool search(const struct scenario *scene, int variant)
 	sim.variant = variant;
 	env_open(scene->buckets ?: 1, ROOM);
 	env.ctl.noclone = scene->noclone;
-	env.ctl.by_address = scene->shared && il.mutant != IL_ALONE;
+	env.ctl.by_address = scene->shared && !scene->purge && il.mutant != IL_ALONE;
 	if (scene->counted)
 		env_count_refs(1, 8, 8);
 	choose_skbs();
@@ -577,6 +691,8 @@ static const char *find_mutant(void)
 	for (size_t n = 0; n < SCENARIOS; n++) {
 		if (il.mutant == IL_REFS_OF_OTHERS && !scenarios[n].counted)
 			continue;
+		if (il.mutant >= IL_PURGE_UNMARKED && !scenarios[n].purge)
+			continue;
 		for (size_t v = 0; v < variant_count(&scenarios[n]); v++)
 			if (!search(&scenarios[n], variants[v]))
 				return scenarios[n].name;
@@ -594,6 +710,8 @@ static void store_broken_ones_are_found(void)
 		[IL_COPY_LATE] = "object released before it is copied",
 		[IL_REFS_OF_OTHERS] = "references of others given back",
 		[IL_ALONE] = "owners not told of user space",
+		[IL_PURGE_UNMARKED] = "purge without a mark",
+		[IL_PURGE_NO_GRACE] = "purge without a grace period",
 	};
 	int mutant, err = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
