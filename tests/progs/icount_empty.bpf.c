@@ -24,6 +24,23 @@ EMPTY("tp_btf/consume_skb", consume_skb)
 /* One more on the same function: what the next program costs where there is one already. */
 EMPTY("fentry/skb_release_head_state", second)
 
+/* The floor of the patches' author: two that only count. */
+__u64 written, read;
+
+SEC("tc")
+int count_out(struct __sk_buff *skb)
+{
+	written++;
+	return 0;
+}
+
+SEC("tc")
+int count_in(struct __sk_buff *skb)
+{
+	read++;
+	return 0;
+}
+
 EMPTY("tc", write_all)
 EMPTY("tc", write_some)
 EMPTY("tc", read_back)

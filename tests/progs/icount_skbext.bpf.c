@@ -10,12 +10,14 @@ struct icount_note {
 	__u64 id;
 };
 SKBEXT_TYPE(icount_note, struct icount_note);
+/* The first ends where the kernel's own do, at the UDP queue; this one when the packet is freed. */
+SKBEXT_TYPE_FLAGS(icount_kept, struct icount_note, SKBEXT_F_KEEP_UDP);
 
 __u64 packets, written, read, wrong;
 
-#define NOTE(skb)							\
+#define NOTE(skb, type)							\
 	do {								\
-		struct icount_note *__n = skbext_add(skb, icount_note);	\
+		struct icount_note *__n = skbext_add(skb, type);	\
 									\
 		if (__n) {						\
 			__n->stamp = __n->id = 7;			\
@@ -26,7 +28,14 @@ __u64 packets, written, read, wrong;
 SEC("tc")
 int write_all(struct __sk_buff *skb)
 {
-	NOTE(skb);
+	NOTE(skb, icount_note);
+	return 0;
+}
+
+SEC("tc")
+int write_kept(struct __sk_buff *skb)
+{
+	NOTE(skb, icount_kept);
 	return 0;
 }
 
@@ -34,7 +43,7 @@ SEC("tc")
 int write_some(struct __sk_buff *skb)
 {
 	if (++packets % 100 == 0)
-		NOTE(skb);
+		NOTE(skb, icount_note);
 	return 0;
 }
 
@@ -42,20 +51,30 @@ int write_some(struct __sk_buff *skb)
 SEC("fentry/skb_clone")
 int BPF_PROG(skb_clone, struct sk_buff *skb)
 {
-	NOTE(skb);
+	NOTE(skb, icount_note);
 	return 0;
+}
+
+static __always_inline void check(const struct icount_note *n)
+{
+	if (!n)
+		return;
+	if (n->stamp != 7 || n->id != 7)
+		wrong++;
+	read++;
 }
 
 SEC("tc")
 int read_back(struct __sk_buff *skb)
 {
-	const struct icount_note *n = skbext_find(skb, icount_note);
+	check(skbext_find(skb, icount_note));
+	return 0;
+}
 
-	if (!n)
-		return 0;
-	if (n->stamp != 7 || n->id != 7)
-		wrong++;
-	read++;
+SEC("tc")
+int read_kept(struct __sk_buff *skb)
+{
+	check(skbext_find(skb, icount_kept));
 	return 0;
 }
 

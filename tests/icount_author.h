@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The workload of the kernel patches' author: loopback UDP, 36-byte datagrams, 16 bytes written at
+ * tc egress, read at tc ingress, released when the packet is freed; above two programs that only
+ * count. His rule is kernel.bpf_stats_enabled, so the same is measured twice: all that the machine
+ * executes, and what the kernel counts as time in programs, which here are instructions too.
+ *
+ * Rivals get the cheapest that is correct for this traffic: one program, at the one function that
+ * each of these packets passes at its end; no clones, no policy. An LRU map evicts only where no
+ * free place is left on any list: with entries that end with their packet, of 65536, never here;
+ * and a guest with one CPU spares the per-CPU kind the zeroing of the other CPUs' values. Included
+ * by tests/icount.c alone.
+ */
+#ifndef ICOUNT_AUTHOR_H
+#define ICOUNT_AUTHOR_H
+
+static const struct author {
+	const char *name;
+	const struct set *set, *tc;
+	const char *writer, *reader;
+	int hooks;		/* roles; 0: nothing; -1: one release */
+} authors[] = {
+	{ "two counting programs", NULL, &empty, "count_out", "count_in", 0 },
+	{ "LRU_PERCPU_HASH", &lru, &lru, "write_all", "read_back", -1 },
+	{ "HASH", &hash, &hash, "write_all", "read_back", -1 },
+	{ "skbext, untagged", &skbext, &empty, "count_out", "count_in", HOOKS },
+	{ "skbext", &skbext, &skbext, "write_all", "read_back", HOOKS },
+	/* Of such types alone, nothing is attached to the UDP queue. */
+	{ "skbext, keep-udp", &skbext, &skbext, "write_kept", "read_kept", HOOKS & ~POLICY },
+};
+
+#define NR_AUTHORS (sizeof(authors) / sizeof(authors[0]))
+
+static int offset_in_bss(const struct bpf_object *obj, const char *name)
+{
+	const struct btf *btf = bpf_object__btf(obj);
+	int id = btf__find_by_name_kind(btf, ".bss", BTF_KIND_DATASEC);
+	const struct btf_type *t = btf__type_by_id(btf, id);
+
+	for (int i = 0; t && i < btf_vlen(t); i++) {
+		const struct btf_var_secinfo *v = &btf_var_secinfos(t)[i];
+		const struct btf_type *var = btf__type_by_id(btf, v->type);
+
+		if (!strcmp(btf__name_by_offset(btf, var->name_off), name))
+			return v->offset;
+	}
+	return -1;
+}
+
+/* How many records the reader found so far. */
+static __u64 found_by(const struct bpf_object *obj)
+{
+	struct bpf_map *bss = bpf_object__find_map_by_name(obj, ".bss");
+	int offset = offset_in_bss(obj, "read");
+	char value[64];
+	__u32 zero = 0;
+	__u64 found;
+
+	if (!bss || offset < 0 || bpf_map__value_size(bss) > sizeof(value) ||
+	    bpf_map_lookup_elem(bpf_map__fd(bss), &zero, value))
+		die("the reader's count");
+	memcpy(&found, value + offset, sizeof(found));
+	return found;
+}
+
+/* Where datagrams end: up to 6.17 without head state to release, later as all packets do. */
+static const char *where_freed(void)
+{
+	static const char *const ends[] = { "__consume_stateless_skb", "skb_release_head_state" };
+	int stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	const char *found = NULL;
+
+	for (int i = 0; !found && i < 2; i++) {
+		int prog = set_find(&empty, ends[i]);
+		__u64 before = runs(prog);
+
+		attach(prog);
+		block("udp");
+		detach_hooks();
+		if (runs(prog) - before >= BLOCK)
+			found = ends[i];
+	}
+	close(stats);
+	if (!found)
+		die("no hook sees the end of a datagram");
+	return found;
+}
+
+/* As measure(), of which this is one row. Who finds less than all measures something else. */
+static int author_row(const struct author *a, const char *end, const char *detail, int base)
+{
+	__u64 packets = (blocks / 4 + blocks) * BLOCK, found = found_by(a->tc->obj);
+	int row;
+
+	if (a->hooks > 0)
+		attach_hooks(a->set, a->hooks);
+	else if (a->hooks)
+		attach(set_find(a->set, end));
+	attach_pair(a->tc, a->writer, a->reader);
+	row = measure("udp", a->name, detail, base);
+	detach_tc();
+	detach_hooks();
+	found = found_by(a->tc->obj) - found;
+	if (found < packets)
+		die("%s found %llu records on %llu packets", a->name, found, packets);
+	return row;
+}
+
+static void author_ratios(const int row[NR_AUTHORS], const char *kernel)
+{
+	for (size_t i = 4; i < NR_AUTHORS; i++)
+		for (size_t j = 1; j < 3; j++) {
+			double floor = rows[row[0]].median;
+			double ratio = (rows[row[i]].median - floor) /
+				       (rows[row[j]].median - floor);
+
+			fprintf(stderr, "author: %s, %s / %s, above the floor: %.3f\n",
+				rows[row[i]].detail, authors[i].name, authors[j].name, ratio);
+			printf("{\"kernel\":\"%s\",\"author\":\"%s\",\"impl\":\"%s\","
+			       "\"rival\":\"%s\",\"ratio\":%.4f}\n", kernel, rows[row[i]].detail,
+			       authors[i].name, authors[j].name, ratio);
+		}
+}
+
+static void author_rows(const char *end, const char *detail, const char *kernel)
+{
+	int row[NR_AUTHORS];
+
+	for (size_t i = 0; i < NR_AUTHORS; i++)
+		row[i] = author_row(&authors[i], end, detail, i ? row[0] : -1);
+	author_ratios(row, kernel);
+}
+
+static void author_variants(const char *kernel)
+{
+	const char *end = where_freed();
+	int stats;
+
+	fprintf(stderr, "author: datagrams end at %s\n", end);
+	author_rows(end, "author, all executed", kernel);
+	stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	if (stats < 0)
+		die("bpf_stats");
+	ruler = run_time;
+	author_rows(end, "author, time in programs", kernel);
+	ruler = now;
+	close(stats);
+}
+
+#endif /* ICOUNT_AUTHOR_H */
