@@ -142,13 +142,14 @@ static void udp_variants(void)
 }
 
 /* What tests/test_icount.sh watches: few, to be quick. */
-static void guarded(void)
+static void guarded(const char *kernel)
 {
 	int nothing = measure("udp", "nothing attached", "", -1);
 
 	untagged("udp", "skbext", &skbext, nothing);
 	subset("release and share", RELEASE | SHARE, nothing);
 	tagged("udp", "skbext", &skbext);
+	author_variants(kernel, true);
 	nothing = measure("tcp", "nothing attached", "", -1);
 	untagged("tcp", "skbext", &skbext, nothing);
 	tagged_clones("skbext", &skbext);
@@ -173,7 +174,7 @@ static void all_variants(const char *kernel)
 {
 	udp_variants();
 	tcp_variants();
-	author_variants(kernel);
+	author_variants(kernel, false);
 	count_runs(&skbext, "udp", kernel);
 	count_runs(&skbext, "tcp", kernel);
 }
@@ -237,9 +238,9 @@ int main(int argc, char **argv)
 	fprintf(stderr, "%s: instructions per packet, median of %d blocks of %d\n", uts.release,
 		blocks, BLOCK);
 	if (guard)
-		guarded();
+		guarded(uts.release);
 	else if (author)
-		author_variants(uts.release);
+		author_variants(uts.release, false);
 	else
 		all_variants(uts.release);
 	check_stats(sk, !author);
