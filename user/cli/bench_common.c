@@ -135,7 +135,9 @@ int bench_udp_exchange(const int pair[2], unsigned int packets)
 
 struct skbext *bench_skbext(unsigned int capacity, unsigned int payload, bool attach)
 {
-	struct skbext_open_opts opts = { .sz = sizeof(opts), .capacity = capacity, .payload = payload };
+	struct skbext_open_opts opts = {
+		.sz = sizeof(opts), .capacity = capacity, .payload = payload,
+	};
 	struct skbext *sk = skbext_open(&opts);
 
 	if (!sk || skbext_load(sk) || (attach && skbext_attach(sk)) || skbext_pin(sk)) {
@@ -165,7 +167,8 @@ static int take(struct bench_hooks *h, const char *name)
 	close(fd);
 	unlink(path);
 	len = sizeof(prog);
-	err = h->prog[h->nr] < 0 || bpf_obj_get_info_by_fd(h->prog[h->nr], &prog, &len) ? -errno : 0;
+	if (h->prog[h->nr] < 0 || bpf_obj_get_info_by_fd(h->prog[h->nr], &prog, &len))
+		err = -errno;
 	h->raw[h->nr++] = prog.type == BPF_PROG_TYPE_RAW_TRACEPOINT;
 	return err;
 }
@@ -245,9 +248,11 @@ void bench_hooks_free(struct bench_hooks *h)
 
 int bench_tc_attach(int prog_fd, int ifindex, bool egress)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_EGRESS | BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
+		    .attach_point = BPF_TC_EGRESS | BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .handle = 1, .priority = 1);
-	libbpf_print_fn_t print = libbpf_set_print(NULL);	/* it reports a clsact that is there already */
+	/* It reports a clsact that is there already. */
+	libbpf_print_fn_t print = libbpf_set_print(NULL);
 	int err = bpf_tc_hook_create(&hook);
 
 	hook.attach_point = egress ? BPF_TC_EGRESS : BPF_TC_INGRESS;
@@ -259,7 +264,8 @@ int bench_tc_attach(int prog_fd, int ifindex, bool egress)
 
 void bench_tc_detach(int ifindex)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_EGRESS | BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
+		    .attach_point = BPF_TC_EGRESS | BPF_TC_INGRESS);
 
 	bpf_tc_hook_destroy(&hook);
 }

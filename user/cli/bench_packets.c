@@ -53,11 +53,10 @@ static bool is_ours(const struct variant *v)
 
 static bool in_variant(const struct variant *v, const char *prog, enum skbext_mode mode)
 {
+	const char *kind = mode == SKBEXT_MODE_EXACT ? "_exact_" : "_tp_";
 	size_t len = strlen(v->prefix);
 
-	if (strncmp(prog, v->prefix, len))
-		return false;
-	return !strncmp(prog + len, mode == SKBEXT_MODE_EXACT ? "_exact_" : "_tp_", mode == SKBEXT_MODE_EXACT ? 7 : 4);
+	return !strncmp(prog, v->prefix, len) && !strncmp(prog + len, kind, strlen(kind));
 }
 
 static void collect(struct packets_bench *p, struct variant *v)
@@ -96,7 +95,8 @@ static int open_programs(struct packets_bench *p)
 	if (!p->skel || skbext_bind(p->skel->obj, NULL))
 		return cli_lib_error("run the bench: bind its programs");
 	bpf_object__for_each_program(prog, p->skel->obj)
-		if (strstr(bpf_program__section_name(prog), "fentry") && p->mode != SKBEXT_MODE_EXACT)
+		if (p->mode != SKBEXT_MODE_EXACT &&
+		    strstr(bpf_program__section_name(prog), "fentry"))
 			bpf_program__set_autoload(prog, false);
 	err = bench_packets__load(p->skel);
 	if (err)
@@ -154,14 +154,15 @@ static int run(struct packets_bench *p, struct variant *v)
 	int err = attach(p, v) ?: bench_udp_exchange(p->pair, p->packets / 8);
 
 	found = p->skel->bss->read;
-	err = err ?: read_times(v, before) ?: bench_udp_exchange(p->pair, p->packets) ?: read_times(v, after);
+	err = err ?: read_times(v, before) ?: bench_udp_exchange(p->pair, p->packets) ?:
+		     read_times(v, after);
 	found = p->skel->bss->read - found;
 	detach(p, v);
 	if (err)
 		return bench_error(v->name, err);
 	if (found < p->packets)
-		return cli_error("cannot run the bench: %s found %llu records on %u packets", v->name,
-				 (unsigned long long)found, p->packets);
+		return cli_error("cannot run the bench: %s found %llu records on %u packets",
+				 v->name, (unsigned long long)found, p->packets);
 	for (unsigned int i = 0; i < v->nr; i++) {
 		double ns = (double)(after[i] - before[i]) / p->packets;
 
@@ -190,15 +191,16 @@ static json_t *ratio(struct packets_bench *p, const struct variant *rival, bool 
 	median = figure_median(&f);
 	bench_say(p->b, "  skbext / %s, above the floor, %-24s %.2f (%.2f to %.2f)\n", rival->name,
 		  tc ? "write and read alone" : "release included", median, f.v[0], f.v[f.nr - 1]);
-	return json_pack("{s:s, s:s, s:o}", "rival", rival->name, "of", tc ? "write and read" : "all",
-			 "ratio", figure_json(&f));
+	return json_pack("{s:s, s:s, s:o}", "rival", rival->name,
+			 "of", tc ? "write and read" : "all", "ratio", figure_json(&f));
 }
 
 static void report(struct packets_bench *p)
 {
 	json_t *list = json_array(), *ratios = json_array();
 
-	bench_say(p->b, "\nloopback UDP, ns in programs per packet (bpf_stats), mode %s\n", skbext_mode_name(p->mode));
+	bench_say(p->b, "\nloopback UDP, ns in programs per packet (bpf_stats), mode %s\n",
+		  skbext_mode_name(p->mode));
 	for (size_t i = 1; i + 1 < NR_VARIANTS; i++) {
 		json_array_append_new(ratios, ratio(p, &variants[i], false));
 		json_array_append_new(ratios, ratio(p, &variants[i], true));
@@ -206,14 +208,16 @@ static void report(struct packets_bench *p)
 	for (size_t i = 0; i < NR_VARIANTS; i++) {
 		struct variant *v = &variants[i];
 
-		bench_say(p->b, "  %-24s %8.1f, write and read %8.1f, %u programs\n", v->name, figure_median(&v->all),
-			  figure_median(&v->tc), v->nr);
-		json_array_append_new(list, json_pack("{s:s, s:i, s:o, s:o}", "impl", v->name, "programs", (int)v->nr,
-				      "ns", figure_json(&v->all), "ns_write_read", figure_json(&v->tc)));
+		bench_say(p->b, "  %-24s %8.1f, write and read %8.1f, %u programs\n", v->name,
+			  figure_median(&v->all), figure_median(&v->tc), v->nr);
+		json_array_append_new(list, json_pack("{s:s, s:i, s:o, s:o}", "impl", v->name,
+						      "programs", (int)v->nr,
+						      "ns", figure_json(&v->all),
+						      "ns_write_read", figure_json(&v->tc)));
 	}
 	json_object_set_new(p->b->out, "packets",
-			    json_pack("{s:s, s:o, s:o}", "mode", skbext_mode_name(p->mode), "variants", list,
-				      "ratios", ratios));
+			    json_pack("{s:s, s:o, s:o}", "mode", skbext_mode_name(p->mode),
+				      "variants", list, "ratios", ratios));
 }
 
 int bench_packets(struct bench *b)
