@@ -109,6 +109,15 @@ static void author_programs(const struct author *a, const char *kernel)
 	}
 }
 
+/* One release for a rival is enough only if it leaves nothing. */
+static bool left_over(const struct author *a)
+{
+	struct bpf_map *notes = bpf_object__find_map_by_name(a->tc->obj, "notes");
+	__u64 key;
+
+	return a->hooks < 0 && !bpf_map__get_next_key(notes, NULL, &key, sizeof(key));
+}
+
 /* As measure(), of which this is one row. Who finds less than all measures something else. */
 static int author_row(const struct author *a, const char *end, const char *detail, int base,
 		      const char *kernel)
@@ -127,6 +136,8 @@ static int author_row(const struct author *a, const char *end, const char *detai
 	detach_tc();
 	detach_hooks();
 	found = found_by(a->tc->obj) - found;
+	if (left_over(a))
+		die("%s: packets left entries", a->name);
 	if (found < packets)
 		die("%s found %llu records on %llu packets", a->name, found, packets);
 	return row;
