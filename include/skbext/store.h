@@ -994,16 +994,13 @@ __skbext_inline struct skbext_object *skbext_store_find(__u64 h, __u64 active)
 {
 	const __u64 not_asked = SKBEXT_W_ACTIVE | SKBEXT_W_SHARED | SKBEXT_W_ORPHAN;
 	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
-	__u64 other;
 	int object;
 
-	if (!b)
+	if (!b || !__skbext_has_any(b))
 		return (struct skbext_object *)0;
-	other = __skbext_read(&b->first) ^ h;
-	if ((other & (active | ~not_asked)) == active && __skbext_trusted(__skbext_read(&b->object.link)))
+	if (((__skbext_read(&b->first) ^ h) & (active | ~not_asked)) == active &&
+	    __skbext_trusted(__skbext_read(&b->object.link)))
 		return &b->object;
-	if (other >> SKBEXT_W_META_BITS && !__skbext_read(&b->head))
-		return (struct skbext_object *)0;
 	object = skbext_store_find_any(h, active);
 	return object < 0 ? (struct skbext_object *)0 : skbext_object(object);
 }
