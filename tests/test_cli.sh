@@ -861,12 +861,12 @@ test_damaged_pins()
 {
 	local pin
 
-	for pin in ctl slots objects stats request op; do
+	for pin in ctl slots stats request op; do
 		load --type a:16
 		rm "$dir/$pin"
 		expect_damaged "$pin removed" ''
 	done
-	for pin in ctl slots objects stats request op; do
+	for pin in ctl slots stats request op; do
 		load --type a:16
 		rm "$dir/$pin"
 		bpftool map create "$dir/$pin" type array key 4 value 8 entries 1 name other
