@@ -888,6 +888,7 @@ test_other_version()
 {
 	load --type a:16
 	patch_ctl 8 0x63
+	bpftool map pin pinned "$dir/slots" "$dir/objects"	# as layout 10 had it
 	expect_damaged "layout of another version" "layout 99"
 	load --type a:16
 	patch_ctl 0 0x00

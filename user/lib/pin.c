@@ -190,6 +190,7 @@ static void remove_entries(const char *dir)
 static int remove_dir(const char *dir)
 {
 	static const char *const subs[] = { "links", "idle", "types" };
+	static const char *const others[] = { "op", "objects" /* up to layout 10 */ };
 	char path[PATH_LEN];
 
 	for (size_t i = 0; i < ARRAY_SIZE(subs); i++) {
@@ -201,8 +202,10 @@ static int remove_dir(const char *dir)
 		snprintf(path, sizeof(path), "%s/%s", dir, map_pin_name(i));
 		unlink(path);
 	}
-	snprintf(path, sizeof(path), "%s/op", dir);
-	unlink(path);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, others[i]);
+		unlink(path);
+	}
 	if (rmdir(dir))
 		return fail(-errno, "%s holds more than skbext has put there; remove that first", dir);
 	return 0;
