@@ -12,7 +12,7 @@
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
-#define SKBEXT_MAX_PAYLOAD	2040		/* bytes, all types; as SKB_EXT chunks of the kernel */
+#define SKBEXT_MAX_PAYLOAD	2040		/* bytes, all types; as the kernel's SKB_EXT */
 #define SKBEXT_NAME_LEN		32		/* a type's name with its NUL */
 
 #define SKBEXT_BUCKET_SLOTS	8
@@ -20,7 +20,7 @@
 
 /* Policy of a type: what differs from the kernel's own extensions. */
 #define SKBEXT_F_NO_CLONE	(1U << 0)	/* clones, copies and fragments do not inherit it */
-#define SKBEXT_F_KEEP_SCRUB	(1U << 1)	/* survives skb_scrub_packet(): veth, tunnels, netns */
+#define SKBEXT_F_KEEP_SCRUB	(1U << 1)	/* survives skb_scrub_packet: veth, tunnel, netns */
 #define SKBEXT_F_KEEP_UDP	(1U << 2)	/* survives into the UDP receive queue */
 #define SKBEXT_F_COUNTED	(1U << 3)	/* its payload begins with SKBEXT_REFS() */
 #define SKBEXT_F_ALL		(SKBEXT_F_NO_CLONE | SKBEXT_F_KEEP_SCRUB | SKBEXT_F_KEEP_UDP | \
@@ -35,39 +35,52 @@
 #define SKBEXT_REFS(max)	struct { const __u32 nr, id[max]; } refs
 
 struct skbext_object {
-	__u64 link;				/* stamp of its slot's record, and who holds what; see store.h */
+	/* Stamp of its slot's record, and who holds what; see store.h. */
+	__u64 link;
 	__u8 payload[];				/* struct skbext_ctl.payload bytes */
 };
 
 /*
- * A bucket and the objects of its slots are one value of the map: one lookup, and neighbours in memory. The first slot has
- * nearly every record. All of it, with 16 bytes of payload, is in the cache line that says whether the bucket is empty.
+ * A bucket and the objects of its slots are one value of the map: one lookup, and neighbours in
+ * memory. The first slot has nearly every record. All of it, with 16 bytes of payload, is in the
+ * cache line that says whether the bucket is empty.
  *
- *	head, first, counters, link and payload of the first slot | word of slot 1, 2... | object 1, 2...
+ *	head, first, counters, link and payload of the first slot | word of 1, 2... | object 1, 2...
  *	0							    SKBEXT_REST
  */
 struct skbext_bucket {
-	__u64 head;				/* how many records are at home here but for the first, and where */
+	/* How many records are at home here but for the first, and where; see store.h. */
+	__u64 head;
 	__u64 first;				/* the first slot's record, 0: free; see store.h */
-	__u64 adds, releases, dels;		/* of the first slot, by who had it at that moment */
+	__u64 adds, releases, dels;		/* of the first slot, by who had it then */
 	struct skbext_object object;		/* of the first slot */
 };
 
 #define SKBEXT_LINE		64ULL		/* bytes of a cache line */
 #define SKBEXT_ROUND_UP(n)	(((n) + SKBEXT_LINE - 1) / SKBEXT_LINE * SKBEXT_LINE)
 
-/* Where the words of the other slots are, if objects have so much payload: one line, which begins with 8 bytes of nothing. */
+/*
+ * Where the words of the other slots are, if objects have so much payload:
+ * one line, which begins with 8 bytes of nothing.
+ */
 #define SKBEXT_REST(payload)	SKBEXT_ROUND_UP(sizeof(struct skbext_bucket) + (payload))
 
 #define SKBEXT_OBJECT(payload)	(sizeof(struct skbext_object) + (payload))
 
-/* From its bucket to the object of slot n > 0. In this order the verifier sees that it is nowhere below 0. */
+/*
+ * From its bucket to the object of slot n > 0.
+ * In this order the verifier sees that it is nowhere below 0.
+ */
 #define SKBEXT_OBJECT_AT(payload, n)	\
 	(SKBEXT_REST(payload) + SKBEXT_LINE - SKBEXT_OBJECT(payload) + (n) * SKBEXT_OBJECT(payload))
 
-/* Bytes of a bucket. An odd number of lines: an even one would leave half of the sets of a cache to nobody. */
+/*
+ * Bytes of a bucket. An odd number of lines:
+ * an even one would leave half of the sets of a cache to nobody.
+ */
 #define SKBEXT_STRIDE(payload)	\
-	((SKBEXT_ROUND_UP(SKBEXT_OBJECT_AT(payload, SKBEXT_BUCKET_SLOTS)) / SKBEXT_LINE | 1) * SKBEXT_LINE)
+	((SKBEXT_ROUND_UP(SKBEXT_OBJECT_AT(payload, SKBEXT_BUCKET_SLOTS)) / SKBEXT_LINE | 1) * \
+	 SKBEXT_LINE)
 
 struct skbext_type_info {
 	char name[SKBEXT_NAME_LEN];	/* "": this place is not taken */
@@ -89,27 +102,30 @@ struct skbext_ctl {
 	__u8 keep_scrub;
 	__u8 keep_udp;
 	__u8 mode;			/* enum skbext_mode */
-	__u32 by_address;		/* user space has changed records by address: their owners are not alone */
-	__u64 watch;			/* generation << 32 | SKBEXT_WATCH_*: can records be trusted? */
+	/* User space has changed records by address: their owners are not alone. */
+	__u32 by_address;
+	/* generation << 32 | SKBEXT_WATCH_*: can records be trusted? */
+	__u64 watch;
 	__u32 refs;			/* counters of each type with SKBEXT_F_COUNTED */
 	__u8 counted;			/* active_extensions mask of these types */
 	__u8 pad[3];
-	__u64 slots;			/* the map's kernel address, for tracers: scripts/records.bt */
+	__u64 slots;			/* the map's kernel address, for scripts/records.bt */
 	struct skbext_type_info types[SKBEXT_MAX_TYPES];
 } __attribute__((aligned(64)));
 
 /*
- * The kernel does not run a program that is running on this CPU already (bpf_prog_enter: prog->active). A
- * release that is interrupted on its way through its program so leaves the releases of the interruption undone, and
- * prog->stats->misses is all that tells. See watch.bpf.h.
+ * The kernel does not run a program that is running on this CPU already (bpf_prog_enter:
+ * prog->active). A release that is interrupted on its way through its program so leaves the
+ * releases of the interruption undone, and prog->stats->misses is all that tells. See watch.bpf.h.
  */
 #define SKBEXT_WATCH_OPEN	0x7fffffffU	/* interruptions that may still miss releases */
-#define SKBEXT_WATCH_DEAD	0x80000000U	/* a hook is gone: nothing is found or added any more */
+#define SKBEXT_WATCH_DEAD	0x80000000U	/* a hook is gone: no more finds and adds */
 #define SKBEXT_WATCHED		2		/* programs that an interruption can need */
 
 /* One per possible CPU. The addresses are the kernel's, of that CPU's counters. */
 struct skbext_watch {
-	__u64 opened, closed;		/* interruptions of a release, and those seen through to their end */
+	/* Interruptions of a release, and those seen through to their end. */
+	__u64 opened, closed;
 	__u64 seen;			/* sum of misses when somebody looked last */
 	__u64 active[SKBEXT_WATCHED];
 	__u64 misses[SKBEXT_WATCHED];
@@ -117,7 +133,7 @@ struct skbext_watch {
 
 enum skbext_stat {
 	SKBEXT_STAT_ADDS,		/* records made by add */
-	SKBEXT_STAT_ADDS_MORE,		/* adds that found a record: another type, or the same again */
+	SKBEXT_STAT_ADDS_MORE,		/* adds that found a record: another type, or the same */
 	SKBEXT_STAT_ADD_FAILED,		/* adds refused: no room */
 	SKBEXT_STAT_DELS,		/* types deleted */
 	SKBEXT_STAT_DELS_EMPTIED,	/* of these: the record ended with it */
@@ -132,7 +148,7 @@ enum skbext_stat {
 	SKBEXT_STAT_PURGED_STALE,	/* found on an skb at its birth, or by skbext_purge() */
 	SKBEXT_STAT_FATE_DROPPED,	/* records seen at kfree_skb */
 	SKBEXT_STAT_FATE_CONSUMED,	/* records seen at consume_skb */
-	SKBEXT_STAT_DISTRUSTED,		/* finds, shares refused: the record may be another packet's */
+	SKBEXT_STAT_DISTRUSTED,		/* finds, shares refused: may be another packet's record */
 	SKBEXT_STAT_NR,
 };
 
@@ -141,7 +157,10 @@ struct skbext_cpu_stats {
 	__u64 v[16];
 };
 
-/* In an instruction that does nothing: here a tracing program adds. skbext_bind() refuses it where packets have ended. */
+/*
+ * In an instruction that does nothing: here a tracing program adds.
+ * skbext_bind() refuses it where packets have ended.
+ */
 #define SKBEXT_ADD_MARK		0x736b6164
 
 /* What skbext_bind() writes into an object before it is loaded: constants for the verifier. */
@@ -150,7 +169,9 @@ struct skbext_cfg {
 	__u32 buckets;
 	__u32 payload;
 	__u32 cpus;
-	__u32 words, objects, object;	/* SKBEXT_REST(), SKBEXT_OBJECT_AT(payload, 0), SKBEXT_OBJECT() */
+	__u32 words;		/* SKBEXT_REST() */
+	__u32 objects;		/* SKBEXT_OBJECT_AT(payload, 0) */
+	__u32 object;		/* SKBEXT_OBJECT() */
 };
 
 #endif /* SKBEXT_LAYOUT_H */

@@ -13,19 +13,20 @@
  *	if (n)
  *		n->id = 7;
  *
- * The skb is any program's own: struct __sk_buff * in tc, tcx, cgroup_skb, socket filter, sk_skb, LWT; struct sk_buff * in
- * tp_btf, fentry, fexit, netfilter (ctx->skb). Programs need CAP_PERFMON and a license compatible with the GPL
- * (bpf_probe_read_kernel()); skbext needs kernel 6.1.
+ * The skb is any program's own: struct __sk_buff * in tc, tcx, cgroup_skb, socket filter, sk_skb,
+ * LWT; struct sk_buff * in tp_btf, fentry, fexit, netfilter (ctx->skb). Programs need CAP_PERFMON
+ * and a license compatible with the GPL (bpf_probe_read_kernel()); skbext needs kernel 6.1.
  *
- * A program with several operations has some hundred instructions for each. A socket filter's are charged to its socket: up to
- * 6.6 net.core.optmem_max lets it have 2560.
+ * A program with several operations has some hundred instructions for each. A socket filter's are
+ * charged to its socket: up to 6.6 net.core.optmem_max lets it have 2560.
  *
- * An object that includes this must be given its place in a loaded skbext before it is loaded: skbext_bind() of the
- * C library, or `skbext bind` and a stock loader. One that was not works and finds nothing.
+ * An object that includes this must be given its place in a loaded skbext before it is loaded:
+ * skbext_bind() of the C library, or `skbext bind` and a stock loader. One that was not works and
+ * finds nothing.
  *
- * A pointer from skbext_add() or skbext_find() is good until the skb is freed, or until any of add, del,
- * reset or copy on the same skb; in a tracing program that looks at a packet it does not own, only as long as that packet
- * lives. Owner of the memory is always the store.
+ * A pointer from skbext_add() or skbext_find() is good until the skb is freed, or until any of add,
+ * del, reset or copy on the same skb; in a tracing program that looks at a packet it does not own,
+ * only as long as that packet lives. Owner of the memory is always the store.
  *
  * Names that begin with __skbext or skbext_store are internal.
  */
@@ -38,7 +39,7 @@
 #define ENOENT 2
 #endif
 
-/* Sizes are those of a store with no room; binding replaces the maps by those of the loaded skbext. */
+/* Sizes are those of a store with no room; binding puts the loaded skbext's maps in their place. */
 struct skbext_ctl __skbext_ctl __attribute__((section(".data.skbext"), weak));
 
 struct {
@@ -94,8 +95,9 @@ const volatile struct skbext_cfg __skbext_cfg __attribute__((section(".rodata.sk
 #define SKBEXT_OBJECT_SIZE	((__u64)__skbext_cfg.object)
 
 /*
- * Eight bytes of the stack, of which four are read: the compiler may put what the program is going to return into the
- * other half, and the verifier, which follows slots of eight, would forget it (check_stack_write_fixed_off()).
+ * Eight bytes of the stack, of which four are read: the compiler may put what the program is going
+ * to return into the other half, and the verifier, which follows slots of eight, would forget it
+ * (check_stack_write_fixed_off()).
  */
 struct __skbext_index {
 	__u32 n, pad;
@@ -122,7 +124,10 @@ static inline __attribute__((always_inline, unused)) void skbext_count(__u32 sta
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct skbext_cpu_stats *s = bpf_map_lookup_elem(&skbext_stats, &cpu);
 
-	/* Atomic: programs of other contexts run on this CPU in between. Nobody else has the line. */
+	/*
+	 * Atomic: programs of other contexts run on this CPU in between.
+	 * Nobody else has the line.
+	 */
 	if (s)
 		__sync_fetch_and_add(&s->v[stat % 16], 1);
 }
@@ -133,9 +138,10 @@ static inline __attribute__((always_inline, unused)) void skbext_look(void);
 #include <skbext/watch.bpf.h>
 
 /*
- * The verifier forbids arithmetic on a ctx or BTF pointer, except to subtract another pointer (CAP_PERFMON; kernel
- * adjust_reg_min_max_vals()). The control map's value is at the same address for every program, so the difference is a key.
- * In all skb contexts the ctx is the struct sk_buff * at run time.
+ * The verifier forbids arithmetic on a ctx or BTF pointer, except to subtract another pointer
+ * (CAP_PERFMON; kernel adjust_reg_min_max_vals()). The control map's value is at the same address
+ * for every program, so the difference is a key. In all skb contexts the ctx is the struct
+ * sk_buff * at run time.
  */
 static inline __attribute__((always_inline, unused)) __u64 __skbext_hash_of(const void *skb)
 {
@@ -148,12 +154,14 @@ static inline __attribute__((always_inline, unused)) __u64 __skbext_hash_of(cons
 /**
  * SKBEXT_TYPE - this object uses extension @name
  * SKBEXT_TYPE_FLAGS - the same, with a policy
- * @name:  the extension's name, an identifier of at most 31 characters. All objects that say it mean the same one.
+ * @name:  the extension's name, an identifier of at most 31 characters. All objects that say it
+ *         mean the same one.
  * @type:  its payload, at most 2040 bytes. A struct known to BTF is decoded by `skbext dump`.
  * @flags: SKBEXT_F_NO_CLONE, SKBEXT_F_KEEP_SCRUB, SKBEXT_F_KEEP_UDP, SKBEXT_F_COUNTED or'ed.
  *         0 (SKBEXT_TYPE) is what the kernel's own do.
  *
- * The first to name a type sets size and policy; binding one that disagrees is refused (-EEXIST). At file scope.
+ * The first to name a type sets size and policy; binding one that disagrees is refused (-EEXIST).
+ * At file scope.
  */
 #define SKBEXT_TYPE(name, type)		SKBEXT_TYPE_FLAGS(name, type, 0)
 #define SKBEXT_TYPE_FLAGS(name, type, policy)						\
@@ -179,7 +187,8 @@ void *__skbext_add(const void *skb, const volatile struct __skbext_ref *ref, __u
 {
 	__u64 active = ref->active;
 
-	return active ? skbext_store_add(__skbext_hash_of(skb), active, ref->offset, size) : (void *)0;
+	return active ? skbext_store_add(__skbext_hash_of(skb), active, ref->offset, size) :
+			(void *)0;
 }
 
 static inline __attribute__((always_inline, unused))
@@ -187,7 +196,8 @@ struct skbext_object *__skbext_lookup(const void *skb, const volatile struct __s
 {
 	__u64 active = ref->active;
 
-	return active ? skbext_store_find(__skbext_hash_of(skb), active) : (struct skbext_object *)0;
+	return active ? skbext_store_find(__skbext_hash_of(skb), active) :
+			(struct skbext_object *)0;
 }
 
 static inline __attribute__((always_inline, unused))
@@ -254,8 +264,8 @@ __u64 __skbext_held(const volatile struct __skbext_ref *ref, __u32 id)
 }
 
 /*
- * A tc program never has a packet that is being freed; a tracing program may, and skbext_bind() looks where it will be
- * attached.
+ * A tc program never has a packet that is being freed; a tracing program may, and skbext_bind()
+ * looks where it will be attached.
  */
 struct __sk_buff;
 #define __SKBEXT_TRACED(skb)	\
@@ -274,15 +284,18 @@ static inline __attribute__((always_inline, unused)) void __skbext_mark_add(int 
  * @skb:  the program's skb; the caller is its owner at this moment
  * @name: a type of SKBEXT_TYPE()
  *
- * Not on a packet that has ended. The last places to add are tp_btf/kfree_skb and fentry/skb_release_head_state: behind
- * them nothing ends the record before the next packet gets the sk_buff, and finds it. skbext_bind() refuses programs
- * that add at tp_btf/consume_skb, fexit of skb_release_head_state(), skb_release_data(), kfree_skbmem() and fexit of
- * the functions that free. What it cannot see must not be done either: adds at skb destructors (sock_wfree(),
- * sock_rfree()), at fexit of a function that has passed the packet on, or there in a function that is not inlined.
+ * Not on a packet that has ended. The last places to add are tp_btf/kfree_skb and
+ * fentry/skb_release_head_state: behind them nothing ends the record before the next packet gets
+ * the sk_buff, and finds it. skbext_bind() refuses programs that add at tp_btf/consume_skb, fexit
+ * of skb_release_head_state(), skb_release_data(), kfree_skbmem() and fexit of the functions that
+ * free. What it cannot see must not be done either: adds at skb destructors (sock_wfree(),
+ * sock_rfree()), at fexit of a function that has passed the packet on, or there in a function that
+ * is not inlined.
  *
- * As skb_ext_add() of the kernel: what is shared with clones is copied first, an extension that is active is
- * returned as it is. A new payload is zeroed.
- * Returns: the payload, writable; NULL: no room (counted as add_failed), the skb is exactly as it was.
+ * As skb_ext_add() of the kernel: what is shared with clones is copied first, an extension that is
+ * active is returned as it is. A new payload is zeroed.
+ * Returns: the payload, writable; NULL: no room (counted as add_failed), the skb is exactly as it
+ * was.
  */
 #define skbext_add(skb, name)								\
 	(__skbext_mark_add(__SKBEXT_TRACED(skb)),						\
@@ -315,10 +328,11 @@ static inline __attribute__((always_inline, unused)) void __skbext_mark_add(int 
  * @name: a type with SKBEXT_F_COUNTED, whose payload begins with SKBEXT_REFS()
  * @id:   below the number of counters (`load --refs`, default 1024)
  *
- * Counted until the packet and all who share its payload have ended; who writes to a shared one (COW)
- * has a reference of his own to each.
- * Returns: its place in refs.id; -EINVAL: not a counted type, not bound, or no such counter; -ENOMEM:
- * no room for a record; -ENOSPC: all places of the payload are taken. A failed one changes nothing.
+ * Counted until the packet and all who share its payload have ended; who writes to a shared one
+ * (COW) has a reference of his own to each.
+ * Returns: its place in refs.id; -EINVAL: not a counted type, not bound, or no such counter;
+ * -ENOMEM: no room for a record; -ENOSPC: all places of the payload are taken. A failed one changes
+ * nothing.
  */
 #define skbext_ref(skb, name, what)							\
 	({ _Static_assert(__builtin_offsetof(__skbext_payload_##name, refs) == 0,		\
@@ -342,8 +356,10 @@ static inline __attribute__((always_inline, unused)) void __skbext_mark_add(int 
 /**
  * skbext_copy - @dst shares what @src has, as skb_ext_copy()
  *
- * What @dst had is dropped first. Types with SKBEXT_F_NO_CLONE are not shared: that is their owners' word.
- * Returns: 1: shared, 0: there was nothing to share, -ENOMEM: no room, @dst has nothing (counted as share_failed).
+ * What @dst had is dropped first. Types with SKBEXT_F_NO_CLONE are not shared: that is their
+ * owners' word.
+ * Returns: 1: shared, 0: there was nothing to share, -ENOMEM: no room, @dst has nothing (counted as
+ * share_failed).
  */
 #define skbext_copy(dst, src)								\
 	({ __skbext_mark_add(__SKBEXT_TRACED(dst));						\

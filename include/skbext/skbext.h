@@ -7,10 +7,11 @@
  *		fprintf(stderr, "%s\n", skbext_errmsg());
  *	skbext_close(sk);		// what is pinned lives on
  *
- * Errors: functions return 0 (or what they say) or a negative errno, pointers are NULL; errno is set as well, and
- * skbext_errmsg() says in one line what, why and what to do. The library never prints and never exits.
- * Threads: a handle belongs to one thread at a time. Every function that changes a pinned skbext takes a lock on its
- * directory, so processes do not get into each other's way.
+ * Errors: functions return 0 (or what they say) or a negative errno, pointers are NULL; errno is
+ * set as well, and skbext_errmsg() says in one line what, why and what to do. The library never
+ * prints and never exits.
+ * Threads: a handle belongs to one thread at a time. Every function that changes a pinned skbext
+ * takes a lock on its directory, so processes do not get into each other's way.
  */
 #ifndef SKBEXT_H
 #define SKBEXT_H
@@ -37,7 +38,7 @@ struct bpf_object;
 enum skbext_mode {
 	SKBEXT_MODE_AUTO,	/* exact if its hooks attach, else tracepoint */
 	SKBEXT_MODE_EXACT,	/* fentry where the kernel itself drops and shares extensions */
-	SKBEXT_MODE_TRACEPOINT,	/* kfree_skb, consume_skb and purging by the slab: clones are not followed */
+	SKBEXT_MODE_TRACEPOINT,	/* kfree_skb, consume_skb, purging by slab: clones not followed */
 };
 
 enum skbext_guarantee {
@@ -59,24 +60,27 @@ struct skbext_open_opts {
 	size_t sz;		/* of this struct: new fields do not break old callers */
 	const char *bpffs_dir;	/* where to pin; NULL: SKBEXT_DEFAULT_BPFFS */
 	__u32 capacity;		/* records to make room for; 0: SKBEXT_DEFAULT_CAPACITY */
-	__u32 payload;		/* bytes for all types of one object, at most 2040; 0: SKBEXT_DEFAULT_PAYLOAD */
+	/* Bytes for all types of one object, at most 2040; 0: SKBEXT_DEFAULT_PAYLOAD. */
+	__u32 payload;
 	enum skbext_mode mode;
-	bool require_complete;	/* skbext_attach() fails with -EOPNOTSUPP where it could be no more than partial */
+	/* skbext_attach() fails with -EOPNOTSUPP where it could be no more than partial. */
+	bool require_complete;
 	__u32 refs;		/* counters of each counted type; 0: SKBEXT_DEFAULT_REFS */
 };
 
 /**
  * skbext_open - prepare a new skbext; the kernel is not touched yet
  * @opts: NULL: all defaults
- * Returns: a handle, to be ended with skbext_close(). NULL: -EINVAL (capacity, payload or mode out of range), -ENOMEM.
+ * Returns: a handle, to be ended with skbext_close(). NULL: -EINVAL (capacity, payload or mode out
+ * of range), -ENOMEM.
  */
 SKBEXT_API struct skbext *skbext_open(const struct skbext_open_opts *opts);
 
 /**
  * skbext_open_pinned - a handle on the skbext that is loaded
  * @bpffs_dir: NULL: SKBEXT_DEFAULT_BPFFS
- * Returns: a handle. NULL: -ENOENT (not loaded), -EPERM, -ESTALE (pinned by another version of skbext: layout differs),
- * -EUCLEAN (pins are missing or damaged), -ENODEV (no bpffs).
+ * Returns: a handle. NULL: -ENOENT (not loaded), -EPERM, -ESTALE (pinned by another version of
+ * skbext: layout differs), -EUCLEAN (pins are missing or damaged), -ENODEV (no bpffs).
  */
 SKBEXT_API struct skbext *skbext_open_pinned(const char *bpffs_dir);
 
@@ -101,9 +105,11 @@ SKBEXT_API int skbext_attach(struct skbext *sk);
 SKBEXT_API int skbext_pin(struct skbext *sk);
 
 /**
- * skbext_unpin - detach and remove what is pinned under a directory, also what is damaged or of another version
+ * skbext_unpin - detach and remove what is pinned under a directory, also what is damaged or of
+ * another version
  * @bpffs_dir: NULL: SKBEXT_DEFAULT_BPFFS. Only names that skbext pins are removed.
- * Returns: 1: removed, 0: there was nothing. Programs that were bound keep their maps, where nothing is added to or freed any more.
+ * Returns: 1: removed, 0: there was nothing. Programs that were bound keep their maps, where
+ * nothing is added to or freed any more.
  */
 SKBEXT_API int skbext_unpin(const char *bpffs_dir);
 
@@ -114,22 +120,27 @@ SKBEXT_API void skbext_close(struct skbext *sk);
  * skbext_bind - give each SKBEXT_TYPE of an object its place in the loaded skbext
  * @obj:       opened, not yet loaded
  * @bpffs_dir: NULL: SKBEXT_DEFAULT_BPFFS
- * A type that nobody named before is registered with the size, policy and BTF of @obj; all or none of them.
- * Returns: 0. -ENOENT (not loaded), -EEXIST (a type is known with another size or policy), -ENOSPC (a ninth type, or no room in
- * the payload), -EINVAL (@obj has no SKBEXT_TYPE or no BTF, or adds where packets have ended), -EBUSY (@obj is loaded already), -ESTALE (@obj or what is
- * loaded is of another version of skbext).
+ * A type that nobody named before is registered with the size, policy and BTF of @obj; all or none
+ * of them.
+ * Returns: 0. -ENOENT (not loaded), -EEXIST (a type is known with another size or policy), -ENOSPC
+ * (a ninth type, or no room in the payload), -EINVAL (@obj has no SKBEXT_TYPE or no BTF, or adds
+ * where packets have ended), -EBUSY (@obj is loaded already), -ESTALE (@obj or what is loaded is of
+ * another version of skbext).
  */
 SKBEXT_API int skbext_bind(struct bpf_object *obj, const char *bpffs_dir);
 
 /**
- * skbext_bind_file - the same for loaders that know nothing of skbext: write a bound copy of an object file
- * @in, @out: paths; may be the same. Load @out with the maps of skbext_map_pin() in place of its own.
+ * skbext_bind_file - the same for loaders that know nothing of skbext: write a bound copy of an
+ * object file
+ * @in, @out: paths; may be the same. Load @out with the maps of skbext_map_pin() in place of its
+ *            own.
  */
 SKBEXT_API int skbext_bind_file(const char *in, const char *out, const char *bpffs_dir);
 
 /**
  * skbext_map_pin - the maps a bound object shares with skbext
- * @n: 0, 1, ... @map_name, @pin: set to the map's name in the object and its file name under the directory.
+ * @n: 0, 1, ... @map_name, @pin: set to the map's name in the object and its file name under the
+ *     directory.
  * Returns: 0; -ENOENT: no more.
  */
 SKBEXT_API int skbext_map_pin(unsigned int n, const char **map_name, const char **pin);
@@ -137,7 +148,8 @@ SKBEXT_API int skbext_map_pin(unsigned int n, const char **map_name, const char 
 /**
  * skbext_type_add - register a type, as `load --type` does
  * @size: bytes of payload. @flags: SKBEXT_F_* or'ed.
- * Returns: the type's id, 0 to 7. A type that is known with the same size and policy: its id. Errors as skbext_bind().
+ * Returns: the type's id, 0 to 7. A type that is known with the same size and policy: its id.
+ * Errors as skbext_bind().
  */
 SKBEXT_API int skbext_type_add(struct skbext *sk, const char *name, __u32 size, __u32 flags);
 
@@ -154,21 +166,25 @@ SKBEXT_API int skbext_type_find(struct skbext *sk, const char *name);
 struct btf;
 /**
  * skbext_type_btf - the BTF of a type's payload
- * @type_id: set to the payload's type in it. The caller frees the result with btf__free(). NULL: -ENOENT: it has none.
+ * @type_id: set to the payload's type in it. The caller frees the result with btf__free(). NULL:
+ *           -ENOENT: it has none.
  */
 SKBEXT_API struct btf *skbext_type_btf(struct skbext *sk, unsigned int id, __u32 *type_id);
 
 /**
  * skbext_add - make a type active on the skb at a kernel address and write its payload
- * @skb:  the address, as printed by dump. It is not checked that an skb lives there: what is added to an
- *        address that is not an skb stays until it is deleted.
- *        It must not be freed meanwhile: only who holds an skb can say to which packet an address belongs.
+ * @skb:  the address, as printed by dump. It is not checked that an skb lives there: what is added
+ *        to an address that is not an skb stays until it is deleted.
+ *        It must not be freed meanwhile: only who holds an skb can say to which packet an address
+ *        belongs.
  * @data: @len bytes, at most the type's size; the rest is 0
  * Runs as a BPF program: whole or not at all, also when the caller is killed.
- * Returns: 0. -EFAULT (no kernel address, or not aligned), -ENOENT (unknown type), -E2BIG (@len), -ENOSPC (no room).
+ * Returns: 0. -EFAULT (no kernel address, or not aligned), -ENOENT (unknown type), -E2BIG (@len),
+ * -ENOSPC (no room).
  * -EOPNOTSUPP: a type with SKBEXT_F_COUNTED; only a BPF program can take references.
  */
-SKBEXT_API int skbext_add(struct skbext *sk, __u64 skb, const char *type, const void *data, size_t len);
+SKBEXT_API int skbext_add(struct skbext *sk, __u64 skb, const char *type, const void *data,
+			  size_t len);
 
 /**
  * skbext_find - read a payload
@@ -211,10 +227,12 @@ struct skbext_record {
 
 /**
  * skbext_for_each - call @fn for every record; stops when it returns other than 0
- * Reads through mmap, no system call per record. Records come and go meanwhile; each is seen at most once.
+ * Reads through mmap, no system call per record. Records come and go meanwhile; each is seen at
+ * most once.
  * Returns: what @fn returned last, or 0.
  */
-SKBEXT_API int skbext_for_each(struct skbext *sk, int (*fn)(const struct skbext_record *rec, void *arg), void *arg);
+SKBEXT_API int skbext_for_each(struct skbext *sk,
+			       int (*fn)(const struct skbext_record *rec, void *arg), void *arg);
 
 struct skbext_stats {
 	size_t sz;
@@ -229,15 +247,20 @@ struct skbext_stats {
 	__u64 cow;
 	__u64 shares;
 	__u64 share_failed;
-	__u64 releases;		/* adds + shares = releases + dels_emptied + live, when nothing is under way */
+	/* adds + shares = releases + dels_emptied + live, when nothing is under way. */
+	__u64 releases;
 	__u64 scrubbed;		/* of releases, as the following */
 	__u64 udp_dropped;
 	__u64 replaced;
 	__u64 purged_stale;
 	__u64 fate_dropped;
 	__u64 fate_consumed;
-	__u64 missed_hooks;	/* runs of a hook program that the kernel skipped: recursion_misses */
-	__u64 distrusted;	/* looks at a record that may be another packet's, because a release was missed since: as not there */
+	__u64 missed_hooks;	/* runs of a hook that the kernel skipped: recursion_misses */
+	/*
+	 * Looks at a record that may be another packet's, because a release was missed since:
+	 * as not there.
+	 */
+	__u64 distrusted;
 	__u64 refs;		/* references held by the payloads of all counted types, now */
 };
 
@@ -261,7 +284,8 @@ struct skbext_hook {
 	bool attached;
 	__u64 missed;		/* recursion_misses */
 	int err;		/* negative errno: why it is not attached although offered */
-	bool idle;		/* not attached, because no type needs it; the first one that does attaches it */
+	/* Not attached, because no type needs it; the first one that does attaches it. */
+	bool idle;
 };
 
 /**
@@ -275,12 +299,13 @@ struct skbext_status {
 	size_t sz;
 	enum skbext_mode mode;		/* never AUTO once attached */
 	enum skbext_guarantee guarantee;
-	bool healthy;			/* all hooks of the mode are attached, nothing missed, nothing refused for want of room */
+	/* All hooks of the mode are attached, nothing missed, nothing refused for want of room. */
+	bool healthy;
 	__u32 capacity;
 	__u32 payload;			/* bytes of an object */
 	__u32 payload_used;
 	__u32 version;			/* of the pinned layout */
-	__u64 ctl;			/* kernel address of struct skbext_ctl (skbext/layout.h), for tracers */
+	__u64 ctl;			/* kernel address of struct skbext_ctl, for tracers */
 };
 
 /** skbext_status - what holds; set @status->sz before. Returns: 0. */

@@ -12,42 +12,47 @@
  * The hash is a bijection of the address, so a matching hash *is* the address: there are no false
  * matches to check for. Every transition of a record is one atomic change of its word.
  *
- * Each slot owns the object of its number, the room for the payloads of all types, behind a link word:
+ * Each slot owns the object of its number, the room for the payloads of all types, behind a link
+ * word:
  *
  *	63                           32 31                                                      0
  *	| generation it was made in    | REMOTE: slot whose object is used; else holders beyond 1 |
  *
- * A record is trusted while no release was missed since it was made: its generation is that of SKBEXT_CTL->watch. Only
- * watch.bpf.h moves that.
+ * A record is trusted while no release was missed since it was made: its generation is that of
+ * SKBEXT_CTL->watch. Only watch.bpf.h moves that.
  *
- * While a record is not shared its object is the one of its slot, and nothing but the word is touched to end it. A
- * share claims a slot for the new skb and points it (REMOTE) at the object's home slot; the copy's own object stays
- * free for it, so that unsharing a copy needs no allocation. When the home slot's record ends first, its
- * word becomes ORPHAN: no skb, but the object is still held. Whoever drops the last reference sets that word to 0.
+ * While a record is not shared its object is the one of its slot, and nothing but the word is
+ * touched to end it. A share claims a slot for the new skb and points it (REMOTE) at the object's
+ * home slot; the copy's own object stays free for it, so that unsharing a copy needs no allocation.
+ * When the home slot's record ends first, its word becomes ORPHAN: no skb, but the object is still
+ * held. Whoever drops the last reference sets that word to 0.
  *
  *	0 --claim--> hash --publish--> hash|active <--share--> hash|SHARED|active
  *	hash|active --release--> 0        hash|SHARED|active --release--> ORPHAN --last holder--> 0
  *	0 --claim--> hash --publish--> hash|REMOTE|active --unshare--> hash|active
  *
- * A record lives in its home bucket, or if that is full in one of the buckets that follow in its own order (skbext_store_next()). The
- * head of a bucket counts the records that are at home there, wherever they live, but for one in its first slot:
+ * A record lives in its home bucket, or if that is full in one of the buckets that follow in its
+ * own order (skbext_store_next()). The head of a bucket counts the records that are at home there,
+ * wherever they live, but for one in its first slot:
  *
  *	63    56 55                 48 47                        24 23                 0
  *	|   0   | farthest, in probes | of these, in other buckets | records at home here |
  *
- * Most packets carry nothing: the head of their home bucket and its first slot are 0. Most others have that slot, unshared: this
- * is done inline, and with one atomic operation, the claim. All else is a call.
+ * Most packets carry nothing: the head of their home bucket and its first slot are 0. Most others
+ * have that slot, unshared: this is done inline, and with one atomic operation, the claim. All else
+ * is a call.
  *
  * What it relies on, as the kernel's skb_ext does: an skb has one owner at a time, so add, del,
  * unshare and release of one skb never run at once; only a share may run beside another share
  * of the same skb (both hold a reference to it). Everything that different skbs can do to
  * the same bucket or object at once is atomic.
  *
- * So a record that is not shared is its owner's alone, and so are the first slot's counters while he has that slot.
+ * So a record that is not shared is its owner's alone, and so are the first slot's counters while
+ * he has that slot.
  *
- * User space that adds or deletes by address is no owner. Before, it sets SKBEXT_CTL->by_address, and waits until all have seen
- * that: from then on words are changed only from exactly what was read, and release ends every record of an address, not the first
- * one found.
+ * User space that adds or deletes by address is no owner. Before, it sets SKBEXT_CTL->by_address,
+ * and waits until all have seen that: from then on words are changed only from exactly what was
+ * read, and release ends every record of an address, not the first one found.
  *
  * Before this file, its user defines
  *	SKBEXT_FN		linkage of the operations
@@ -62,7 +67,7 @@
 #ifndef SKBEXT_STORE_H
 #define SKBEXT_STORE_H
 
-/* Where things are in a bucket. Programs know it as constants; tests leave a gap between objects. */
+/* Where things are in a bucket: constants to programs; tests leave a gap between objects. */
 #ifndef SKBEXT_AT_WORDS
 #ifndef SKBEXT_SPACING
 #define SKBEXT_SPACING		SKBEXT_ROOM
@@ -87,20 +92,26 @@
 #define SKBEXT_L_LOW		0xffffffffULL	/* home slot or holders */
 
 /*
- * The key is the low 56 bits of the address minus a constant (SKBEXT_CTL's address). Kernel addresses
- * differ in no other bits, also with five-level page tables, and sk_buffs are 8-byte aligned: 53
- * bits tell all of them apart, and the odd factor keeps them apart.
+ * The key is the low 56 bits of the address minus a constant (SKBEXT_CTL's address). Kernel
+ * addresses differ in no other bits, also with five-level page tables, and sk_buffs are 8-byte
+ * aligned: 53 bits tell all of them apart, and the odd factor keeps them apart.
  */
 #define SKBEXT_KEY_SHIFT	8
 #define SKBEXT_TRIES		16	/* a compare-and-swap that loses this often is given up */
 #define SKBEXT_INLINE_ZERO	64	/* bytes of a payload that are zeroed without a loop */
-/* sk_buffs lie 256 bytes apart: 2^64 over the golden ratio in all its bits, and in the 48 that 256 leaves. */
+/*
+ * sk_buffs lie 256 bytes apart: 2^64 over the golden ratio in all its bits,
+ * and in the 48 that 256 leaves.
+ */
 #define SKBEXT_HASH_MUL		0x9e379e3779b97f4bULL
 #define SKBEXT_HASH_INV		0x2672393dee219263ULL	/* its inverse modulo 2^64 */
 
 #ifdef __bpf__
 #define __skbext_read(p)	(*(volatile __typeof__(*(p)) *)(p))
-/* A store after everything before it: plain on x86, else there is no BPF instruction but the full barrier. */
+/*
+ * A store after everything before it:
+ * plain on x86, else there is no BPF instruction but the full barrier.
+ */
 #ifdef __TARGET_ARCH_x86
 #define __skbext_write(p, x)							\
 	({ asm volatile("" ::: "memory"); *(volatile __typeof__(*(p)) *)(p) = (x); })
@@ -109,10 +120,14 @@
 #endif
 /* A counter that nobody else has at this moment. */
 #define __skbext_bump(p)	((void)++*(p))
-/* In this order: up to 6.8 the verifier forgets what it knew when the factor is not a constant (adjust_scalar_min_max_vals()). */
+/*
+ * In this order: up to 6.8 the verifier forgets what it knew when the factor is not a constant
+ * (adjust_scalar_min_max_vals()).
+ */
 #define __skbext_times(x, constant)								\
-	({ __u64 __x = (x), __by = (constant); asm volatile("%0 *= %1" : "+r"(__x) : "r"(__by)); __x; })
-/* The compiler must use the value that was checked, not one that it computes again from the parts. */
+	({ __u64 __x = (x), __by = (constant);							\
+	   asm volatile("%0 *= %1" : "+r"(__x) : "r"(__by)); __x; })
+/* The compiler must use the value that was checked, not one computed again from the parts. */
 #define __skbext_opaque(x)	asm volatile("" : "+r"(x))
 #define __skbext_inline		static inline __attribute__((always_inline, unused))
 #else
@@ -149,11 +164,13 @@ __skbext_inline __u32 __skbext_home(__u64 h)
 }
 
 /*
- * From one bucket, which is so many probes from home, to the next where a record may be; other bits of the hash than
- * __skbext_home(). The steps grow: how full buckets are is periodic, as the addresses of slabs are, and equal steps may meet none
- * but full ones. Few buckets are all tried, which takes equal steps and a prime number of them.
+ * From one bucket, which is so many probes from home, to the next where a record may be; other bits
+ * of the hash than __skbext_home(). The steps grow: how full buckets are is periodic, as the
+ * addresses of slabs are, and equal steps may meet none but full ones. Few buckets are all tried,
+ * which takes equal steps and a prime number of them.
  *
- * A call: all that the verifier knows of the result is that it is a number, or it would follow each way to it.
+ * A call: all that the verifier knows of the result is that it is a number, or it would follow each
+ * way to it.
  */
 SKBEXT_FN __u32 skbext_store_next(__u32 bucket, __u64 h, __u32 probe)
 {
@@ -161,7 +178,8 @@ SKBEXT_FN __u32 skbext_store_next(__u32 bucket, __u64 h, __u32 probe)
 
 	if (n < 2)
 		return 0;
-	step = 1 + (__u32)((h >> 20 & 0xffffffff) * (n - 1) >> 32) + n / SKBEXT_PROBES * probe * (n > SKBEXT_PROBES);
+	step = 1 + (__u32)((h >> 20 & 0xffffffff) * (n - 1) >> 32) +
+	       n / SKBEXT_PROBES * probe * (n > SKBEXT_PROBES);
 	bucket += step < n ? step : step - n;
 	return bucket < n ? bucket : bucket - n;
 }
@@ -177,7 +195,8 @@ __skbext_inline __u64 *__skbext_word(__u32 slot)
 
 	if (!b)
 		return (__u64 *)0;
-	__skbext_opaque(b);	/* or the compiler adds to it before the check, which the verifier forbids */
+	/* Or the compiler adds to it before the check, which the verifier forbids. */
+	__skbext_opaque(b);
 	return __skbext_word_in(b, slot % SKBEXT_BUCKET_SLOTS);
 }
 
@@ -185,7 +204,8 @@ __skbext_inline struct skbext_object *__skbext_object_in(struct skbext_bucket *b
 {
 	if (!i)
 		return &b->object;
-	return (struct skbext_object *)((char *)b + (SKBEXT_AT_OBJECTS + __skbext_times(i, SKBEXT_OBJECT_SIZE)));
+	return (struct skbext_object *)((char *)b + (SKBEXT_AT_OBJECTS +
+						     __skbext_times(i, SKBEXT_OBJECT_SIZE)));
 }
 
 /* NULL: no bucket has this slot. */
@@ -236,13 +256,19 @@ __skbext_inline __u64 __skbext_stamp(void)
 	return __skbext_read(&SKBEXT_CTL->watch) & ~SKBEXT_L_LOW;
 }
 
-/* No release was missed since the record with this link was made, and none can be missed at this moment. */
+/*
+ * No release was missed since the record with this link was made,
+ * and none can be missed at this moment.
+ */
 __skbext_inline int __skbext_trusted(__u64 link)
 {
 	return (link & ~SKBEXT_L_LOW) == __skbext_read(&SKBEXT_CTL->watch);
 }
 
-/* May this record be that of an earlier packet at the same address? Then it is as good as not there, until its release. */
+/*
+ * May this record be that of an earlier packet at the same address?
+ * Then it is as good as not there, until its release.
+ */
 SKBEXT_FN int skbext_store_distrusts(__u32 slot)
 {
 	__u64 *link = __skbext_link(slot);
@@ -271,7 +297,10 @@ __skbext_inline struct skbext_bucket *skbext_store_home(__u64 h)
 	return b && __skbext_has_any(b) ? b : (struct skbext_bucket *)0;
 }
 
-/* There is no record of this hash: the end of the way for nearly all packets. Else there may be one. */
+/*
+ * There is no record of this hash: the end of the way for nearly all packets.
+ * Else there may be one.
+ */
 __skbext_inline int skbext_store_absent(__u64 h)
 {
 	return !skbext_store_home(h);
@@ -311,7 +340,10 @@ __skbext_inline int skbext_store_slot(__u64 h)
 	return __skbext_read(&b->head) ? skbext_store_slot_any(h) : -1;
 }
 
-/* Count a record in that lives probe buckets from home. 0: done; -1: others changed the head all the while. */
+/*
+ * Count a record in that lives probe buckets from home.
+ * 0: done; -1: others changed the head all the while.
+ */
 SKBEXT_FN int skbext_store_count_away(__u32 home, __u64 probe)
 {
 	struct skbext_bucket *b = skbext_bucket(home);
@@ -327,7 +359,10 @@ SKBEXT_FN int skbext_store_count_away(__u32 home, __u64 probe)
 	return -1;
 }
 
-/* With the last record that is away goes the way to it, or a bucket that is empty again would not look so. */
+/*
+ * With the last record that is away goes the way to it,
+ * or a bucket that is empty again would not look so.
+ */
 __skbext_inline void __skbext_forget_way(__u64 *head)
 {
 #ifdef __clang__
@@ -374,7 +409,10 @@ SKBEXT_FN int skbext_store_claim_in(__u32 n, __u64 h)
 	return -1;
 }
 
-/* A record of this home now has the slot, so many probes away. 0: done; -1: others changed the head all the while. */
+/*
+ * A record of this home now has the slot, so many probes away.
+ * 0: done; -1: others changed the head all the while.
+ */
 __skbext_inline int __skbext_count_in(__u32 home, __u32 slot, __u32 probe)
 {
 	struct skbext_bucket *b = skbext_bucket(home);
@@ -445,9 +483,9 @@ SKBEXT_FN int skbext_store_copy_object(__u32 to, __u32 from)
 }
 
 /*
- * Counted references (SKBEXT_F_COUNTED) belong to the object, as the states of a sec_path do: a copy
- * takes its own (skb_ext_maybe_cow()), the object's end gives them back (__skb_ext_put()), and del does
- * if nobody else holds the object (__skb_ext_del()).
+ * Counted references (SKBEXT_F_COUNTED) belong to the object, as the states of a sec_path do: a
+ * copy takes its own (skb_ext_maybe_cow()), the object's end gives them back (__skb_ext_put()), and
+ * del does if nobody else holds the object (__skb_ext_del()).
  *
  * A record whose object has references is SHARED from the first of them on, also when it is not:
  * so only who drops an object's last holder has to look for them. In an object that is free there
@@ -535,7 +573,10 @@ __skbext_inline void __skbext_put(__u32 home)
 		skbext_store_end_object(home);
 }
 
-/* End the record in this slot if its word is still this one. The key goes first, the object after it. 1: ended. */
+/*
+ * End the record in this slot if its word is still this one.
+ * The key goes first, the object after it. 1: ended.
+ */
 SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 word)
 {
 	__u64 *p = __skbext_word(slot);
@@ -553,7 +594,10 @@ SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 word)
 	return 1;
 }
 
-/* End every record of h, counted as stat. Returns how many there were; more than one is user space's doing. */
+/*
+ * End every record of h, counted as stat.
+ * Returns how many there were; more than one is user space's doing.
+ */
 SKBEXT_FN int skbext_store_release_any(__u64 h, __u32 stat)
 {
 	__u64 *p, word;
@@ -634,7 +678,8 @@ SKBEXT_FN int skbext_store_find_any(__u64 h, __u64 active)
 	if (!p)
 		return -1;
 	word = __skbext_read(p);
-	if (!__skbext_match(word, h) || !(word & active & SKBEXT_W_ACTIVE) || skbext_store_distrusts(slot))
+	if (!__skbext_match(word, h) || !(word & active & SKBEXT_W_ACTIVE) ||
+	    skbext_store_distrusts(slot))
 		return -1;
 	return __skbext_object_of(slot, word);
 }
@@ -646,12 +691,13 @@ SKBEXT_FN int skbext_store_active(__u64 h)
 	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
 	__u64 word = p ? __skbext_read(p) : 0;
 
-	return p && __skbext_match(word, h) && !skbext_store_distrusts(slot) ? (int)(word & SKBEXT_W_ACTIVE) : 0;
+	return p && __skbext_match(word, h) && !skbext_store_distrusts(slot) ?
+	       (int)(word & SKBEXT_W_ACTIVE) : 0;
 }
 
 /*
- * The owner of a shared home slot writes: it leaves the slot to the others and takes another. Unless user space ends
- * the record at this moment: then it has ended.
+ * The owner of a shared home slot writes: it leaves the slot to the others and takes another.
+ * Unless user space ends the record at this moment: then it has ended.
  */
 __skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word, __u64 copy)
 {
@@ -676,8 +722,8 @@ __skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word, __u64 copy)
 }
 
 /*
- * A copy of the object in the slot's own room, which nobody else uses while the record is REMOTE. In between the record is
- * as one just claimed, which others leave alone.
+ * A copy of the object in the slot's own room, which nobody else uses while the record is REMOTE.
+ * In between the record is as one just claimed, which others leave alone.
  */
 __skbext_inline int __skbext_localize(__u32 slot, __u32 obj, __u64 word, __u64 copy)
 {
@@ -698,9 +744,9 @@ __skbext_inline int __skbext_localize(__u32 slot, __u32 obj, __u64 word, __u64 c
 }
 
 /*
- * skb_ext_maybe_cow(): make the record in this slot the only holder of its object, copying all of it if need
- * be. Returns the object, or -1: no room, nothing changed. *slot may move. *is: its word, unless
- * user space took a type since.
+ * skb_ext_maybe_cow(): make the record in this slot the only holder of its object, copying all of
+ * it if need be. Returns the object, or -1: no room, nothing changed. *slot may move. *is: its
+ * word, unless user space took a type since.
  */
 __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h, __u64 *is)
 {
@@ -744,7 +790,8 @@ __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h, __u64 *is)
 /* skb_ext_add() for an skb that has no record. */
 __skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
-	int slot = __skbext_read(&SKBEXT_CTL->watch) & SKBEXT_WATCH_DEAD ? -1 : skbext_store_claim(h);
+	int slot = __skbext_read(&SKBEXT_CTL->watch) & SKBEXT_WATCH_DEAD ?
+		   -1 : skbext_store_claim(h);
 	__u64 *link, *p = slot < 0 ? (__u64 *)0 : __skbext_word_link(slot, &link);
 
 	if (!p) {
@@ -759,7 +806,10 @@ __skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u3
 	return slot;
 }
 
-/* skb_ext_add() for an skb that has one: unshare, then zero the payload unless it is active already. */
+/*
+ * skb_ext_add() for an skb that has one:
+ * unshare, then zero the payload unless it is active already.
+ */
 __skbext_inline int __skbext_add_more(__u32 slot, __u64 h, __u64 active, __u32 offset, __u32 size)
 {
 	__u64 word = 0;
@@ -791,7 +841,10 @@ SKBEXT_FN int skbext_store_add_any(__u64 h, __u64 active, __u32 offset, __u32 si
 			  __skbext_add_more(slot, h, active, offset, size);
 }
 
-/* The owner took types from this record and kept these; an object that others hold keeps its references. */
+/*
+ * The owner took types from this record and kept these;
+ * an object that others hold keeps its references.
+ */
 __skbext_inline void __skbext_clear_refs(__u32 slot, __u64 word, __u64 active)
 {
 	__u32 obj = __skbext_object_of(slot, word);
@@ -802,9 +855,10 @@ __skbext_inline void __skbext_clear_refs(__u32 slot, __u64 word, __u64 active)
 }
 
 /*
- * Take types from this skb alone. 1: the record ended with it, 0: it has others, -1: it had none of them. Who does not own
- * the skb may not end a record that is or was shared, because its owner may be sharing it: that one stays, empty.
- * Nor may he give back references, because the object may end at any moment.
+ * Take types from this skb alone. 1: the record ended with it, 0: it has others, -1: it had none of
+ * them. Who does not own the skb may not end a record that is or was shared, because its owner may
+ * be sharing it: that one stays, empty. Nor may he give back references, because the object may end
+ * at any moment.
  */
 __skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types, int owner)
 {
@@ -873,7 +927,10 @@ __skbext_inline int __skbext_attach(__u64 h, __u32 obj, __u64 active)
 	return 0;
 }
 
-/* Another share of the same skb, or user space, changed the word first. 0: it is SHARED now, -1: gone. */
+/*
+ * Another share of the same skb, or user space, changed the word first.
+ * 0: it is SHARED now, -1: gone.
+ */
 SKBEXT_FN int skbext_store_mark_again(__u32 slot, __u64 h)
 {
 	__u64 *p = __skbext_word(slot);
@@ -883,7 +940,8 @@ SKBEXT_FN int skbext_store_mark_again(__u32 slot, __u64 h)
 
 		if (!__skbext_match(word, h))
 			return -1;
-		if (word & SKBEXT_W_SHARED || __sync_bool_compare_and_swap(p, word, word | SKBEXT_W_SHARED))
+		if (word & SKBEXT_W_SHARED ||
+		    __sync_bool_compare_and_swap(p, word, word | SKBEXT_W_SHARED))
 			return 0;
 	}
 	return -1;
@@ -907,7 +965,8 @@ __skbext_inline __u64 __skbext_mark_shared(__u32 slot, __u64 *p, __u64 h)
 SKBEXT_FN int skbext_store_ref(__u64 h, __u32 type, __u32 max, __u32 id)
 {
 	int slot = skbext_store_slot(h);
-	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot), *counter = __skbext_counter(type, id);
+	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
+	__u64 *counter = __skbext_counter(type, id);
 	__u64 word = p && counter ? __skbext_mark_shared(slot, p, h) : 0;
 	struct skbext_object *obj;
 	__u32 *nr, *place, n;
@@ -953,8 +1012,8 @@ SKBEXT_FN int skbext_store_share(__u64 to, __u64 from)
 }
 
 /*
- * The operations for programs. Each does the common case inline (no record at all, or one in the first slot of its bucket that
- * is not shared) and calls for the others.
+ * The operations for programs. Each does the common case inline (no record at all, or one in the
+ * first slot of its bucket that is not shared) and calls for the others.
  */
 
 __skbext_inline void *__skbext_payload(struct skbext_object *obj, __u64 offset)
@@ -966,8 +1025,8 @@ __skbext_inline void *__skbext_payload(struct skbext_object *obj, __u64 offset)
 }
 
 /*
- * skb_ext_add(): the payload to write to, or NULL: no room, the skb is as it was. size is a constant.
- * Unlike the kernel's, a payload that was not active comes zeroed.
+ * skb_ext_add(): the payload to write to, or NULL: no room, the skb is as it was. size is a
+ * constant. Unlike the kernel's, a payload that was not active comes zeroed.
  */
 __skbext_inline void *skbext_store_add(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
@@ -1006,14 +1065,16 @@ __skbext_inline struct skbext_object *skbext_store_find(__u64 h, __u64 active)
 }
 
 /*
- * The record in the first slot of its home bucket ends, if it is there, not shared, its owner is alone with it, and none of kept
- * is active. Counted in counter, or with NULL as stat.
+ * The record in the first slot of its home bucket ends, if it is there, not shared, its owner is
+ * alone with it, and none of kept is active. Counted in counter, or with NULL as stat.
  */
-__skbext_inline int __skbext_end_first(struct skbext_bucket *home, __u64 h, __u64 kept, __u64 *counter, __u32 stat)
+__skbext_inline int __skbext_end_first(struct skbext_bucket *home, __u64 h, __u64 kept,
+				       __u64 *counter, __u32 stat)
 {
 	__u64 word = __skbext_read(&home->first);
 
-	if (!__skbext_match(word, h) || word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE | SKBEXT_W_DOOMED | kept) ||
+	if (!__skbext_match(word, h) ||
+	    word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE | SKBEXT_W_DOOMED | kept) ||
 	    __skbext_read(&SKBEXT_CTL->by_address))
 		return 0;
 	if (counter)
@@ -1031,7 +1092,8 @@ __skbext_inline int skbext_store_release(__u64 h, __u32 stat)
 
 	if (!b || !__skbext_has_any(b))
 		return 0;
-	if (__skbext_end_first(b, h, 0, stat == SKBEXT_STAT_RELEASED ? &b->releases : (__u64 *)0, stat))
+	if (__skbext_end_first(b, h, 0,
+			       stat == SKBEXT_STAT_RELEASED ? &b->releases : (__u64 *)0, stat))
 		return 1;
 	return skbext_store_release_any(h, stat);
 }
@@ -1043,13 +1105,15 @@ __skbext_inline int skbext_store_del(__u64 h, __u64 active)
 
 	if (!b || !__skbext_has_any(b))
 		return 0;
-	if (__skbext_read(&b->first) & active && __skbext_end_first(b, h, ~active & SKBEXT_W_ACTIVE, &b->dels, 0))
+	if (__skbext_read(&b->first) & active &&
+	    __skbext_end_first(b, h, ~active & SKBEXT_W_ACTIVE, &b->dels, 0))
 		return 1;
 	return skbext_store_del_any(h, active);
 }
 
-/* A policy point: keep these types, drop the others. 1: the record ended with it, counted as stat. */
-__skbext_inline int skbext_store_keep_at(struct skbext_bucket *home, __u64 h, __u64 types, __u32 stat)
+/* A policy point: keep these types, drop the others. 1: the record ended, counted as stat. */
+__skbext_inline int skbext_store_keep_at(struct skbext_bucket *home, __u64 h, __u64 types,
+					 __u32 stat)
 {
 	return __skbext_end_first(home, h, types & SKBEXT_W_ACTIVE, (__u64 *)0, stat) ||
 	       skbext_store_keep_any(h, types, stat);

@@ -2,17 +2,19 @@
 /*
  * A missed release, and why no packet finds what it leaves.
  *
- * The kernel does not run a program that is already running on this CPU (bpf_prog_enter: prog->active). A release that is
- * interrupted or preempted inside its program so makes the packets leak that are freed meanwhile on its CPU, and
- * such a record would be found on the next packet at its address. What the kernel leaves behind is a count in
- * prog->stats->misses of that CPU, made before the function's body runs, so before the address can be used again.
+ * The kernel does not run a program that is already running on this CPU (bpf_prog_enter:
+ * prog->active). A release that is interrupted or preempted inside its program so makes the packets
+ * leak that are freed meanwhile on its CPU, and such a record would be found on the next packet at
+ * its address. What the kernel leaves behind is a count in prog->stats->misses of that CPU, made
+ * before the function's body runs, so before the address can be used again.
  *
- * Reading those counters at every find would cost every tagged packet as many loads as there are CPUs. But a release can only be
- * missed while another one is suspended on its CPU, and that begins in one of two rare places, whatever the
- * interruption does later: irq_enter_rcu() and preempt_schedule_irq(). Programs there (bpf/watch.bpf.h) look whether they
- * suspend a release, and if so open SKBEXT_CTL->watch. Finds then do read the counters, until the suspended release was seen to be
- * over; and when a counter has moved, the generation moves, and no record made before that is trusted any more.
- * Packets that carry nothing pay nothing for it, finds one comparison.
+ * Reading those counters at every find would cost every tagged packet as many loads as there are
+ * CPUs. But a release can only be missed while another one is suspended on its CPU, and that begins
+ * in one of two rare places, whatever the interruption does later: irq_enter_rcu() and
+ * preempt_schedule_irq(). Programs there (bpf/watch.bpf.h) look whether they suspend a release, and
+ * if so open SKBEXT_CTL->watch. Finds then do read the counters, until the suspended release was
+ * seen to be over; and when a counter has moved, the generation moves, and no record made before
+ * that is trusted any more. Packets that carry nothing pay nothing for it, finds one comparison.
  *
  * Not covered: an NMI in which a packet is freed.
  */
@@ -41,7 +43,8 @@ int __skbext_peek(const struct skbext_watch *w, __u64 *active, __u64 *misses)
 	return err;
 }
 
-static __attribute__((noinline, unused)) long __skbext_look_at(__u32 cpu, void *unused __attribute__((unused)))
+static __attribute__((noinline, unused))
+long __skbext_look_at(__u32 cpu, void *unused __attribute__((unused)))
 {
 	struct skbext_watch *w = bpf_map_lookup_elem(&skbext_watches, &cpu);
 	__u64 opened, closed, active = 0, misses = 0, seen;
