@@ -106,7 +106,8 @@ static __always_inline bool store_share(__u64 key)
 
 BENCH("tc", ours_fill, store_add(key))
 BENCH("tc", ours_find, store_find(key))
-BENCH("tc", ours_add_del, store_add(key) && skbext_store_del(hash(key), __SKBEXT_REF(bench_note)->active))
+BENCH("tc", ours_add_del,
+      store_add(key) && skbext_store_del(hash(key), __SKBEXT_REF(bench_note)->active))
 BENCH("tc", ours_add_release, store_add(key) && store_release(key))
 BENCH("tc", ours_share_release, store_share(key) && store_release(CLONE(key)))
 BENCH("tc", ours_cow, store_share(key) && store_add(CLONE(key)) && store_release(CLONE(key)))
@@ -227,7 +228,8 @@ int task_storage_find(void *ctx)
 	struct bench_run *run = my_run();
 	__u64 start;
 
-	if (!bpf_task_storage_get(&of_tasks, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE))
+	if (!bpf_task_storage_get(&of_tasks, bpf_get_current_task_btf(), NULL,
+				  BPF_LOCAL_STORAGE_GET_F_CREATE))
 		return 0;
 	start = bpf_ktime_get_ns();
 	bpf_loop(run->count, task_storage_find_once, NULL, 0);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The exact mode: a record ends where the kernel drops skb->extensions and is shared where the kernel
- * shares them. All hooks run before the function's body and none of these can fail after that.
- * User space attaches each program to the function it is named after: user/lib/hooks.c.
+ * The exact mode: a record ends where the kernel drops skb->extensions and is shared where the
+ * kernel shares them. All hooks run before the function's body and none of these can fail after
+ * that. User space attaches each program to the function it is named after: user/lib/hooks.c.
  */
 #include "lifecycle.bpf.h"
 #include "watch.bpf.h"
@@ -13,7 +13,10 @@
 	SEC("fentry/" #function)							\
 	int BPF_PROG(function, __VA_ARGS__) { release(HASH(skb)); return 0; }
 
-/* skb_ext_reset() is in here: every free but the three below, and the morphs. May run twice for one skb. */
+/*
+ * skb_ext_reset() is in here: every free but the three below, and the morphs.
+ * May run twice for one skb.
+ */
 RELEASE(skb_release_head_state, struct sk_buff *skb)
 
 /* UDP receive; skips the head state because there is nothing native to release. */
@@ -76,8 +79,9 @@ static __always_inline __u32 waiting_before_queue(struct sock *sk)
 }
 
 /*
- * The test that the function begins with. A packet that fails it goes to kfree_skb with all that it has. Somebody may
- * read from the socket between this and the kernel's own look: then the record ends with the packet.
+ * The test that the function begins with. A packet that fails it goes to kfree_skb with all that it
+ * has. Somebody may read from the socket between this and the kernel's own look: then the record
+ * ends with the packet.
  */
 static __noinline int is_full(struct sock *sk, struct sk_buff *skb)
 {
@@ -85,14 +89,20 @@ static __noinline int is_full(struct sock *sk, struct sk_buff *skb)
 
 	if (!bpf_core_field_exists(struct udp_sock___6_18, udp_prod_queue))
 		return used > room;
-	/* Only other CPUs that send at this moment could fill the rest: not worth two calls for each packet. */
+	/*
+	 * Only other CPUs that send at this moment could fill the rest:
+	 * not worth two calls for each packet.
+	 */
 	if (used + skb->truesize <= room / 2)
 		return 0;
 	used += waiting_before_queue(sk);
 	return used && used + skb->truesize > room;
 }
 
-/* The arguments are read where they are needed, or they would be saved for packets without a record. */
+/*
+ * The arguments are read where they are needed,
+ * or they would be saved for packets without a record.
+ */
 SEC("fentry/__udp_enqueue_schedule_skb")
 int __udp_enqueue_schedule_skb(__u64 *ctx)
 {
@@ -110,7 +120,10 @@ int __udp_enqueue_schedule_skb(__u64 *ctx)
 	return 0;
 }
 
-/* Both only look: the record stays for other programs at the same tracepoint, its end is the release above. */
+/*
+ * Both only look: the record stays for other programs at the same tracepoint,
+ * its end is the release above.
+ */
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(kfree_skb, struct sk_buff *skb)
 {
@@ -125,7 +138,10 @@ int BPF_PROG(consume_skb, struct sk_buff *skb)
 	return 0;
 }
 
-/* Before an interrupt's handler, softirqs included, and before another task runs instead of one in the kernel. */
+/*
+ * Before an interrupt's handler, softirqs included,
+ * and before another task runs instead of one in the kernel.
+ */
 SEC("fentry/irq_enter_rcu")
 int BPF_PROG(irq_enter_rcu)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the lifecycle programs of both modes do. Nearly every packet carries nothing: that is told inline, before anything is called.
+ * What the lifecycle programs of both modes do. Nearly every packet carries nothing: that is told
+ * inline, before anything is called.
  */
 #ifndef LIFECYCLE_BPF_H
 #define LIFECYCLE_BPF_H

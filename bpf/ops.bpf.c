@@ -63,7 +63,10 @@ static __always_inline int do_find(__u64 h)
 	if (object < 0)
 		return 0;
 	copy_out(object);
-	/* Not the owner: the record may have ended, and its object be another's, while it was copied. */
+	/*
+	 * Not the owner: the record may have ended, and its object be another's,
+	 * while it was copied.
+	 */
 	return skbext_store_find_any(h, request.active) == object;
 }
 
@@ -122,7 +125,10 @@ static __always_inline __u64 number(const volatile void *pointer)
 	return n;
 }
 
-/* Once, at load: where the maps are, for addresses that are not pointers to the verifier, and for tracers. */
+/*
+ * Once, at load: where the maps are, for addresses that are not pointers to the verifier,
+ * and for tracers.
+ */
 SEC("syscall")
 int init(void *ctx)
 {

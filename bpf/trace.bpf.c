@@ -395,7 +395,8 @@ int BPF_PROG(see_receive, struct sk_buff *skb)
  */
 static __always_inline int see_driver(void *ctx, const struct sk_buff *skb, enum trace_origin where)
 {
-	return exact ? sight(skb, skb->dev, where) : end(ctx, __skbext_hash_of(skb), TRACE_UNSEEN, 0, 0);
+	return exact ? sight(skb, skb->dev, where) :
+		       end(ctx, __skbext_hash_of(skb), TRACE_UNSEEN, 0, 0);
 }
 
 SEC("tp_btf/napi_gro_receive_entry")

@@ -4,15 +4,15 @@
 #define SKBEXT_TRACE_H
 
 #define TRACE_DEVICE_LEN	16	/* IFNAMSIZ */
-#define TRACE_RANGES		24	/* functions that only free, whose callers are of interest */
+#define TRACE_RANGES		24	/* functions that only free: their callers matter */
 #define TRACE_SLOTS		40	/* log2 of nanoseconds: up to nine minutes */
 
 enum trace_fate {
 	TRACE_CONSUMED,		/* consume_skb, or kfree_skb with reason SKB_CONSUMED */
 	TRACE_DROPPED,		/* kfree_skb: reason and function are known */
 	TRACE_FREED,		/* freed without a tracepoint, as TCP and UDP do */
-	TRACE_RECEIVED,		/* tracepoint mode: a socket took it, and then it was out of sight */
-	TRACE_UNSEEN,		/* tracepoint mode: its sk_buff was used again; it had ended by then */
+	TRACE_RECEIVED,		/* tracepoint mode: a socket took it, then it was out of sight */
+	TRACE_UNSEEN,		/* tracepoint mode: it had ended, its sk_buff was used again */
 	TRACE_FATES,
 };
 

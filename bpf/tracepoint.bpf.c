@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The mode for kernels that refuse fentry: release from what tracepoints tell, and purging where an skb may be born.
- * Clones cannot be followed. Where it is uncertain whether a packet is still the same one, the record ends: better none
- * than another packet's.
+ * The mode for kernels that refuse fentry: release from what tracepoints tell, and purging where an
+ * skb may be born. Clones cannot be followed. Where it is uncertain whether a packet is still the
+ * same one, the record ends: better none than another packet's.
  */
 #include "lifecycle.bpf.h"
 #include "watch.bpf.h"
@@ -10,7 +10,10 @@
 #define HASH(skb) __skbext_hash_of(skb)
 #define IFF_LOOPBACK 0x8
 
-/* void pointers are scalars for the verifier, which takes pointer minus pointer, but not scalar minus pointer. */
+/*
+ * void pointers are scalars for the verifier, which takes pointer minus pointer,
+ * but not scalar minus pointer.
+ */
 static __always_inline __u64 hash_of_address(const void *address)
 {
 	return skbext_hash((__u64)address - __skbext_ctl.base);
@@ -33,9 +36,9 @@ int BPF_PROG(consume_skb, struct sk_buff *skb)
 }
 
 /*
- * The slab tracepoints fire for every slab of the machine. The skb caches may be merged with others and are
- * not told apart by name, so the address decides: sk_buffs begin on a cache line (SLAB_HWCACHE_ALIGN), and an object
- * of the fclone cache holds a second one behind the first.
+ * The slab tracepoints fire for every slab of the machine. The skb caches may be merged with others
+ * and are not told apart by name, so the address decides: sk_buffs begin on a cache line
+ * (SLAB_HWCACHE_ALIGN), and an object of the fclone cache holds a second one behind the first.
  */
 #define MAY_BE_SKB(object) (!((__u64)(object) & 63))
 
@@ -82,7 +85,7 @@ int BPF_PROG(netif_receive_skb_list_entry, const struct sk_buff *skb)
 	return 0;
 }
 
-/* A packet that was received before (bridge, mirred) has skb_iif; one from a driver has none yet. */
+/* A packet that was received before (bridge, mirred) has skb_iif, one from a driver not yet. */
 SEC("tp_btf/netif_receive_skb_entry")
 int BPF_PROG(netif_receive_skb_entry, const struct sk_buff *skb)
 {
@@ -91,7 +94,10 @@ int BPF_PROG(netif_receive_skb_entry, const struct sk_buff *skb)
 	return 0;
 }
 
-/* dev_forward_skb() of veth and others scrubs and ends in netif_rx(); loopback comes here unscrubbed. */
+/*
+ * dev_forward_skb() of veth and others scrubs and ends in netif_rx();
+ * loopback comes here unscrubbed.
+ */
 SEC("tp_btf/netif_rx_entry")
 int BPF_PROG(netif_rx_entry, const struct sk_buff *skb)
 {
@@ -101,9 +107,10 @@ int BPF_PROG(netif_rx_entry, const struct sk_buff *skb)
 }
 
 /*
- * TCP frees what it received by __kfree_skb(), which fires nothing, and a retransmission then takes the second sk_buff
- * of an fclone pair again without any slab event: the record must end while the segment is still in sight. What cannot be
- * seen is tcp_add_backlog() merging it into another one: sent again, such a segment finds its own metadata of the first time.
+ * TCP frees what it received by __kfree_skb(), which fires nothing, and a retransmission then takes
+ * the second sk_buff of an fclone pair again without any slab event: the record must end while the
+ * segment is still in sight. What cannot be seen is tcp_add_backlog() merging it into another one:
+ * sent again, such a segment finds its own metadata of the first time.
  */
 SEC("tp_btf/tcp_probe")
 int BPF_PROG(tcp_probe, struct sock *sk, const struct sk_buff *skb)
@@ -113,8 +120,8 @@ int BPF_PROG(tcp_probe, struct sock *sk, const struct sk_buff *skb)
 }
 
 /*
- * A datagram is read; since 6.18 its sk_buff then goes to the NAPI cache without a tracepoint. Linear datagrams do not come
- * by here (copy_linear_skb()) and wait for the purge.
+ * A datagram is read; since 6.18 its sk_buff then goes to the NAPI cache without a tracepoint.
+ * Linear datagrams do not come by here (copy_linear_skb()) and wait for the purge.
  */
 SEC("tp_btf/skb_copy_datagram_iovec")
 int BPF_PROG(skb_copy_datagram_iovec, const struct sk_buff *skb)
@@ -124,8 +131,8 @@ int BPF_PROG(skb_copy_datagram_iovec, const struct sk_buff *skb)
 }
 
 /*
- * What a purge does not see while one is interrupted, it is not run for. Softirqs are where packets are born meanwhile. (A
- * tracepoint's programs are not preempted.)
+ * What a purge does not see while one is interrupted, it is not run for. Softirqs are where packets
+ * are born meanwhile. (A tracepoint's programs are not preempted.)
  */
 SEC("tp_btf/softirq_entry")
 int BPF_PROG(softirq_entry)

@@ -14,7 +14,10 @@ struct {
 	__u64 scratch;
 } learnt SEC(".data.learnt");
 
-/* Per-CPU data lies at the same distance on all CPUs, whatever it is: where this is there, and where it is not. */
+/*
+ * Per-CPU data lies at the same distance on all CPUs, whatever it is:
+ * where this is there, and where it is not.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -39,7 +42,8 @@ static __always_inline __u64 distance_to(__u32 cpu)
 	__u64 map = number(&yardstick), here = 0;
 	__u32 zero = 0;
 
-	bpf_probe_read_kernel(&here, sizeof(here), (void *)map + bpf_core_field_offset(struct bpf_array, pptrs));
+	bpf_probe_read_kernel(&here, sizeof(here),
+			      (void *)map + bpf_core_field_offset(struct bpf_array, pptrs));
 	return number(bpf_map_lookup_percpu_elem(&yardstick, &zero, cpu)) - here;
 }
 
@@ -52,7 +56,8 @@ static long learn_cpu(__u32 cpu, struct watched *from)
 	if (!w || n >= SKBEXT_WATCHED)
 		return 1;
 	w->active[n] = from->active + distance;
-	w->misses[n] = from->stats + distance + bpf_core_field_offset(struct bpf_prog_stats, misses);
+	w->misses[n] = from->stats + distance +
+		       bpf_core_field_offset(struct bpf_prog_stats, misses);
 	return 0;
 }
 
@@ -62,7 +67,8 @@ static __always_inline void learn_program(struct bpf_prog *prog)
 	__u32 id = prog->aux->id;
 
 	for (__u32 n = 0; n < SKBEXT_WATCHED; n++) {
-		struct watched from = { (__u64)BPF_CORE_READ(prog, active), (__u64)BPF_CORE_READ(prog, stats), n };
+		struct watched from = { (__u64)BPF_CORE_READ(prog, active),
+					(__u64)BPF_CORE_READ(prog, stats), n };
 
 		if (id == learnt.watched_id[n])
 			bpf_loop(__skbext_cfg.cpus, learn_cpu, &from, 0);
@@ -86,7 +92,8 @@ static __always_inline void sysctl_written(struct kiocb *iocb)
 {
 	char name[16] = {};
 
-	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(iocb, ki_filp, f_path.dentry, d_name.name));
+	bpf_probe_read_kernel_str(name, sizeof(name),
+				  BPF_CORE_READ(iocb, ki_filp, f_path.dentry, d_name.name));
 	if (!bpf_strncmp(name, sizeof(name), "ftrace_enabled"))
 		__sync_fetch_and_or(&__skbext_ctl.watch, SKBEXT_WATCH_DEAD);
 }
