@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * skbext_bind(): every SKBEXT_TYPE of an object is a variable in its .rodata.skbext (skbext.bpf.h). Each is registered, and gets
- * its bit and its payload's offset, which the verifier then knows as constants.
+ * skbext_bind(): every SKBEXT_TYPE of an object is a variable in its .rodata.skbext (skbext.bpf.h).
+ * Each is registered, and gets its bit and its payload's offset, which the verifier then knows as
+ * constants.
  */
 #include "internal.h"
 #include "bind.h"
@@ -43,7 +44,8 @@ static int register_all(struct skbext *sk, const struct btf *btf, const struct b
 		if (strncmp(name, VAR_PREFIX, strlen(VAR_PREFIX)))
 			continue;
 		if (vi->offset + sizeof(*ref) > size)
-			return fail(-EINVAL, "section " SECTION " is cut short; compile the object again");
+			return fail(-EINVAL,
+				    "section " SECTION " is cut short; compile the object again");
 		id = type_register(sk, name + strlen(VAR_PREFIX), ref->size, ref->flags, btf,
 				   payload_type(btf, var->type));
 		if (id < 0)
@@ -68,7 +70,8 @@ int bind_section(struct skbext *sk, const struct btf *btf, char *data, size_t si
 		known[i] = sk->ctl->types[i].name[0];
 	err = register_all(sk, btf, btf__type_by_id(btf, sec), data, size, &bound);
 	if (!err && !bound)
-		err = fail(-EINVAL, "the object has no SKBEXT_TYPE; declare the types that it uses");
+		err = fail(-EINVAL,
+			   "the object has no SKBEXT_TYPE; declare the types that it uses");
 	for (int i = 0; err && i < SKBEXT_MAX_TYPES; i++)
 		if (!known[i] && sk->ctl->types[i].name[0])
 			type_forget(sk, i);
@@ -83,8 +86,9 @@ static int bind_object(struct skbext *sk, struct bpf_object *obj)
 	int err;
 
 	if (rodata && bpf_map__fd(rodata) >= 0)
-		return fail(-EBUSY, "object %s is loaded already; bind it between open and load", bpf_object__name(obj));
-	/* The maps first: they say plainly when the object is none of ours, and register nothing. */
+		return fail(-EBUSY, "object %s is loaded already; bind it between open and load",
+			    bpf_object__name(obj));
+	/* The maps first: they say plainly when the object is not ours, and register nothing. */
 	err = maps_bind(obj, sk->map, sk->ctl);
 	err = err ?: bind_check_adds(obj);
 	return err ?: bind_section(sk, bpf_object__btf(obj), data, size);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Binding for loaders that know nothing of skbext: the same change of .rodata.skbext as skbext_bind(), made in a copy of the
- * object file. The maps are replaced by the loader.
+ * Binding for loaders that know nothing of skbext: the same change of .rodata.skbext as
+ * skbext_bind(), made in a copy of the object file. The maps are replaced by the loader.
  */
 #include <fcntl.h>
 #include <libelf.h>
@@ -21,7 +21,8 @@ static int find_section(Elf *elf, size_t *offset, size_t *size)
 		return -EINVAL;
 	while ((scn = elf_nextscn(elf, scn))) {
 		GElf_Shdr shdr;
-		const char *name = gelf_getshdr(scn, &shdr) ? elf_strptr(elf, names, shdr.sh_name) : NULL;
+		const char *name = gelf_getshdr(scn, &shdr) ? elf_strptr(elf, names, shdr.sh_name) :
+							      NULL;
 
 		if (!name || strcmp(name, ".rodata.skbext"))
 			continue;
@@ -85,8 +86,13 @@ static int bind_image(struct skbext *sk, const char *in, char *data, size_t size
 	elf = elf_memory(data, size);
 	err = elf && obj ? find_section(elf, &offset, &len) : -EINVAL;
 	if (err || offset + len > size)
-		err = fail(-EINVAL, "%s is no BPF object with a SKBEXT_TYPE, compiled with -g; nothing to bind", in);
-	/* Opening has completed the section's layout in the object's BTF; the compiler's own says 0 everywhere. */
+		err = fail(-EINVAL,
+			"%s is no BPF object with a SKBEXT_TYPE, compiled with -g; nothing to bind",
+			in);
+	/*
+	 * Opening has completed the section's layout in the object's BTF;
+	 * the compiler's own says 0 everywhere.
+	 */
 	err = err ?: bind_check_adds(obj);
 	err = err ?: cfg_bind(bpf_object__btf(obj), data + offset, len, sk->ctl);
 	err = err ?: bind_section(sk, bpf_object__btf(obj), data + offset, len);

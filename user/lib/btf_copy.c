@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The BTF of one payload, taken out of its object's and loaded into the kernel by itself: an object's own BTF is not
- * loadable before libbpf has completed it, and would keep all of it in the kernel for one struct.
+ * The BTF of one payload, taken out of its object's and loaded into the kernel by itself: an
+ * object's own BTF is not loadable before libbpf has completed it, and would keep all of it in the
+ * kernel for one struct.
  */
 #include "internal.h"
 
@@ -36,7 +37,8 @@ static int copy_members(struct copy *c, const struct btf_type *t)
 			       btf__add_struct(c->to, name_of(c, t->name_off), t->size);
 	for (int i = 0; id > 0 && i < n; i++) {
 		int err = btf__add_field(c->to, name_of(c, m[i].name_off), types[i],
-					 btf_member_bit_offset(t, i), btf_member_bitfield_size(t, i));
+					 btf_member_bit_offset(t, i),
+					 btf_member_bitfield_size(t, i));
 		if (err)
 			return err;
 	}
@@ -67,7 +69,7 @@ static int copy_array(struct copy *c, const struct btf_type *t)
 	return btf__add_array(c->to, index, elem, btf_array(t)->nelems);
 }
 
-/* A name or qualifier in front of another type; one that says nothing about the bytes is left out. */
+/* A name or qualifier of another type; one that says nothing about the bytes is left out. */
 static int copy_named(struct copy *c, const struct btf_type *t)
 {
 	int type = copy_type(c, t->type);
@@ -84,7 +86,8 @@ static int copy_new(struct copy *c, const struct btf_type *t)
 		return btf__add_int(c->to, name_of(c, t->name_off), t->size, btf_int_encoding(t));
 	case BTF_KIND_FLOAT:
 		return btf__add_float(c->to, name_of(c, t->name_off), t->size);
-	case BTF_KIND_PTR:	/* printed as an address: what it points to is not of interest, and may lead back here */
+	case BTF_KIND_PTR:
+		/* Printed as an address: what it points to may lead back here. */
 		return btf__add_ptr(c->to, 0);
 	case BTF_KIND_ENUM:
 		return copy_enum(c, t);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The lifecycle hooks: which there are, what this kernel has of them, attaching them. What a kernel can do is found out by trying,
- * never from its version.
+ * The lifecycle hooks: which there are, what this kernel has of them, attaching them. What a kernel
+ * can do is found out by trying, never from its version.
  */
 #include "internal.h"
 #include "exact.skel.h"
@@ -17,16 +17,16 @@
 static const struct hook_def defs[] = {
 	/* First: what watches is there before anything can be missed. */
 	EXACT("irq_enter_rcu", WATCH),
-	HOOK("fentry", "preempt_schedule_irq", WATCH, EXACT, true),	/* a kernel that is never preempted */
+	HOOK("fentry", "preempt_schedule_irq", WATCH, EXACT, true),	/* kernel never preempted */
 	EXACT("bpf_tracing_link_release", WATCH),
-	HOOK("fentry", "proc_sys_write", WATCH, EXACT, true),		/* a kernel without sysctls */
+	HOOK("fentry", "proc_sys_write", WATCH, EXACT, true),		/* kernel without sysctls */
 	EXACT("skb_release_head_state", RELEASE),
 	EXACT("__consume_stateless_skb", RELEASE),
 	EXACT("napi_skb_free_stolen_head", RELEASE),
 	EXACT("napi_reuse_skb", RELEASE),
 	EXACT("__copy_skb_header", SHARE),
 	EXACT("ip_copy_metadata", SHARE),
-	HOOK("fentry", "ip6_copy_metadata", SHARE, EXACT, true),	/* a kernel without IPv6 */
+	HOOK("fentry", "ip6_copy_metadata", SHARE, EXACT, true),	/* kernel without IPv6 */
 	EXACT("skb_scrub_packet", POLICY),
 	EXACT("__udp_enqueue_schedule_skb", POLICY),
 	BOTH("kfree_skb", FATE),
@@ -98,12 +98,13 @@ static bool offered(const struct hook_def *def, const struct btf *vmlinux)
 }
 
 /*
- * A policy point has nothing to do while there is no type that it drops, and a program there costs every packet that passes:
- * it is attached with the first such type.
+ * A policy point has nothing to do while there is no type that it drops, and a program there costs
+ * every packet that passes: it is attached with the first such type.
  */
 static bool is_idle(const struct skbext *sk, const struct hook_def *def)
 {
-	__u8 keep = strcmp(def->name, "__udp_enqueue_schedule_skb") ? sk->ctl->keep_scrub : sk->ctl->keep_udp;
+	__u8 keep = strcmp(def->name, "__udp_enqueue_schedule_skb") ? sk->ctl->keep_scrub :
+								      sk->ctl->keep_udp;
 
 	if (def->role != SKBEXT_ROLE_POLICY || sk->all_hooks)
 		return false;
@@ -126,7 +127,8 @@ static int attached_prog(struct skbext *sk, unsigned int n)
 static struct bpf_object *open_mode(enum skbext_mode mode)
 {
 	size_t size;
-	const void *elf = mode == SKBEXT_MODE_EXACT ? exact__elf_bytes(&size) : tracepoint__elf_bytes(&size);
+	const void *elf = mode == SKBEXT_MODE_EXACT ? exact__elf_bytes(&size) :
+						      tracepoint__elf_bytes(&size);
 	LIBBPF_OPTS(bpf_object_open_opts, opts,
 		    .object_name = mode == SKBEXT_MODE_EXACT ? "skbext_exact" : "skbext_tp");
 
@@ -134,8 +136,8 @@ static struct bpf_object *open_mode(enum skbext_mode mode)
 }
 
 /* only: load this hook alone, to see whether it is to blame; NULL: all that the kernel offers. */
-static struct bpf_object *load_mode(struct skbext *sk, enum skbext_mode mode, const struct btf *vmlinux,
-				    const struct hook_def *only)
+static struct bpf_object *load_mode(struct skbext *sk, enum skbext_mode mode,
+				    const struct btf *vmlinux, const struct hook_def *only)
 {
 	libbpf_print_fn_t print = libbpf_set_print(object_quiet);
 	struct bpf_object *obj = open_mode(mode);
@@ -147,7 +149,8 @@ static struct bpf_object *load_mode(struct skbext *sk, enum skbext_mode mode, co
 		if (!in_mode(&defs[i], mode))
 			continue;
 		prog = bpf_object__find_program_by_name(obj, defs[i].prog);
-		bpf_program__set_autoload(prog, offered(&defs[i], vmlinux) && (!only || only == &defs[i]));
+		bpf_program__set_autoload(prog, offered(&defs[i], vmlinux) &&
+							(!only || only == &defs[i]));
 	}
 	err = err ?: maps_bind(obj, sk->map, sk->ctl);
 	err = err ?: bpf_object__load(obj);
@@ -214,8 +217,9 @@ void hooks_detach(struct skbext *sk)
 }
 
 /*
- * Since 6.19 or so __alloc_skb() takes sk_buffs from the per-CPU NAPI cache, which no tracepoint shows: a packet would find its
- * predecessor's record. There napi_skb_cache_get() has an argument, or is inlined and not to be seen.
+ * Since 6.19 or so __alloc_skb() takes sk_buffs from the per-CPU NAPI cache, which no tracepoint
+ * shows: a packet would find its predecessor's record. There napi_skb_cache_get() has an argument,
+ * or is inlined and not to be seen.
  */
 static bool births_in_sight(const struct btf *vmlinux)
 {
@@ -283,7 +287,8 @@ static int wake(struct skbext *sk, unsigned int n)
 		return state->prog_fd < 0 ? state->prog_fd : 0;
 	}
 	err = attach_one(sk->lifecycle, &defs[n], state);
-	return err || !sk->pinned ? err : pin_link(sk->dir, defs[n].prog, bpf_link__fd(state->link));
+	return err || !sk->pinned ? err :
+				    pin_link(sk->dir, defs[n].prog, bpf_link__fd(state->link));
 }
 
 int hooks_wake(struct skbext *sk)
@@ -337,7 +342,10 @@ int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
 	return 0;
 }
 
-/* Is every hook of the mode attached that this kernel could have? Else *missing is the role of the first that is not. */
+/*
+ * Is every hook of the mode attached that this kernel could have?
+ * Else *missing is the role of the first that is not.
+ */
 bool hooks_complete(struct skbext *sk, enum skbext_mode mode, enum skbext_role *missing)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++) {

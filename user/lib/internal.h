@@ -90,7 +90,10 @@ bool hooks_complete(struct skbext *sk, enum skbext_mode mode, enum skbext_role *
 __u64 prog_misses(int prog_fd);
 __u64 hooks_missed(struct skbext *sk);	/* runs that the kernel skipped */
 
-/* watch.c: tell the lifecycle programs, loaded and not attached yet, which of the kernel's programs they are. */
+/*
+ * watch.c: tell the lifecycle programs, loaded and not attached yet,
+ * which of the kernel's programs they are.
+ */
 int watch_learn(struct skbext *sk);
 
 /* ops.c */
@@ -103,7 +106,8 @@ int grace(void);
 
 /* types.c */
 __u32 types_room(const struct skbext_ctl *ctl);	/* bytes of an object that types have taken */
-int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags, const struct btf *btf, __u32 type_id);
+int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags,
+		  const struct btf *btf, __u32 type_id);
 void type_forget(struct skbext *sk, unsigned int id);
 int type_pin(struct skbext *sk, unsigned int id, const char *dir);
 
@@ -115,8 +119,8 @@ int dir_lock(const char *dir);
 int pin_check_free(const char *dir);	/* -EEXIST: something is loaded there */
 int pin_open(struct skbext *sk);
 int pin_link(const char *dir, const char *hook, int link_fd);
-int pin_link_prog(const char *dir, const char *hook);	/* the program behind a pinned link, -1: none */
-int pin_wake(const char *dir, const char *hook);	/* attach a pinned program: its descriptor */
+int pin_link_prog(const char *dir, const char *hook);	/* program of a pinned link, -1: none */
+int pin_wake(const char *dir, const char *hook);	/* attach a pinned program: its fd */
 const char *dir_or_default(const char *dir);
 
 #endif /* SKBEXT_INTERNAL_H */

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Adds behind a packet's release. Nothing would end such a record before the kernel hands the sk_buff to the
- * next packet, and nothing in an sk_buff tells that it was released: skb->users may still be 1. So it is
- * refused where it can be told: when a program that adds is bound for such a place.
+ * Adds behind a packet's release. Nothing would end such a record before the kernel hands the
+ * sk_buff to the next packet, and nothing in an sk_buff tells that it was released: skb->users may
+ * still be 1. So it is refused where it can be told: when a program that adds is bound for such a
+ * place.
  */
 #include "internal.h"
 #include "bind.h"
 
 /*
- * tp_btf/consume_skb among them: __consume_stateless_skb(), the end of UDP datagrams up to 6.17, has no other
- * function in front of that tracepoint than itself, and is where the release is.
- * skb_release_data() is also called for packets that live on (pskb_expand_head()), but not for these alone.
+ * tp_btf/consume_skb among them: __consume_stateless_skb(), the end of UDP datagrams up to 6.17,
+ * has no other function in front of that tracepoint than itself, and is where the release is.
+ * skb_release_data() is also called for packets that live on (pskb_expand_head()), but not for
+ * these alone.
  */
 static const char *const late[] = {
 	"tp_btf/consume_skb",
@@ -34,7 +36,10 @@ static bool is_late(const struct bpf_program *prog)
 	return false;
 }
 
-/* skbext_add(), skbext_ref() and skbext_copy() of skbext.bpf.h leave a mark where they are compiled to. */
+/*
+ * skbext_add(), skbext_ref() and skbext_copy() of skbext.bpf.h leave a mark
+ * where they are compiled to.
+ */
 static bool adds(const struct bpf_program *prog)
 {
 	const struct bpf_insn *insn = bpf_program__insns(prog);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The maps of one skbext, and how any object comes to use them: ours and other people's objects declare the
- * same maps with no room in them (skbext.bpf.h) and get these in their place before they are loaded.
+ * The maps of one skbext, and how any object comes to use them: ours and other people's objects
+ * declare the same maps with no room in them (skbext.bpf.h) and get these in their place before
+ * they are loaded.
  */
 #include <sys/mman.h>
 
@@ -42,9 +43,9 @@ static bool is_prime(__u32 n)
 }
 
 /*
- * 5/128 more places than records, so that of the buckets that a record may be in one has room until all are taken (simulated
- * with a million slab addresses); a prime, so that these are different ones. Few enough buckets are all probed: no more
- * room is needed.
+ * 5/128 more places than records, so that of the buckets that a record may be in one has room until
+ * all are taken (simulated with a million slab addresses); a prime, so that these are different
+ * ones. Few enough buckets are all probed: no more room is needed.
  */
 static __u32 buckets_for(__u32 capacity)
 {
@@ -57,7 +58,10 @@ static __u32 buckets_for(__u32 capacity)
 	return n;
 }
 
-/* Megabytes, and the same as long as the machine runs: kept. libbpf says on stderr what the caller says in its own words. */
+/*
+ * Megabytes, and the same as long as the machine runs: kept.
+ * libbpf says on stderr what the caller says in its own words.
+ */
 struct btf *vmlinux_btf(void)
 {
 	static struct btf *kept;
@@ -69,7 +73,8 @@ struct btf *vmlinux_btf(void)
 	print = libbpf_set_print(object_quiet);
 	btf = btf__load_vmlinux_btf();
 	libbpf_set_print(print);
-	if (btf && !__atomic_compare_exchange_n(&kept, &none, btf, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+	if (btf && !__atomic_compare_exchange_n(&kept, &none, btf, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE)) {
 		btf__free(btf);
 		btf = none;
 	}
@@ -121,7 +126,8 @@ int maps_create(struct skbext *sk)
 			    libbpf_num_possible_cpus());
 	err = err ?: create(sk, MAP_WATCH, "skbext_watches", sizeof(struct skbext_watch),
 			    libbpf_num_possible_cpus());
-	err = err ?: create(sk, MAP_REFS, "skbext_refs", sizeof(__u64), sk->refs * SKBEXT_MAX_TYPES);
+	err = err ?: create(sk, MAP_REFS, "skbext_refs", sizeof(__u64),
+			    sk->refs * SKBEXT_MAX_TYPES);
 	err = err ?: create(sk, MAP_REQUEST, "skbext_request", sizeof(struct skbext_request), 1);
 	if (err)
 		return err;
@@ -132,7 +138,10 @@ int maps_create(struct skbext *sk)
 	return err;
 }
 
-/* The size that mmap() of an array map takes; the kernel pads values to 8 bytes and the whole to pages. */
+/*
+ * The size that mmap() of an array map takes;
+ * the kernel pads values to 8 bytes and the whole to pages.
+ */
 static size_t map_bytes(int fd, struct bpf_map_info *info)
 {
 	__u32 len = sizeof(*info);
@@ -141,7 +150,8 @@ static size_t map_bytes(int fd, struct bpf_map_info *info)
 	memset(info, 0, sizeof(*info));
 	if (bpf_obj_get_info_by_fd(fd, info, &len))
 		return 0;
-	return ((size_t)(info->value_size + 7) / 8 * 8 * info->max_entries + page - 1) / page * page;
+	return ((size_t)(info->value_size + 7) / 8 * 8 * info->max_entries + page - 1) / page *
+	       page;
 }
 
 static int map_one(int fd, int prot, size_t *size, void *where)
@@ -152,7 +162,8 @@ static int map_one(int fd, int prot, size_t *size, void *where)
 	*size = map_bytes(fd, &info);
 	p = *size ? mmap(NULL, *size, prot, MAP_SHARED, fd, 0) : MAP_FAILED;
 	if (p == MAP_FAILED)
-		return fail(-EUCLEAN, "a pinned map is not the one that skbext made; unload and load again");
+		return fail(-EUCLEAN,
+			    "a pinned map is not the one that skbext made; unload and load again");
 	*(void **)where = p;
 	return 0;
 }
@@ -221,7 +232,10 @@ int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbe
 	return 0;
 }
 
-/* Give an object these maps and the constants that go with them. A map that it does not use is not there. */
+/*
+ * Give an object these maps and the constants that go with them.
+ * A map that it does not use is not there.
+ */
 int maps_bind(struct bpf_object *obj, const int *fds, const struct skbext_ctl *ctl)
 {
 	struct bpf_map *rodata = bpf_object__find_map_by_name(obj, ".rodata.skbext");

@@ -30,13 +30,19 @@ int ops_load(struct skbext *sk)
 	return sk->prog_op < 0 ? fail(-errno, "out of file descriptors; raise `ulimit -n`") : 0;
 }
 
-/* The upper half of the address space, of 57 bits at most; sk_buffs are aligned to a pointer at least. */
+/*
+ * The upper half of the address space, of 57 bits at most;
+ * sk_buffs are aligned to a pointer at least.
+ */
 static int check_address(__u64 skb)
 {
 	if (skb >> 56 != 0xff)
-		return fail(-EFAULT, "0x%llx is no kernel address; give that of a struct sk_buff", skb);
+		return fail(-EFAULT, "0x%llx is no kernel address; give that of a struct sk_buff",
+			    skb);
 	if (skb % 8)
-		return fail(-EFAULT, "0x%llx is not aligned to 8 bytes as an sk_buff is; give its exact address", skb);
+		return fail(-EFAULT,
+			"0x%llx is not aligned to 8 bytes as an sk_buff is; give its exact address",
+			skb);
 	return 0;
 }
 
@@ -60,7 +66,8 @@ int ops_request(struct skbext *sk, struct skbext_request *rq)
 	__u32 zero = 0;
 	int err;
 
-	err = bpf_map_update_elem(sk->map[MAP_REQUEST], &zero, rq, BPF_ANY) ? -errno : run(sk->prog_op);
+	err = bpf_map_update_elem(sk->map[MAP_REQUEST], &zero, rq, BPF_ANY) ?
+	      -errno : run(sk->prog_op);
 	if (!err && bpf_map_lookup_elem(sk->map[MAP_REQUEST], &zero, rq))
 		err = -errno;
 	return err ? fail(err, "running the program %s/op: %s; `skbext unload` and load again",
@@ -80,9 +87,11 @@ static int request(struct skbext *sk, struct skbext_request *rq)
 	return err;
 }
 
-static int prepare(struct skbext *sk, struct skbext_request *rq, enum skbext_op op, __u64 skb, const char *type)
+static int prepare(struct skbext *sk, struct skbext_request *rq, enum skbext_op op, __u64 skb,
+		   const char *type)
 {
-	int err = sk->ctl ? check_address(skb) : fail(-EINVAL, "this skbext is not loaded; call skbext_load() first");
+	int err = sk->ctl ? check_address(skb) :
+			    fail(-EINVAL, "this skbext is not loaded; call skbext_load() first");
 	int id = err ? err : skbext_type_find(sk, type);
 
 	if (id < 0)
@@ -107,10 +116,14 @@ int skbext_add(struct skbext *sk, __u64 skb, const char *type, const void *data,
 	if (err)
 		return err;
 	if (len > rq.size)
-		return fail(-E2BIG, "%zu bytes are more than the %u of type %s; give no more than that", len, rq.size, type);
+		return fail(-E2BIG,
+			    "%zu bytes are more than the %u of type %s; give no more than that",
+			    len, rq.size, type);
 	if (rq.active & sk->ctl->counted)
-		return fail(-EOPNOTSUPP, "type %s counts references, which only a BPF program can take; "
-			    "use skbext_ref() in one", type);
+		return fail(-EOPNOTSUPP,
+			    "type %s counts references, which only a BPF program can take; "
+			    "use skbext_ref() in one",
+			    type);
 	memcpy(rq.data, data, len);
 	err = request(sk, &rq);
 	if (!err && rq.result < 0)
@@ -145,7 +158,8 @@ int skbext_del(struct skbext *sk, __u64 skb, const char *type)
 	for (int i = 0; i < SKBEXT_MAX_TYPES; i++) {
 		if (!sk->ctl->types[i].name[0])
 			continue;
-		err = prepare(sk, &rq, SKBEXT_OP_DEL, skb, sk->ctl->types[i].name) ?: request(sk, &rq);
+		err = prepare(sk, &rq, SKBEXT_OP_DEL, skb, sk->ctl->types[i].name) ?:
+		      request(sk, &rq);
 		if (err)
 			return err;
 		found |= rq.result;

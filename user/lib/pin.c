@@ -8,7 +8,8 @@
  *	idle/HOOK			programs that wait for a type that needs them
  *	types/NAME			maps that carry the BTF of types
  *
- * It is filled under another name and renamed, so it is there whole or not at all. (No dots: bpffs keeps them for itself.)
+ * It is filled under another name and renamed, so it is there whole or not at all. (No dots: bpffs
+ * keeps them for itself.)
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -40,7 +41,8 @@ int dir_lock(const char *dir)
 		if (fd >= 0)
 			close(fd);
 		return fail(err, "locking %s: %s; %s", dir, strerror(-err),
-			    err == -EACCES || err == -EPERM ? "run as root" : "is it still loaded?");
+			    err == -EACCES || err == -EPERM ? "run as root" :
+							      "is it still loaded?");
 	}
 	return fd;
 }
@@ -104,7 +106,8 @@ static int pin_hooks(struct skbext *sk, const char *dir)
 		if (sk->hooks[i].link)
 			err = pin_fd(bpf_link__fd(sk->hooks[i].link), links, def->prog);
 		else if (def->role == SKBEXT_ROLE_POLICY)
-			err = pin_fd(bpf_program__fd(bpf_object__find_program_by_name(sk->lifecycle, def->prog)),
+			err = pin_fd(bpf_program__fd(bpf_object__find_program_by_name(
+						     sk->lifecycle, def->prog)),
 				     idle, def->prog);
 	}
 	return err;
@@ -128,7 +131,7 @@ static int pin_all(struct skbext *sk, const char *dir)
 
 static int remove_dir(const char *dir);
 
-/* A load that was killed while it filled its directory leaves that behind, with its hooks attached. */
+/* A load that was killed while it filled its directory leaves it, with its hooks attached. */
 static int remove_half_made(const char *dir)
 {
 	char pattern[DIR_LEN + 16];
@@ -163,8 +166,11 @@ int skbext_pin(struct skbext *sk)
 		err = -errno;
 	if (err) {
 		remove_dir(tmp);
-		return fail(err, err == -ENOTEMPTY ? "an skbext is loaded under %s; `skbext unload` it first" :
-			    "pinning under %s: %s", sk->dir, why_bpf(err));
+		return fail(err,
+			    err == -ENOTEMPTY ?
+				    "an skbext is loaded under %s; `skbext unload` it first" :
+				    "pinning under %s: %s",
+			    sk->dir, why_bpf(err));
 	}
 	sk->pinned = true;
 	return 0;
@@ -207,7 +213,8 @@ static int remove_dir(const char *dir)
 		unlink(path);
 	}
 	if (rmdir(dir))
-		return fail(-errno, "%s holds more than skbext has put there; remove that first", dir);
+		return fail(-errno, "%s holds more than skbext has put there; remove that first",
+			    dir);
 	return 0;
 }
 
@@ -255,14 +262,16 @@ static bool map_is(int fd, __u32 value_size, __u32 entries)
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
 
-	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_MAP_TYPE_ARRAY &&
-	       info.value_size == value_size && (!entries || info.max_entries == entries) &&
-	       info.map_flags & BPF_F_MMAPABLE;
+	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) &&
+	       info.type == BPF_MAP_TYPE_ARRAY && info.value_size == value_size &&
+	       (!entries || info.max_entries == entries) && info.map_flags & BPF_F_MMAPABLE;
 }
 
 static int damaged(const char *dir, const char *name)
 {
-	return fail(-EUCLEAN, "the pin %s/%s is missing or not what skbext made; `skbext unload` and load again", dir, name);
+	return fail(-EUCLEAN,
+		"the pin %s/%s is missing or not what skbext made; `skbext unload` and load again",
+		dir, name);
 }
 
 /* The control map tells the version, and the version tells what the rest must be. */
@@ -274,8 +283,8 @@ static int check_ctl(struct skbext *sk)
 	__u32 len = sizeof(info), zero = 0;
 	int err = 0;
 
-	if (bpf_obj_get_info_by_fd(sk->map[MAP_CTL], &info, &len) || info.type != BPF_MAP_TYPE_ARRAY ||
-	    info.value_size < sizeof(*head))
+	if (bpf_obj_get_info_by_fd(sk->map[MAP_CTL], &info, &len) ||
+	    info.type != BPF_MAP_TYPE_ARRAY || info.value_size < sizeof(*head))
 		return damaged(sk->dir, "ctl");
 	head = calloc(1, (info.value_size + 7) / 8 * 8);
 	if (!head)
@@ -317,7 +326,8 @@ static bool is_program(int fd)
 	struct bpf_prog_info info = {};
 	__u32 len = sizeof(info);
 
-	return fd >= 0 && !bpf_prog_get_info_by_fd(fd, &info, &len) && info.type == BPF_PROG_TYPE_SYSCALL;
+	return fd >= 0 && !bpf_prog_get_info_by_fd(fd, &info, &len) &&
+	       info.type == BPF_PROG_TYPE_SYSCALL;
 }
 
 int pin_link(const char *dir, const char *hook, int link_fd)
@@ -373,11 +383,14 @@ int pin_open(struct skbext *sk)
 		if (sk->map[i] >= 0)
 			continue;
 		if (errno == EPERM || errno == EACCES)
-			return fail(-EPERM, "%s: not permitted; run as root (CAP_BPF and CAP_PERFMON)", sk->dir);
+			return fail(-EPERM,
+				    "%s: not permitted; run as root (CAP_BPF and CAP_PERFMON)",
+				    sk->dir);
 		if (!access(sk->dir, F_OK) && !is_bpffs(sk->dir))
 			return fail(-ENODEV, "%s is no bpffs; give the directory of a loaded skbext, or leave --bpffs away", sk->dir);
 		if (access(sk->dir, F_OK))
-			return fail(-ENOENT, "no skbext is loaded under %s; `skbext load` first", sk->dir);
+			return fail(-ENOENT, "no skbext is loaded under %s; `skbext load` first",
+				    sk->dir);
 		return damaged(sk->dir, map_pin_name(i));
 	}
 	err = check_ctl(sk);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The store as seen from user space, through mmap: records, counters, and its end. Reads with the store's own source. */
+/*
+ * The store as seen from user space, through mmap: records, counters, and its end.
+ * Reads with the store's own source.
+ */
 #include "internal.h"
 
 /* store.h works on one store; a thread looks at one at a time. */
@@ -12,7 +15,8 @@ static _Thread_local struct skbext *here;
 
 static inline struct skbext_bucket *skbext_bucket(__u32 n)
 {
-	return n < here->ctl->buckets ? (void *)(here->slots + n * SKBEXT_STRIDE(here->ctl->payload)) : NULL;
+	return n < here->ctl->buckets ?
+	       (void *)(here->slots + n * SKBEXT_STRIDE(here->ctl->payload)) : NULL;
 }
 
 static inline __u64 *skbext_counter(__u32 n)
@@ -36,7 +40,10 @@ static __u32 nr_slots(const struct skbext *sk)
 	return sk->ctl->buckets * SKBEXT_BUCKET_SLOTS;
 }
 
-/* Records end while they are read: what was copied counts only if the word, all of it, is still the same after that. */
+/*
+ * Records end while they are read: what was copied counts only if the word, all of it,
+ * is still the same after that.
+ */
 static bool read_record(struct skbext *sk, __u32 slot, struct skbext_record *rec)
 {
 	static _Thread_local __u64 payload[SKBEXT_MAX_PAYLOAD / 8];
@@ -59,7 +66,8 @@ static bool read_record(struct skbext *sk, __u32 slot, struct skbext_record *rec
 	return __skbext_read(__skbext_word(slot)) == word;
 }
 
-int skbext_for_each(struct skbext *sk, int (*fn)(const struct skbext_record *rec, void *arg), void *arg)
+int skbext_for_each(struct skbext *sk, int (*fn)(const struct skbext_record *rec, void *arg),
+		    void *arg)
 {
 	struct skbext_record rec;
 	int ret = 0;
@@ -118,7 +126,8 @@ int skbext_refs(struct skbext *sk, const char *type, __u32 id, __u64 *held)
 	if (t < 0)
 		return t;
 	if (!(sk->ctl->types[t].flags & SKBEXT_F_COUNTED) || id >= sk->ctl->refs)
-		return fail(-EINVAL, "type %s has no counter %u; types with SKBEXT_F_COUNTED have %u",
+		return fail(-EINVAL,
+			    "type %s has no counter %u; types with SKBEXT_F_COUNTED have %u",
 			    type, id, sk->ctl->refs);
 	here = sk;
 	*held = __skbext_read(__skbext_counter(t, id));
@@ -180,8 +189,9 @@ static void take_all_slots(struct skbext *sk)
 }
 
 /*
- * Bound programs keep the maps when the hooks go, and nothing would end the records that they add then. So every slot is taken for
- * good: they find nothing and add nothing, at no cost. Twice, for those that were in the middle of an operation.
+ * Bound programs keep the maps when the hooks go, and nothing would end the records that they add
+ * then. So every slot is taken for good: they find nothing and add nothing, at no cost. Twice, for
+ * those that were in the middle of an operation.
  */
 void store_kill(struct skbext *sk)
 {

@@ -12,7 +12,9 @@ static struct skbext *new_handle(const char *dir)
 	}
 	if (strlen(dir_or_default(dir)) >= sizeof(sk->dir)) {
 		free(sk);
-		fail(-ENAMETOOLONG, "'%s' is too long for a directory; use one of up to %d characters", dir, DIR_LEN - 1);
+		fail(-ENAMETOOLONG,
+		     "'%s' is too long for a directory; use one of up to %d characters",
+		     dir, DIR_LEN - 1);
 		return NULL;
 	}
 	strcpy(sk->dir, dir_or_default(dir));
@@ -34,11 +36,14 @@ static int set_opts(struct skbext *sk, const struct skbext_open_opts *o)
 	sk->want = o->mode;
 	sk->require_complete = o->require_complete;
 	if (sk->capacity > 1U << 26)
-		return fail(-EINVAL, "capacity %u is out of range; give 1 to %u", sk->capacity, 1U << 26);
+		return fail(-EINVAL, "capacity %u is out of range; give 1 to %u", sk->capacity,
+			    1U << 26);
 	if (sk->payload > SKBEXT_MAX_PAYLOAD)
-		return fail(-EINVAL, "payload %u is out of range; give 1 to %d bytes", o->payload, SKBEXT_MAX_PAYLOAD);
+		return fail(-EINVAL, "payload %u is out of range; give 1 to %d bytes", o->payload,
+			    SKBEXT_MAX_PAYLOAD);
 	if ((__u64)sk->capacity * sk->payload > 1ULL << 36)
-		return fail(-EINVAL, "capacity %u times payload %u is more than 64 GiB; give less", sk->capacity, sk->payload);
+		return fail(-EINVAL, "capacity %u times payload %u is more than 64 GiB; give less",
+			    sk->capacity, sk->payload);
 	if (sk->refs > 1U << 24)
 		return fail(-EINVAL, "%u counters of references are out of range; give 1 to %u",
 			    sk->refs, 1U << 24);
@@ -99,7 +104,8 @@ static int no_exact(struct skbext *sk, int err, const char *asked)
 		if (sk->hooks[i].err)
 			return fail(-EOPNOTSUPP, "%s needs the exact mode, but this kernel refuses fentry on %s (%s); leave %s away for a partial guarantee",
 				    asked, hook_def(i)->name, strerror(-sk->hooks[i].err), asked);
-	return fail(-EOPNOTSUPP, "%s needs the exact mode, but loading it failed: %s", asked, why_bpf(err));
+	return fail(-EOPNOTSUPP, "%s needs the exact mode, but loading it failed: %s", asked,
+		    why_bpf(err));
 }
 
 int skbext_load(struct skbext *sk)
@@ -114,10 +120,12 @@ int skbext_load(struct skbext *sk)
 		if (!err)
 			return 0;
 		if (sk->require_complete || sk->want == SKBEXT_MODE_EXACT)
-			return no_exact(sk, err, sk->require_complete ? "--require complete" : "--mode exact");
+			return no_exact(sk, err, sk->require_complete ?
+					"--require complete" : "--mode exact");
 	}
 	err = load_mode(sk, SKBEXT_MODE_TRACEPOINT);
-	return err && err != -EOPNOTSUPP ? fail(err, "loading BPF programs: %s", why_bpf(err)) : err;
+	return err && err != -EOPNOTSUPP ?
+	       fail(err, "loading BPF programs: %s", why_bpf(err)) : err;
 }
 
 static int try_attach(struct skbext *sk)
@@ -127,7 +135,8 @@ static int try_attach(struct skbext *sk)
 	if (!err || sk->ctl->mode != SKBEXT_MODE_EXACT)
 		return err;
 	if (sk->require_complete || sk->want == SKBEXT_MODE_EXACT)
-		return no_exact(sk, err, sk->require_complete ? "--require complete" : "--mode exact");
+		return no_exact(sk, err,
+				sk->require_complete ? "--require complete" : "--mode exact");
 	/* The kernel verifies fentry programs but does not attach them. */
 	err = load_mode(sk, SKBEXT_MODE_TRACEPOINT);
 	return err ?: hooks_attach(sk);
@@ -139,7 +148,8 @@ int skbext_attach(struct skbext *sk)
 	int err;
 
 	if (!sk->lifecycle)
-		return fail(-EINVAL, "only what is loaded can be attached; call skbext_load() first");
+		return fail(-EINVAL,
+			    "only what is loaded can be attached; call skbext_load() first");
 	err = try_attach(sk);
 	if (err)
 		return errno == -err && err == -EOPNOTSUPP ? err :
@@ -175,7 +185,8 @@ static enum skbext_guarantee guarantee_of(struct skbext *sk)
 	enum skbext_role missing;
 
 	if (hooks_complete(sk, sk->ctl->mode, &missing))
-		return sk->ctl->mode == SKBEXT_MODE_EXACT ? SKBEXT_GUARANTEE_COMPLETE : SKBEXT_GUARANTEE_PARTIAL;
+		return sk->ctl->mode == SKBEXT_MODE_EXACT ? SKBEXT_GUARANTEE_COMPLETE :
+							    SKBEXT_GUARANTEE_PARTIAL;
 	/* Looking at fates guards nothing; anything else that is gone breaks what was promised. */
 	return missing == SKBEXT_ROLE_FATE && sk->ctl->mode == SKBEXT_MODE_EXACT ?
 	       SKBEXT_GUARANTEE_COMPLETE : SKBEXT_GUARANTEE_NONE;
@@ -255,7 +266,9 @@ const char *skbext_guarantee_name(enum skbext_guarantee guarantee)
 
 const char *skbext_role_name(enum skbext_role role)
 {
-	static const char *const names[] = { "release", "share", "policy", "purge", "fate", "watch" };
+	static const char *const names[] = {
+		"release", "share", "policy", "purge", "fate", "watch"
+	};
 
 	return name_in(names, ARRAY_SIZE(names), role);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The types of one skbext: a table in the control map, and for each type with BTF a pinned map of one value whose only use is to
- * hold that BTF in the kernel (BTF itself cannot be pinned).
+ * The types of one skbext: a table in the control map, and for each type with BTF a pinned map of
+ * one value whose only use is to hold that BTF in the kernel (BTF itself cannot be pinned).
  */
 #include <ctype.h>
 
@@ -35,7 +35,8 @@ static bool is_identifier(const char *name)
 static const char *policy_text(__u32 flags, char *buf, size_t len)
 {
 	snprintf(buf, len, "%s%s%s%s", flags & SKBEXT_F_NO_CLONE ? " noclone" : "",
-		 flags & SKBEXT_F_KEEP_SCRUB ? " keep-scrub" : "", flags & SKBEXT_F_KEEP_UDP ? " keep-udp" : "",
+		 flags & SKBEXT_F_KEEP_SCRUB ? " keep-scrub" : "",
+		 flags & SKBEXT_F_KEEP_UDP ? " keep-udp" : "",
 		 flags & SKBEXT_F_COUNTED ? " counted" : "");
 	return buf[0] ? buf + 1 : "default";
 }
@@ -60,11 +61,13 @@ static int check_new(struct skbext *sk, const char *name, __u32 size, __u32 flag
 	__u32 used = types_room(sk->ctl);
 
 	if (!is_identifier(name))
-		return fail(-EINVAL, "'%s' is no name for a type; use a C identifier of at most %d characters",
-			    name, SKBEXT_NAME_LEN - 1);
+		return fail(-EINVAL,
+			"'%s' is no name for a type; use a C identifier of at most %d characters",
+			name, SKBEXT_NAME_LEN - 1);
 	if (flags & ~SKBEXT_F_ALL)
-		return fail(-EINVAL, "type %s has flags 0x%x that this skbext does not know; use a newer one",
-			    name, flags & ~SKBEXT_F_ALL);
+		return fail(-EINVAL,
+			"type %s has flags 0x%x that this skbext does not know; use a newer one",
+			name, flags & ~SKBEXT_F_ALL);
 	if (flags & SKBEXT_F_COUNTED && size < 2 * sizeof(__u32))
 		return fail(-EINVAL, "type %s of %u bytes is too small for counted references; its payload begins with SKBEXT_REFS(),"
 			    " 8 bytes or more", name, size);
@@ -93,7 +96,8 @@ static void set_policy(struct skbext_ctl *ctl, int id, __u32 flags)
 	__u8 bit = 1 << id;
 
 	ctl->noclone = flags & SKBEXT_F_NO_CLONE ? ctl->noclone | bit : ctl->noclone & ~bit;
-	ctl->keep_scrub = flags & SKBEXT_F_KEEP_SCRUB ? ctl->keep_scrub | bit : ctl->keep_scrub & ~bit;
+	ctl->keep_scrub = flags & SKBEXT_F_KEEP_SCRUB ? ctl->keep_scrub | bit :
+							ctl->keep_scrub & ~bit;
 	ctl->keep_udp = flags & SKBEXT_F_KEEP_UDP ? ctl->keep_udp | bit : ctl->keep_udp & ~bit;
 	ctl->counted = flags & SKBEXT_F_COUNTED ? ctl->counted | bit : ctl->counted & ~bit;
 }
@@ -141,7 +145,8 @@ static int adopt_btf(struct skbext *sk, int id, const struct btf *btf, __u32 typ
 	return id;
 }
 
-int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags, const struct btf *btf, __u32 type_id)
+int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags,
+		  const struct btf *btf, __u32 type_id)
 {
 	int id = skbext_type_find(sk, name);
 	struct skbext_type_info *t;
@@ -165,17 +170,23 @@ int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags, 
 	__atomic_store_n(&t->name[0], name[0], __ATOMIC_RELEASE);
 	if (sk->pinned && type_pin(sk, id, sk->dir)) {
 		type_forget(sk, id);
-		return fail(-EUCLEAN, "cannot pin type %s under %s/types; unload and load again", name, sk->dir);
+		return fail(-EUCLEAN, "cannot pin type %s under %s/types; unload and load again",
+			    name, sk->dir);
 	}
 	err = hooks_wake(sk);
 	if (err) {
 		type_forget(sk, id);
-		return fail(err, "type %s needs a hook that cannot be attached (%s); unload and load again", name, why_bpf(err));
+		return fail(err,
+			"type %s needs a hook that cannot be attached (%s); unload and load again",
+			name, why_bpf(err));
 	}
 	return id;
 }
 
-/* Of a type that was registered just now and that nobody can have used: the one with the highest offset. */
+/*
+ * Of a type that was registered just now and that nobody can have used:
+ * the one with the highest offset.
+ */
 void type_forget(struct skbext *sk, unsigned int id)
 {
 	struct skbext_type_info *t = &sk->ctl->types[id];
@@ -196,7 +207,8 @@ int skbext_type_add(struct skbext *sk, const char *name, __u32 size, __u32 flags
 	int lock, id;
 
 	if (!sk->ctl)
-		return fail(-EINVAL, "types are added to an skbext that is loaded; call skbext_load() first");
+		return fail(-EINVAL,
+			"types are added to an skbext that is loaded; call skbext_load() first");
 	lock = sk->pinned ? dir_lock(sk->dir) : -1;
 	if (sk->pinned && lock < 0)
 		return lock;

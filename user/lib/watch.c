@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * What bpf/watch.bpf.h has to know of the lifecycle programs themselves: where the kernel counts the runs of them
- * that it skips, and how to tell that one of them is detached. Only an iterator over all programs shows that.
+ * What bpf/watch.bpf.h has to know of the lifecycle programs themselves: where the kernel counts
+ * the runs of them that it skips, and how to tell that one of them is detached. Only an iterator
+ * over all programs shows that.
  */
 #include "internal.h"
 
@@ -15,13 +16,15 @@ struct learnt {
 };
 
 /*
- * In which an interruption can do what they are for: the others run where only hardware interrupts get in. In tracepoint mode
- * what is missed elsewhere is purged at the next birth, so that those count, and what ends an fclone companion, which has none.
+ * In which an interruption can do what they are for: the others run where only hardware interrupts
+ * get in. In tracepoint mode what is missed elsewhere is purged at the next birth, so that those
+ * count, and what ends an fclone companion, which has none.
  */
 static bool is_watched(const struct hook_def *def)
 {
 	static const char *const names[] = {
-		"skb_release_head_state", "__consume_stateless_skb", "kmem_cache_alloc", "tcp_probe",
+		"skb_release_head_state", "__consume_stateless_skb",
+		"kmem_cache_alloc", "tcp_probe",
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
@@ -47,9 +50,11 @@ static void name_programs(struct bpf_object *obj, struct learnt *l)
 	int watched = 0, own = 0;
 
 	for (int i = 0; (def = hook_def(i)); i++) {
-		if (!strcmp(def->kind, "fentry") && def->role != SKBEXT_ROLE_POLICY && own < MAX_OWN)
+		if (!strcmp(def->kind, "fentry") && def->role != SKBEXT_ROLE_POLICY &&
+		    own < MAX_OWN)
 			l->own_id[own++] = prog_id(obj, def->prog);
-		if (is_watched(def) && bpf_object__find_program_by_name(obj, def->prog) && watched < SKBEXT_WATCHED)
+		if (is_watched(def) && bpf_object__find_program_by_name(obj, def->prog) &&
+		    watched < SKBEXT_WATCHED)
 			l->watched_id[watched++] = prog_id(obj, def->prog);
 	}
 }
@@ -57,7 +62,8 @@ static void name_programs(struct bpf_object *obj, struct learnt *l)
 /* All programs of the machine pass the iterator. */
 static int run_iterator(struct bpf_object *obj)
 {
-	struct bpf_link *link = bpf_program__attach_iter(bpf_object__find_program_by_name(obj, "learn"), NULL);
+	struct bpf_link *link =
+		bpf_program__attach_iter(bpf_object__find_program_by_name(obj, "learn"), NULL);
 	int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -1;
 	int err = fd < 0 ? -errno : 0;
 	char nothing[64];
