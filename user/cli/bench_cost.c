@@ -45,10 +45,13 @@ static int memory(struct bench *b)
 		bytes += map_bytes(pins[i]);
 	/* Of the records asked for: the places on top that make them fit are part of the price. */
 	beyond = bytes / SKBEXT_DEFAULT_CAPACITY - st.payload;
-	bench_say(b, "\nmemory: %.0f bytes for %d records of %u: %.1f a record beyond the payload\n", bytes,
-		  SKBEXT_DEFAULT_CAPACITY, st.payload, beyond);
-	json_object_set_new(b->out, "memory", json_pack("{s:f, s:i, s:i, s:f}", "bytes", bytes, "records",
-			    SKBEXT_DEFAULT_CAPACITY, "payload", (int)st.payload, "beyond_payload", beyond));
+	bench_say(b,
+		  "\nmemory: %.0f bytes for %d records of %u: %.1f a record beyond the payload\n",
+		  bytes, SKBEXT_DEFAULT_CAPACITY, st.payload, beyond);
+	json_object_set_new(b->out, "memory",
+			    json_pack("{s:f, s:i, s:i, s:f}", "bytes", bytes, "records",
+				      SKBEXT_DEFAULT_CAPACITY, "payload", (int)st.payload,
+				      "beyond_payload", beyond));
 	skbext_close(sk);
 	skbext_unpin(NULL);
 	return CLI_DONE;
@@ -76,8 +79,9 @@ static int load_time(struct bench *b)
 	}
 	bench_say(b, "load %.3f s, attach and pin %.3f s, together %.3f s\n", figure_median(&load),
 		  figure_median(&attach), figure_median(&total));
-	json_object_set_new(b->out, "load", json_pack("{s:o, s:o, s:o}", "load_s", figure_json(&load), "attach_s",
-			    figure_json(&attach), "total_s", figure_json(&total)));
+	json_object_set_new(b->out, "load",
+			    json_pack("{s:o, s:o, s:o}", "load_s", figure_json(&load), "attach_s",
+				      figure_json(&attach), "total_s", figure_json(&total)));
 	return CLI_DONE;
 }
 
@@ -99,9 +103,11 @@ static int programs(struct bench *b)
 
 		if (bpf_obj_get_info_by_fd(h.prog[i], &info, &len))
 			err = -errno;
-		bench_say(b, "  %-32s %10u %9uB\n", h.name[i], info.verified_insns, info.jited_prog_len);
-		json_array_append_new(list, json_pack("{s:s, s:i, s:i}", "name", h.name[i], "verified_insns",
-				      (int)info.verified_insns, "jited_bytes", (int)info.jited_prog_len));
+		bench_say(b, "  %-32s %10u %9uB\n", h.name[i], info.verified_insns,
+			  info.jited_prog_len);
+		json_array_append_new(list, json_pack("{s:s, s:i, s:i}", "name", h.name[i],
+						      "verified_insns", (int)info.verified_insns,
+						      "jited_bytes", (int)info.jited_prog_len));
 	}
 	json_object_set_new(b->out, "programs", list);
 	bench_hooks_free(&h);

@@ -24,7 +24,8 @@
 #define SAMPLES		65536
 #define ABSENT		65536	/* keys that are never live before the operation */
 #define FEW		64
-#define SHIFT		34	/* more keys than sampled: the same at this distance, still apart from CLONE() */
+/* More keys than sampled: the same at this distance, still apart from CLONE(). */
+#define SHIFT		34
 
 static const struct impl {
 	const char *name, *prefix;
@@ -149,7 +150,8 @@ static int rhash_type(void)
 	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, id) : NULL;
 
 	for (int i = 0; t && i < btf_vlen(t); i++)
-		if (!strcmp(btf__name_by_offset(btf, btf_enum(t)[i].name_off), "BPF_MAP_TYPE_RHASH"))
+		if (!strcmp(btf__name_by_offset(btf, btf_enum(t)[i].name_off),
+			    "BPF_MAP_TYPE_RHASH"))
 			type = btf_enum(t)[i].val;
 	btf__free(btf);
 	return type;
@@ -187,8 +189,8 @@ static int open_programs(struct store_bench *s)
 	int err;
 
 	/*
-	 * The same room for all. Half of it stays free: LRU maps evict, and the store refuses a few,
-	 * long before they are full.
+	 * The same room for all. Half of it stays free: LRU maps evict, and the store refuses a
+	 * few, long before they are full.
 	 */
 	s->sk = bench_skbext(2 * s->live_max, sizeof(struct bench_note), false);
 	s->skel = bench_store__open();
@@ -201,7 +203,8 @@ static int open_programs(struct store_bench *s)
 	err = bench_store__load(s->skel);
 	if (err)
 		return bench_error("load its programs", err);
-	s->keys = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(s->skel->maps.keys), 0);
+	s->keys = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       bpf_map__fd(s->skel->maps.keys), 0);
 	if (s->keys == MAP_FAILED)
 		return bench_error("map the keys", -errno);
 	s->runs = s->skel->data_runs->runs;
@@ -233,13 +236,15 @@ static void close_programs(struct store_bench *s)
 static double run(struct store_bench *s, int fd, int cpu, struct bench_run args)
 {
 	static const char packet[64];
-	LIBBPF_OPTS(bpf_test_run_opts, tc, .data_in = packet, .data_size_in = sizeof(packet), .repeat = 1);
+	LIBBPF_OPTS(bpf_test_run_opts, tc, .data_in = packet, .data_size_in = sizeof(packet),
+		    .repeat = 1);
 	LIBBPF_OPTS(bpf_test_run_opts, raw);
 	struct bench_run *r = &s->runs[cpu];
 	int err;
 
 	*r = args;
-	err = bpf_prog_test_run_opts(fd, fd == bpf_program__fd(s->skel->progs.task_storage_find) ? &raw : &tc);
+	err = bpf_prog_test_run_opts(fd, fd == bpf_program__fd(s->skel->progs.task_storage_find) ?
+				     &raw : &tc);
 	return err || !r->ns ? -1 : (double)r->ns / r->count;
 }
 
@@ -264,8 +269,9 @@ static int check_hits(size_t impl, size_t op, const struct bench_run *r)
 
 	if (r->hits == want || (impls[impl].bounded && ops[op].hits))
 		return CLI_DONE;
-	return cli_error("cannot run the bench: %s of %s did %llu of %u operations, not %llu", ops[op].name,
-			 impls[impl].name, (unsigned long long)r->hits, r->count, (unsigned long long)want);
+	return cli_error("cannot run the bench: %s of %s did %llu of %u operations, not %llu",
+			 ops[op].name, impls[impl].name, (unsigned long long)r->hits, r->count,
+			 (unsigned long long)want);
 }
 
 /*
@@ -301,8 +307,8 @@ static int fill(struct store_bench *s, unsigned int from, unsigned int to)
 	return CLI_DONE;
 }
 
-static int one_round(struct store_bench *s, unsigned int live, unsigned int round, struct figure f[NR_IMPLS][NR_OPS],
-		     struct figure *empty_loop)
+static int one_round(struct store_bench *s, unsigned int live, unsigned int round,
+		     struct figure f[NR_IMPLS][NR_OPS], struct figure *empty_loop)
 {
 	int cpu = s->b->cpus[0];
 
@@ -328,14 +334,15 @@ static int one_round(struct store_bench *s, unsigned int live, unsigned int roun
 	return CLI_DONE;
 }
 
-static void report(struct store_bench *s, unsigned int live, struct figure f[NR_IMPLS][NR_OPS], struct figure *empty)
+static void report(struct store_bench *s, unsigned int live, struct figure f[NR_IMPLS][NR_OPS],
+		   struct figure *empty)
 {
 	json_t *list = json_object_get(s->b->out, "store");
 
-	bench_say(s->b, "\nstore, ns per operation above an empty loop of %.1f, %u live\n%-38s", figure_median(empty),
-		  live, "");
-	json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:o}", "impl", "empty loop", "op", "key",
-					      "live", (int)live, "ns", figure_json(empty)));
+	bench_say(s->b, "\nstore, ns per operation above an empty loop of %.1f, %u live\n%-38s",
+		  figure_median(empty), live, "");
+	json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:o}", "impl", "empty loop", "op",
+					      "key", "live", (int)live, "ns", figure_json(empty)));
 	for (size_t j = 0; j < NR_OPS; j++)
 		bench_say(s->b, "%17s", ops[j].name);
 	for (size_t i = 0; i < NR_IMPLS; i++) {
@@ -346,8 +353,10 @@ static void report(struct store_bench *s, unsigned int live, struct figure f[NR_
 				continue;
 			}
 			bench_say(s->b, "%17.1f", figure_median(&f[i][j]));
-			json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:o}", "impl", impls[i].name,
-					      "op", ops[j].name, "live", (int)live, "ns", figure_json(&f[i][j])));
+			json_array_append_new(list,
+					      json_pack("{s:s, s:s, s:i, s:o}", "impl",
+							impls[i].name, "op", ops[j].name, "live",
+							(int)live, "ns", figure_json(&f[i][j])));
 		}
 	}
 	bench_say(s->b, "\n");
@@ -396,8 +405,10 @@ static double on_cpus(struct store_bench *s, unsigned int n, int fd, bool absent
 
 	pthread_barrier_init(&start, NULL, n);
 	for (unsigned int i = 0; i < n; i++) {
-		w[i] = (struct worker){ s, &start, { .first = absent ? s->live_max : 0, .span = 1024,
-					.count = s->b->quick ? 1 << 17 : 1 << 20 }, s->b->cpus[i], fd, -1 };
+		w[i] = (struct worker){ s, &start,
+					{ .first = absent ? s->live_max : 0, .span = 1024,
+					  .count = s->b->quick ? 1 << 17 : 1 << 20 },
+					s->b->cpus[i], fd, -1 };
 		w[i].args.first += i * 1024;
 		if (pthread_create(&thread[i], NULL, work, &w[i]))
 			abort();	/* the others wait at the barrier for ever */
@@ -428,17 +439,21 @@ static void scale(struct store_bench *s, size_t impl, size_t op)
 		figure_add(&times, n * t1 / tn);
 	}
 	median = figure_median(&times);
-	bench_say(s->b, "  %-18s%-16s%10.1f%10.1f%10.2f (%.2f to %.2f)\n", impls[impl].name, ops[op].name,
-		  figure_median(&one), figure_median(&all), median, times.v[0], times.v[times.nr - 1]);
+	bench_say(s->b, "  %-18s%-16s%10.1f%10.1f%10.2f (%.2f to %.2f)\n", impls[impl].name,
+		  ops[op].name, figure_median(&one), figure_median(&all), median, times.v[0],
+		  times.v[times.nr - 1]);
 	json_array_append_new(json_object_get(s->b->out, "scaling"),
-			      json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "impl", impls[impl].name, "op", ops[op].name,
-					"cpus", (int)n, "ns_one", figure_json(&one), "ns_all", figure_json(&all),
+			      json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "impl", impls[impl].name,
+					"op", ops[op].name, "cpus", (int)n, "ns_one",
+					figure_json(&one), "ns_all", figure_json(&all),
 					"throughput", figure_json(&times)));
 }
 
 static void scale_all(struct store_bench *s)
 {
-	bench_say(s->b, "\nstore, ns on one CPU and on %u at once, throughput in times of one CPU\n", s->b->nr_cpus);
+	bench_say(s->b,
+		  "\nstore, ns on one CPU and on %u at once, throughput in times of one CPU\n",
+		  s->b->nr_cpus);
 	for (size_t i = 0; i < NR_IMPLS; i++)
 		for (size_t j = 0; j < 3; j++)
 			if (!strstr(impls[i].prefix, "_storage"))

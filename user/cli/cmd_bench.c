@@ -39,8 +39,10 @@ static void check_part(const char *name)
 /* Not /run itself: only where ip(8) keeps names of namespaces, which need not be there. */
 static int make_box(void)
 {
-	if (unshare(CLONE_NEWNS | CLONE_NEWNET) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("skbext-bench", "/sys/fs/bpf", "bpf", 0, NULL) || mount("skbext-bench", "/run", "tmpfs", 0, NULL))
+	if (unshare(CLONE_NEWNS | CLONE_NEWNET) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("skbext-bench", "/sys/fs/bpf", "bpf", 0, NULL) ||
+	    mount("skbext-bench", "/run", "tmpfs", 0, NULL))
 		return cli_error("cannot run the bench: namespaces of its own: %s; it takes root and a mounted /sys",
 				 strerror(errno));
 	return bench_lo_up() ? bench_error("bring the loopback up", -errno) : CLI_DONE;

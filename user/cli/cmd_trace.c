@@ -90,7 +90,8 @@ static int trace(struct trace_run *t)
 	ret = trace_start(t);
 	if (!ret) {
 		fprintf(stderr, "skbext: tracing in %s mode (%s), %s\n",
-			skbext_mode_name(t->status.mode), skbext_guarantee_name(t->status.guarantee),
+			skbext_mode_name(t->status.mode),
+			skbext_guarantee_name(t->status.guarantee),
 			t->own ? "in an skbext of its own" : "in the loaded skbext");
 		ret = follow(t);
 		if (!ret && t->opts.summary)

@@ -24,7 +24,7 @@ static struct sockaddr_in address(__u32 host)
 	};
 }
 
-/* A socket in the namespace of that side, bound to its address. No lost packet may hang the demo. */
+/* A socket in the namespace of that side, bound to its address. No loss may hang the demo. */
 static int socket_at(const struct demo_net *net, enum demo_side side, int type, int protocol)
 {
 	struct sockaddr_in addr = address(side == DEMO_A ? DEMO_ADDR_A : DEMO_ADDR_B);

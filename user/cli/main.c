@@ -28,7 +28,8 @@ static const struct command commands[] = {
 	{ "del", cmd_del, "SKB [TYPE]", "take a type, or all, from an skb" },
 	{ "purge", cmd_purge, "", "end the records that missed releases have left" },
 	{ "demo", cmd_demo, "", "show it at work on packets of its own" },
-	{ "bench", cmd_bench, "[--quick] [--only cost|store|packets|forward]", "what it costs, beside other maps" },
+	{ "bench", cmd_bench, "[--quick] [--only cost|store|packets|forward]",
+	  "what it costs, beside other maps" },
 	{ "trace", cmd_trace,
 	  "[--device NAME] [--type NAME] [--reason NAME] [--min-age TIME] [--sample N]\n"
 	  "             [--duration SECONDS] [--count N] [--summary] [--mode auto|exact|tracepoint]",

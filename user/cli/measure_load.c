@@ -62,8 +62,8 @@ static bool is_kind(const struct bpf_program *prog, const char *kind)
 }
 
 /*
- * The kernel's own come in the order of their addresses and before those of modules: a function ends
- * where the next begins.
+ * The kernel's own come in the order of their addresses and before those of modules: a function
+ * ends where the next begins.
  */
 static void read_symbols(void)
 {

@@ -95,8 +95,9 @@ struct cli_type cli_parse_type(const char *spec)
 	char rest[128], *word, *next = rest;
 
 	if (!colon || strlen(colon + 1) >= sizeof(rest))
-		cli_usage_error("--type wants NAME:SIZE[,noclone][,keep-scrub][,keep-udp][,counted], "
-				"not %s", spec);
+		cli_usage_error("--type wants "
+				"NAME:SIZE[,noclone][,keep-scrub][,keep-udp][,counted], not %s",
+				spec);
 	if (!is_identifier(spec, colon - spec))
 		cli_usage_error("--type %s: the name is no identifier of at most %d characters",
 				spec, SKBEXT_NAME_LEN - 1);

@@ -160,8 +160,8 @@ static int set_filters(struct trace_run *t)
 	if (t->opts.type) {
 		id = t->own ? -1 : skbext_type_find(t->sk, t->opts.type);
 		if (id < 0)
-			return cli_error("cannot trace: no type %s in %s; load skbext in exact mode and "
-					 "start its programs first", t->opts.type,
+			return cli_error("cannot trace: no type %s in %s; load skbext in exact "
+					 "mode and start its programs first", t->opts.type,
 					 t->own ? "an skbext of trace's own" : "the loaded skbext");
 		ro->types_wanted = 1U << id;
 	}

@@ -36,8 +36,8 @@ static const char *protocol_text(__u16 protocol)
 void trace_print_head(const struct trace_run *t)
 {
 	if (!t->common.json)
-		printf("%8s %-9s %-18s %-26s %-12s %5s %-6s %5s %-7s %6s\n", "AGE", "FATE", "REASON",
-		       "PLACE", "DEVICE", "CPUS", "PROTO", "BYTES", "ID", "CLONES");
+		printf("%8s %-9s %-18s %-26s %-12s %5s %-6s %5s %-7s %6s\n", "AGE", "FATE",
+		       "REASON", "PLACE", "DEVICE", "CPUS", "PROTO", "BYTES", "ID", "CLONES");
 }
 
 static __u64 age_of(const struct trace_report *r)

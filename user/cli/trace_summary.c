@@ -123,7 +123,8 @@ static json_t *place_json(const struct trace_run *t, const struct group *p)
 	json_t *o = lives_json(&p->lives);
 
 	json_object_set_new(o, "fate", json_string(trace_fate(p->fate)));
-	json_object_set_new(o, "place", strcmp(p->place, "-") ? json_string(p->place) : json_null());
+	json_object_set_new(o, "place",
+			    strcmp(p->place, "-") ? json_string(p->place) : json_null());
 	if (p->fate == TRACE_DROPPED)
 		json_object_set_new(o, "reason", json_string(trace_reason(t->vmlinux, p->reason)));
 	return o;
@@ -176,8 +177,8 @@ static void print_group(const struct trace_run *t, const struct group *p)
 	trace_age_text(average, sizeof(average), (double)p->lives.total / p->lives.count);
 	printf("  %s%s%s: %llu packets, average %s\n",
 	       p->fate == TRACE_DROPPED ? trace_reason(t->vmlinux, p->reason) : "",
-	       p->fate == TRACE_DROPPED ? " in " : "", strcmp(p->place, "-") ? p->place : "(not shown)",
-	       p->lives.count, average);
+	       p->fate == TRACE_DROPPED ? " in " : "",
+	       strcmp(p->place, "-") ? p->place : "(not shown)", p->lives.count, average);
 	print_lives(&p->lives);
 }
 
