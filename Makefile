@@ -26,13 +26,13 @@ SKELS	:= $(BPF:%=$(OUT)/%.skel.h)
 LIB_OBJ	:= $(patsubst user/lib/%.c,$(OUT)/lib/%.o,$(wildcard user/lib/*.c))
 CLI_OBJ	:= $(patsubst user/cli/%.c,$(OUT)/cli/%.o,$(wildcard user/cli/*.c))
 SO	:= libskbext.so.$(VERSION)
-# Programs: the tests, and what tests and scripts run in guests. All other tests/*.c are parts of them.
+# Programs: the tests, and what tests and scripts run in guests. All other tests/*.c are for them.
 MAINS	:= $(wildcard tests/test_*.c tests/oracle.c tests/paths.c tests/icount.c)
 TESTS	:= $(MAINS:tests/%.c=$(OUT)/tests/%)
 TEST_PARTS := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(filter-out $(MAINS),$(wildcard tests/*.c)))
 TEST_BPF := $(patsubst tests/progs/%.bpf.c,$(OUT)/tests/%.bpf.o,$(wildcard tests/progs/*.bpf.c))
-SANITIZED := $(OUT)/tests/test_store.asan $(OUT)/tests/test_store_threads.asan $(OUT)/tests/test_store_threads.tsan \
-	$(OUT)/tests/test_store_interleave.asan
+SANITIZED := $(OUT)/tests/test_store.asan $(OUT)/tests/test_store_threads.asan \
+	$(OUT)/tests/test_store_threads.tsan $(OUT)/tests/test_store_interleave.asan
 
 ifeq ($(V),1)
 Q =
@@ -58,14 +58,14 @@ test: check-setup			## all tests; T=name one of them, KERNEL=6.12 one kernel
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)T='$(T)' KERNEL='$(KERNEL)' tests/run
 
-bench: check-setup			## all figures of skbext bench in one run, and a picture: .output/bench.*
+bench: check-setup			## skbext bench in one run, and a picture: .output/bench.*
 	$(Q)scripts/setup bench
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)$(OUT)/skbext bench --json >$(OUT)/bench.json
 	$(Q)scripts/bench-plot $(OUT)/bench.json >$(OUT)/bench.svg
 
 oracle paths: check-setup		## runs of their own: the kernel's extensions, every path
-soak: check-setup			## ten million packets through each kernel; PACKETS=n, KERNEL=label
+soak: check-setup			## ten million packets, each kernel; PACKETS=n, KERNEL=label
 oracle paths soak:
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) --no-print-directory all tests
@@ -106,8 +106,9 @@ $(OUT)/libskbext.a: $(LIB_OBJ)
 
 $(OUT)/$(SO): $(LIB_OBJ) user/lib/libskbext.map
 	$(call msg,LINK)
-	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,libskbext.so.0 -Wl,--version-script=user/lib/libskbext.map \
-		-Wl,-z,defs $(LDFLAGS) $(LIB_OBJ) $(LIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,libskbext.so.0 \
+		-Wl,--version-script=user/lib/libskbext.map -Wl,-z,defs \
+		$(LDFLAGS) $(LIB_OBJ) $(LIBS) -o $@
 
 $(OUT)/skbext: $(CLI_OBJ) $(OUT)/libskbext.a
 	$(call msg,LINK)
@@ -131,12 +132,14 @@ $(OUT)/tests/parts.a: $(TEST_PARTS)
 $(OUT)/tests/%: tests/%.c $(OUT)/tests/parts.a $(OUT)/libskbext.a
 	$(call msg,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(USER_CFLAGS) $(DEPS) $< $(OUT)/tests/parts.a $(OUT)/libskbext.a -ljansson $(LIBS) -lpthread -o $@
+	$(Q)$(CC) $(USER_CFLAGS) $(DEPS) $< $(OUT)/tests/parts.a $(OUT)/libskbext.a \
+		-ljansson $(LIBS) -lpthread -o $@
 
 $(OUT)/tests/%.asan: tests/%.c
 	$(call msg,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(USER_CFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all $(DEPS) $< -lpthread -o $@
+	$(Q)$(CC) $(USER_CFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+		$(DEPS) $< -lpthread -o $@
 
 $(OUT)/tests/%.tsan: tests/%.c
 	$(call msg,CC)
@@ -144,15 +147,16 @@ $(OUT)/tests/%.tsan: tests/%.c
 	$(Q)$(CC) $(USER_CFLAGS) -O1 -fsanitize=thread $(DEPS) $< -lpthread -o $@
 
 install: all				## install to PREFIX (/usr/local), below DESTDIR
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/skbext $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/skbext \
+		$(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 755 $(OUT)/skbext $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 include/skbext/*.h $(DESTDIR)$(PREFIX)/include/skbext/
 	install -m 644 $(OUT)/libskbext.a $(DESTDIR)$(LIBDIR)/
 	install -m 755 $(OUT)/$(SO) $(DESTDIR)$(LIBDIR)/
 	ln -sf $(SO) $(DESTDIR)$(LIBDIR)/libskbext.so.0
 	ln -sf libskbext.so.0 $(DESTDIR)$(LIBDIR)/libskbext.so
-	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' user/lib/skbext.pc.in \
-		>$(DESTDIR)$(LIBDIR)/pkgconfig/skbext.pc
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \
+		user/lib/skbext.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/skbext.pc
 
 uninstall:				## remove what install put there
 	rm -rf $(DESTDIR)$(PREFIX)/include/skbext $(DESTDIR)$(PREFIX)/bin/skbext
