@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# The examples, as people would use them: each folder is copied, built alone against an installed skbext, and run on
-# real traffic. tests/test_examples.sh does that here, tests/test_kernels.sh in each kernel of the matrix.
+# The examples, as people would use them: each folder is copied, built alone against an installed
+# skbext, and run on real traffic. tests/test_examples.sh does that here, tests/test_kernels.sh in
+# each kernel of the matrix.
 #
 #	tests/examples.sh [CASE]		build and run here
 #	tests/examples.sh --guest LABEL [CASE]	build and run in that kernel
@@ -11,8 +12,10 @@
 #	tests/examples.sh --brief DIRECTORY	the same without REPEATS
 
 # Every folder of tests/examples is built. These run: a function each.
-CASES='dscp_vxlan dscp_gre dscp_ipip verdict_beside_marks xdpmeta_generic xdpmeta_native brnf_as_native brnf_flooded
-mptcp_one_subflow mptcp_two_subflows mptcp_one_subflow_checksum mptcp_two_subflows_checksum mptcp_fallback
+CASES='dscp_vxlan dscp_gre dscp_ipip verdict_beside_marks xdpmeta_generic xdpmeta_native
+brnf_as_native brnf_flooded
+mptcp_one_subflow mptcp_two_subflows mptcp_one_subflow_checksum mptcp_two_subflows_checksum
+mptcp_fallback
 secpath_as_native'
 
 # What shows nothing about a kernel that the others do not, and takes long in an emulated one.
@@ -139,7 +142,8 @@ stop_all()
 	pids=''
 }
 
-# number LOG NAME: the value that follows the name, the last time. Without another program: those take long in a guest.
+# number LOG NAME: the value that follows the name, the last time. Without another program: those
+# take long in a guest.
 number()
 {
 	[[ $'\n'$(<"$tmp/$1") =~ .*[^[:alnum:]_]$2" "([0-9]+) ]] && echo "${BASH_REMATCH[1]}"
@@ -183,13 +187,16 @@ is_complete()
 	[ "$("$built/skbext" status --json --bpffs "$SKBEXT_BPFFS" | jq -r .guarantee)" = complete ]
 }
 
-# Hooks that the kernel skipped, and what was not trusted for that: packets have lost their metadata by design.
+# Hooks that the kernel skipped, and what was not trusted for that: packets have lost their metadata
+# by design.
 skipped()
 {
-	"$built/skbext" stats --json --bpffs "$SKBEXT_BPFFS" 2>/dev/null | jq '.missed_hooks + .distrusted' 2>/dev/null || echo 0
+	"$built/skbext" stats --json --bpffs "$SKBEXT_BPFFS" 2>/dev/null |
+		jq '.missed_hooks + .distrusted' 2>/dev/null || echo 0
 }
 
-# run_case NAME [CMD...]: CMD if it is not called as the case is. Again, if it failed while hooks were skipped.
+# run_case NAME [CMD...]: CMD if it is not called as the case is. Again, if it failed while hooks
+# were skipped.
 run_case()
 {
 	local name=$1 before tries
@@ -604,7 +611,8 @@ secpath_round()
 		done' || wrong "sending"
 	arrived $far seen $((50 * rounds))
 	must kill -HUP "${pids%% *}" && printed secpath ^sec_path: $rounds || return
-	awk -v n=$rounds -v what="$what" '!/^ready/ && done == n - 1 { print "secpath: " what ": " $0 }
+	awk -v n=$rounds -v what="$what" '
+		!/^ready/ && done == n - 1 { print "secpath: " what ": " $0 }
 		/^sec_path:/ { done++ }' "$tmp/secpath"
 	expect_numbers secpath decrypted $((50 * depth)) refused 0 deepest "$depth" \
 		differing 0 missing 0 held "$held" left 0
@@ -621,8 +629,9 @@ secpath_as_native()
 	esp_through transport && secpath_round transport 1 40 &&
 	esp_through tunnel && secpath_round tunnel 1 40 &&
 	esp_through transport tunnel && secpath_round nested 2 80 || return
-	# Two taps clone. One sees all 50 between the two states: each clone keeps the reference to the tunnel
-	# when its packet is written to. The other one's 40 share with the packet, or if marked have their own.
+	# Two taps clone. One sees all 50 between the two states: each clone keeps the reference to
+	# the tunnel when its packet is written to. The other one's 40 share with the packet, or if
+	# marked have their own.
 	secpath_round "nested, tapped" 2 130 &&
 	secpath_round "nested, clones marked" 2 210 || return
 	[ "$(number secpath marked)" -ge 90 ] || wrong "only $(number secpath marked) were marked"
@@ -648,7 +657,8 @@ run_all()
 {
 	export LD_LIBRARY_PATH=$built
 	[ "$(id -u)" = 0 ] || { echo "SKIP examples: needs root"; return; }
-	for module in nf_tables nft_ct vxlan ip_gre ipip br_netfilter veth xfrm_user esp4 gcm ctr seqiv; do
+	for module in nf_tables nft_ct vxlan ip_gre ipip br_netfilter veth xfrm_user esp4 \
+		      gcm ctr seqiv; do
 		modprobe $module 2>/dev/null
 	done
 	run_case load_skbext

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# What tests/test_kernels.sh runs inside each kernel: the command line in the mode that this kernel must offer,
-# then the test programs that are named, then some rows of the path table, then the examples if they were brought.
+# What tests/test_kernels.sh runs inside each kernel: the command line in the mode that this kernel
+# must offer, then the test programs that are named, then some rows of the path table, then the
+# examples if they were brought.
 #
 #	tests/guest.sh BUILD_DIRECTORY TEST...
 
@@ -10,8 +11,10 @@ out=$1
 shift
 skbext=$out/skbext
 export SKBEXT_TEST_OBJS=$out/tests
-# One for each hook that the traffic of the tests does not reach, or not for sure; tests/paths.sh takes them all.
-PATHS='gro_stolen_head napi_reuse_skb ip_fragment_list ip6_fragment_list ip_reassembly drop_full_socket'
+# One for each hook that the traffic of the tests does not reach, or not for sure; tests/paths.sh
+# takes them all.
+PATHS='gro_stolen_head napi_reuse_skb ip_fragment_list ip6_fragment_list ip_reassembly
+drop_full_socket'
 bad=0
 
 result()	# NAME WHAT: passed if WHAT is empty
@@ -27,10 +30,12 @@ result()	# NAME WHAT: passed if WHAT is empty
 # Not one of these kernels refuses fentry: less than complete is a failure here.
 cli_complete()
 {
-	"$skbext" load --require complete --type note:16 >/dev/null || { echo "load --require complete"; return; }
+	"$skbext" load --require complete --type note:16 >/dev/null ||
+		{ echo "load --require complete"; return; }
 	"$skbext" status --json | tr -d ' \n' | grep -q '"mode":"exact","guarantee":"complete"' ||
 		echo "status is not exact and complete"
-	"$skbext" status --json | tr -d ' \n' | grep -q '"healthy":true' || echo "status is not healthy"
+	"$skbext" status --json | tr -d ' \n' | grep -q '"healthy":true' ||
+		echo "status is not healthy"
 	"$skbext" doctor >/dev/null || echo "doctor is not content"
 	"$skbext" unload >/dev/null || echo "unload"
 	[ ! -e /sys/fs/bpf/skbext ] || echo "something is still pinned"
@@ -53,7 +58,8 @@ cli_records()
 cli_bench()
 {
 	local ours
-	ours=$("$skbext" bench --quick --only packets --json 2>&1) || { echo "$ours" | tail -n 1; return; }
+	ours=$("$skbext" bench --quick --only packets --json 2>&1) ||
+		{ echo "$ours" | tail -n 1; return; }
 	ours=$(echo "$ours" | jq -r '.packets.mode') || echo "no JSON"
 	[ "$ours" = exact ] || echo "mode $ours"
 }
@@ -65,7 +71,8 @@ run_examples()
 	status=$?
 	cat /run/lines
 	[ "$status" = 0 ] || bad=1
-	grep -qE '^(PASS|FAIL|SKIP) ' /run/lines || result examples "exit status $status without a case"
+	grep -qE '^(PASS|FAIL|SKIP) ' /run/lines ||
+		result examples "exit status $status without a case"
 }
 
 run_test()	# LABEL PROGRAM ARGUMENT...

@@ -34,7 +34,10 @@ static struct {
 	bool soak;		/* what is sent is dropped here and there: not all arrive */
 } env;
 
-/* Loading is most of the time in an emulated machine: once for all cases, and each looks at what it added. */
+/*
+ * Loading is most of the time in an emulated machine:
+ * once for all cases, and each looks at what it added.
+ */
 struct numbers {
 	struct lifecycle_counts counts;
 	struct lifecycle_births births;
@@ -125,7 +128,8 @@ static inline bool attach_tracing(struct bpf_object *obj)
 	struct bpf_program *prog;
 
 	bpf_object__for_each_program(prog, obj) {
-		if (!bpf_program__autoload(prog) || bpf_program__type(prog) != BPF_PROG_TYPE_TRACING)
+		if (!bpf_program__autoload(prog) ||
+		    bpf_program__type(prog) != BPF_PROG_TYPE_TRACING)
 			continue;
 		links[nr_links] = bpf_program__attach(prog);
 		if (!ASSERT_OK_PTR(links[nr_links], bpf_program__name(prog)))
@@ -137,7 +141,8 @@ static inline bool attach_tracing(struct bpf_object *obj)
 
 static inline int tc_ingress(const char *dev)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = if_nametoindex(dev), .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = if_nametoindex(dev),
+		    .attach_point = BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1);
 
 	opts.prog_fd = bpf_program__fd(bpf_object__find_program_by_name(env.tag, "ingress"));
@@ -172,10 +177,11 @@ static inline void tagging(bool on)
 	__u32 zero = 0;
 
 	env.knobs.tagging = on;
-	ASSERT_OK(bpf_map_update_elem(global_fd(env.tag, ".data.knobs"), &zero, &env.knobs, 0), "knobs");
+	ASSERT_OK(bpf_map_update_elem(global_fd(env.tag, ".data.knobs"), &zero, &env.knobs, 0),
+		  "knobs");
 }
 
-/* How often the kernel did not run a program of ours because one of the same was running on that CPU. */
+/* How often the kernel did not run a program of ours because it was running on that CPU. */
 static inline __u64 skipped_runs(struct bpf_object *obj)
 {
 	struct bpf_program *prog;
@@ -185,7 +191,8 @@ static inline __u64 skipped_runs(struct bpf_object *obj)
 		struct bpf_prog_info info = {};
 		__u32 len = sizeof(info);
 
-		if (bpf_program__fd(prog) >= 0 && !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+		if (bpf_program__fd(prog) >= 0 &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
 			skipped += info.recursion_misses;
 	}
 	return skipped;
@@ -202,7 +209,10 @@ static inline __u64 missed_of(enum skbext_role role)
 	return missed;
 }
 
-/* RetransSegs of the namespace that this thread is in (net/ipv4/proc.c: the names in one line, the values in the next). */
+/*
+ * RetransSegs of the namespace that this thread is in (net/ipv4/proc.c:
+ * the names in one line, the values in the next).
+ */
 static inline __u64 retransmitted_here(void)
 {
 	FILE *f = fopen("/proc/thread-self/net/snmp", "re");
@@ -238,9 +248,11 @@ static inline void read_numbers(void)
 
 	total.stats.sz = sizeof(total.stats);
 	ASSERT_OK(skbext_stats(env.sk, &total.stats), "skbext_stats");
-	ASSERT_OK(bpf_map_lookup_elem(global_fd(env.tag, ".data.counts"), &zero, &total.counts), "counts");
+	ASSERT_OK(bpf_map_lookup_elem(global_fd(env.tag, ".data.counts"), &zero, &total.counts),
+		  "counts");
 	if (env.birth)
-		ASSERT_OK(bpf_map_lookup_elem(global_fd(env.birth, ".data.births"), &zero, &total.births),
+		ASSERT_OK(bpf_map_lookup_elem(global_fd(env.birth, ".data.births"), &zero,
+					      &total.births),
 			  "births");
 	total.skipped = skipped_runs(env.tag);
 	total.missed_shares = missed_of(SKBEXT_ROLE_SHARE);
@@ -277,7 +289,8 @@ static inline bool load_skbext(void)
 	    !ASSERT_OK(skbext_status(env.sk, &status), skbext_errmsg()))
 		return false;
 	env.exact = status.mode == SKBEXT_MODE_EXACT;
-	return ASSERT_EQ(status.guarantee, env.exact ? SKBEXT_GUARANTEE_COMPLETE : SKBEXT_GUARANTEE_PARTIAL,
+	return ASSERT_EQ(status.guarantee,
+			 env.exact ? SKBEXT_GUARANTEE_COMPLETE : SKBEXT_GUARANTEE_PARTIAL,
 			 "guarantee of the mode");
 }
 
@@ -329,7 +342,10 @@ static inline void down(void)
 
 /* ---- quiet */
 
-/* Not one snapshot: on a machine with other users an skb may be handed out, and purged, while this is read. */
+/*
+ * Not one snapshot: on a machine with other users an skb may be handed out, and purged,
+ * while this is read.
+ */
 static inline bool is_balanced(void)
 {
 	const struct skbext_stats *s = &total.stats;
@@ -343,13 +359,15 @@ static inline bool all_arrived(bool veth)
 		return true;
 	if (env.knobs.segmented)
 		return now.counts.found >= now.counts.tagged || !env.exact;
-	return veth ? now.counts.found_keep == now.counts.tagged_keep : now.counts.found == now.counts.tagged;
+	return veth ? now.counts.found_keep == now.counts.tagged_keep :
+		      now.counts.found == now.counts.tagged;
 }
 
 /*
- * Wait until every packet is gone. An sk_buff that another CPU allocated is not freed where it is read, but parked
- * on a list of that CPU until its next receive softirq (skb_attempt_defer_free()), which on a quiet machine never
- * comes. Until then it is an skb like any other and keeps its record. One untagged packet per CPU makes it come.
+ * Wait until every packet is gone. An sk_buff that another CPU allocated is not freed where it is
+ * read, but parked on a list of that CPU until its next receive softirq (skb_attempt_defer_free()),
+ * which on a quiet machine never comes. Until then it is an skb like any other and keeps its
+ * record. One untagged packet per CPU makes it come.
  */
 static inline void quiesce(bool veth)
 {
@@ -369,14 +387,18 @@ static inline void quiesce(bool veth)
 	}
 }
 
-/* The kernel skips a program that is being run on this CPU: by a task that was preempted in it, or interrupted. */
+/*
+ * The kernel skips a program that is being run on this CPU:
+ * by a task that was preempted in it, or interrupted.
+ */
 static inline void print_missed(const char *name)
 {
 	struct skbext_hook hook = { .sz = sizeof(hook) };
 
 	for (unsigned int n = 0; now.stats.missed_hooks && !skbext_hook(env.sk, n, &hook); n++)
 		if (hook.missed)
-			printf("lifecycle %s: missed so far: %s %llu times\n", name, hook.name, hook.missed);
+			printf("lifecycle %s: missed so far: %s %llu times\n", name, hook.name,
+			       hook.missed);
 }
 
 static inline int print_left(const struct skbext_record *rec, void *arg)
@@ -384,7 +406,8 @@ static inline int print_left(const struct skbext_record *rec, void *arg)
 	const struct lifecycle_tag *tag = rec->payload;
 	int *n = arg;
 
-	fprintf(stderr, "    left: skb %llx active %x refs %u, first payload: magic %llx seq %llu\n",
+	fprintf(stderr,
+		"    left: skb %llx active %x refs %u, first payload: magic %llx seq %llu\n",
 		rec->skb, rec->active, rec->refs, tag->magic, tag->seq);
 	return ++*n == 8;
 }
@@ -396,13 +419,14 @@ static inline void print_numbers(const char *name)
 	const struct lifecycle_counts *c = &now.counts;
 	const struct skbext_stats *s = &now.stats;
 
-	printf("lifecycle %s: %s tagged %llu found %llu keep %llu/%llu shares %llu cow %llu releases %llu left %llu "
-	       "stale %llu births %llu/%llu purged %llu replaced %llu missed hooks %llu, of the test %llu, distrusted %llu, "
-	       "retransmitted %llu\n", name,
-	       env.exact ? "exact" : "tracepoint", c->tagged, c->found, c->found_keep, c->tagged_keep, s->shares,
-	       s->cow, s->releases, total.stats.live, c->stale + c->wrong + c->tc_wrong + c->origin_wrong,
-	       now.births.stale, now.births.births, s->purged_stale, s->replaced, s->missed_hooks,
-	       now.skipped, s->distrusted, now.retransmitted);
+	printf("lifecycle %s: %s tagged %llu found %llu keep %llu/%llu shares %llu cow %llu "
+	       "releases %llu left %llu stale %llu births %llu/%llu purged %llu replaced %llu "
+	       "missed hooks %llu, of the test %llu, distrusted %llu, retransmitted %llu\n",
+	       name, env.exact ? "exact" : "tracepoint", c->tagged, c->found, c->found_keep,
+	       c->tagged_keep, s->shares, s->cow, s->releases, total.stats.live,
+	       c->stale + c->wrong + c->tc_wrong + c->origin_wrong, now.births.stale,
+	       now.births.births, s->purged_stale, s->replaced, s->missed_hooks, now.skipped,
+	       s->distrusted, now.retransmitted);
 	print_missed(name);
 }
 
@@ -411,8 +435,9 @@ static inline void check_not_stale(void)
 	const struct lifecycle_counts *c = &now.counts;
 
 	/*
-	 * A segment that waits for its socket's owner may be merged and freed before tcp_probe (tcp_add_backlog()). If it is
-	 * then sent again, which takes the same sk_buff, it has what was added to it the first time; see bpf/tracepoint.bpf.c.
+	 * A segment that waits for its socket's owner may be merged and freed before tcp_probe
+	 * (tcp_add_backlog()). If it is then sent again, which takes the same sk_buff, it has what
+	 * was added to it the first time; see bpf/tracepoint.bpf.c.
 	 */
 	ASSERT_GE(env.exact ? 0 : now.retransmitted, c->stale, "new packets with a record");
 	ASSERT_EQ(c->wrong, 0, "another packet's tag on receive");
@@ -426,17 +451,19 @@ static inline void check_not_stale(void)
 	ASSERT_NE(now.births.births, 0, "births were watched");
 	ASSERT_EQ(now.births.stale, 0, "something active on a new skb");
 	/* What a skipped share costs is the record of that clone, and nothing else. */
-	ASSERT_GE(now.missed_shares + now.stats.distrusted, now.births.clones_lost, "clones without");
+	ASSERT_GE(now.missed_shares + now.stats.distrusted, now.births.clones_lost,
+		  "clones without");
 	ASSERT_EQ(now.births.clones_wrong, 0, "clones with something else than their original");
 	/*
-	 * What a skipped release leaves is found by nobody, and ends when the address is used again. A copy into an sk_buff
-	 * replaces what it has (skb_segment() of a frag list copies twice), so that nobody finds that either.
+	 * What a skipped release leaves is found by nobody, and ends when the address is used
+	 * again. A copy into an sk_buff replaces what it has (skb_segment() of a frag list copies
+	 * twice), so that nobody finds that either.
 	 */
 	ASSERT_GE(now.missed_releases + now.stats.distrusted, now.stats.purged_stale,
 		  "records that outlived their packet");
 }
 
-/* What the tracepoint mode cannot end lies in the caches of sk_buffs that each CPU has for itself. */
+/* What the tracepoint mode cannot end lies in the caches of sk_buffs that each CPU has. */
 static inline unsigned int cached_skbs(void)
 {
 	const int cache = 128;	/* NAPI_SKB_CACHE_SIZE: 64, in later kernels 128 */

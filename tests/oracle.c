@@ -38,12 +38,13 @@
 #define QUIET_SECONDS		20
 
 static const char *const hook_names[ORACLE_HOOKS] = {
-	"netif_receive_skb", "net_dev_queue", "net_dev_start_xmit", "netif_rx", "kfree_skb", "consume_skb",
-	"skb_release_head_state", "__consume_stateless_skb", "napi_skb_free_stolen_head", "skb_scrub_packet",
-	"skb_scrub_packet done", "skb_clone", "skb_clone done", "skb_split", "__skb_ext_del", "ip_rcv",
-	"ip_local_deliver", "ip_forward", "ip_output", "ipv6_rcv", "ip6_output", "ip_copy_metadata done",
-	"ip6_copy_metadata done", "tcp_v4_rcv", "tcp_v6_rcv", "tcp_v4_do_rcv", "tcp_v6_do_rcv",
-	"tcp_rcv_established", "tcp_queue_rcv", "udp_queue_rcv_skb", "udpv6_queue_rcv_skb",
+	"netif_receive_skb", "net_dev_queue", "net_dev_start_xmit", "netif_rx", "kfree_skb",
+	"consume_skb", "skb_release_head_state", "__consume_stateless_skb",
+	"napi_skb_free_stolen_head", "skb_scrub_packet", "skb_scrub_packet done", "skb_clone",
+	"skb_clone done", "skb_split", "__skb_ext_del", "ip_rcv", "ip_local_deliver", "ip_forward",
+	"ip_output", "ipv6_rcv", "ip6_output", "ip_copy_metadata done", "ip6_copy_metadata done",
+	"tcp_v4_rcv", "tcp_v6_rcv", "tcp_v4_do_rcv", "tcp_v6_do_rcv", "tcp_rcv_established",
+	"tcp_queue_rcv", "udp_queue_rcv_skb", "udpv6_queue_rcv_skb",
 	"__udp_enqueue_schedule_skb", "skb_consume_udp", "xfrm_input",
 	"nf_hook_slow",
 };
@@ -69,8 +70,9 @@ static struct {
 /* What the traffic needs. Built in, or missing: then its traffic says so. */
 static bool load_modules(void)
 {
-	return ASSERT_OK(system("for m in veth dummy bridge br_netfilter nf_tables nft_exthdr nf_conntrack "
-				"nft_ct xfrm_user esp4 esp6 crypto_null iptable_filter xt_physdev; do "
+	return ASSERT_OK(system("for m in veth dummy bridge br_netfilter nf_tables nft_exthdr "
+				"nf_conntrack nft_ct xfrm_user esp4 esp6 crypto_null "
+				"iptable_filter xt_physdev; do "
 				"modprobe $m 2>/dev/null; done; true"), "modules");
 }
 
@@ -86,8 +88,9 @@ static bool load_skbext(void)
 	    !ASSERT_OK(skbext_attach(env.sk), skbext_errmsg()))
 		return false;
 	for (unsigned int i = 0; i < env.native.types; i++)
-		if (!ASSERT_EQ(skbext_type_add(env.sk, env.native.name[i], sizeof(struct oracle_payload),
-					       env.native.flags[i]), i, env.native.name[i]))
+		if (!ASSERT_EQ(skbext_type_add(env.sk, env.native.name[i],
+					       sizeof(struct oracle_payload), env.native.flags[i]),
+			       i, env.native.name[i]))
 			return false;
 	return ASSERT_OK(skbext_pin(env.sk), skbext_errmsg());
 }
@@ -96,7 +99,8 @@ static bool load_skbext(void)
 static bool set_constant(struct bpf_object *obj, const char *name, const void *value, size_t size)
 {
 	const struct btf *btf = bpf_object__btf(obj);
-	const struct btf_type *sec = btf__type_by_id(btf, btf__find_by_name_kind(btf, ".rodata", BTF_KIND_DATASEC));
+	const struct btf_type *sec =
+		btf__type_by_id(btf, btf__find_by_name_kind(btf, ".rodata", BTF_KIND_DATASEC));
 	struct bpf_map *map = bpf_object__find_map_by_name(obj, ".rodata");
 	size_t room;
 	char *data = map ? bpf_map__initial_value(map, &room) : NULL;
@@ -132,7 +136,8 @@ static void choose_programs(struct bpf_object *obj)
 
 	bpf_object__for_each_program(prog, obj)
 		if (!bpf_program__autoload(prog))
-			bpf_program__set_autoload(prog, is_offered(bpf_program__section_name(prog)));
+			bpf_program__set_autoload(prog,
+						  is_offered(bpf_program__section_name(prog)));
 }
 
 static bool attach_all(struct bpf_object *obj)
@@ -143,7 +148,8 @@ static bool attach_all(struct bpf_object *obj)
 		if (!bpf_program__autoload(prog) ||
 		    bpf_program__expected_attach_type(prog) == BPF_TRACE_ITER)
 			continue;
-		if (!ASSERT_GE((int)(sizeof(env.links) / sizeof(env.links[0])), env.nr_links + 1, "links"))
+		if (!ASSERT_GE((int)(sizeof(env.links) / sizeof(env.links[0])), env.nr_links + 1,
+			       "links"))
 			return false;
 		env.links[env.nr_links] = bpf_program__attach(prog);
 		if (!ASSERT_OK_PTR(env.links[env.nr_links], bpf_program__name(prog)))
@@ -295,8 +301,9 @@ static struct oracle_count total(void)
 
 static void print_count(const char *name, const struct oracle_count *c)
 {
-	printf("oracle: %-28s compared %9llu differing %llu  payloads %9llu differing %llu  looked %llu\n", name,
-	       c->compared, c->differing, c->payloads, c->payloads_differing, c->looked);
+	printf("oracle: %-28s compared %9llu differing %llu  payloads %9llu differing %llu  "
+	       "looked %llu\n", name, c->compared, c->differing, c->payloads,
+	       c->payloads_differing, c->looked);
 }
 
 static void print_bits(__u32 bits)
@@ -340,7 +347,8 @@ static __u64 missed(struct bpf_object *obj)
 		struct bpf_prog_info info = {};
 		__u32 len = sizeof(info);
 
-		if (bpf_program__autoload(prog) && !bpf_prog_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+		if (bpf_program__autoload(prog) &&
+		    !bpf_prog_get_info_by_fd(bpf_program__fd(prog), &info, &len))
 			sum += info.recursion_misses;
 	}
 	return sum;
@@ -492,7 +500,8 @@ static void check_skipped(void)
 		__u64 missed = hook_missed(followed[i], 0);
 
 		if (missed && !env.brief)
-			printf("oracle: %-28s skipped by the kernel %llu, of these with metadata %llu\n",
+			printf("oracle: %-28s skipped by the kernel %llu, "
+			       "of these with metadata %llu\n",
 			       followed[i], missed, env.skips->skipped[i]);
 		ASSERT_GE(missed, env.skips->skipped[i], followed[i]);
 	}
@@ -523,16 +532,17 @@ static void print_details(void)
 	for (unsigned int i = 0; oracle_traffic[i].name; i++)
 		if (by_traffic[i].looked)
 			print_count(oracle_traffic[i].name, &by_traffic[i]);
-	printf("oracle: acts of owners: add %llu, del %llu, set %llu, mptcp split %llu, taken %llu, "
-	       "moved %llu; payloads taken over %llu\n",
+	printf("oracle: acts of owners: add %llu, del %llu, set %llu, mptcp split %llu, "
+	       "taken %llu, moved %llu; payloads taken over %llu\n",
 	       env.acts[ORACLE_ACT_ADD], env.acts[ORACLE_ACT_DEL], env.acts[ORACLE_ACT_SET],
 	       env.acts[ORACLE_ACT_MPTCP_SPLIT], env.acts[ORACLE_ACT_MPTCP_TAKEN],
 	       env.acts[ORACLE_ACT_MPTCP_MOVED], env.results->taken);
 	ASSERT_OK(skbext_stats(env.sk, &stats), skbext_errmsg());
 	printf("oracle: skbext: shares %llu, cow %llu, scrubbed %llu, missed_hooks %llu\n",
 	       stats.shares, stats.cow, stats.scrubbed, stats.missed_hooks);
-	printf("oracle: runs of its own that the kernel skipped: %llu of the mirror and %llu that follow "
-	       "skbext's hooks (each is tried three times), %llu of the comparison\n",
+	printf("oracle: runs of its own that the kernel skipped: %llu of the mirror and "
+	       "%llu that follow skbext's hooks (each is tried three times), "
+	       "%llu of the comparison\n",
 	       missed(env.mirror), missed(env.skipped), missed(env.compare));
 }
 
@@ -544,7 +554,8 @@ static void print_results(void)
 		print_details();
 	check_skipped();
 	printf("oracle: compared %llu differing %llu payloads %llu differing %llu; "
-	       "skipped by the kernel %llu, of these with metadata %llu; not trusted for that %llu\n",
+	       "skipped by the kernel %llu, of these with metadata %llu; "
+	       "not trusted for that %llu\n",
 	       sum.compared, sum.differing, sum.payloads, sum.payloads_differing,
 	       all_missed(), all_skipped(), renewed());
 }

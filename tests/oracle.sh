@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# The native oracle (tests/oracle.c) on each kernel of tests/kernels.list, in emulated machines: skbext does with its
-# records what the kernel does with its own extensions, at every step of live traffic.
+# The native oracle (tests/oracle.c) on each kernel of tests/kernels.list, in emulated machines:
+# skbext does with its records what the kernel does with its own extensions, at every step of live
+# traffic.
 #
 #	KERNEL=label		only that one, which may also be one that is not in the list
-#	ORACLE_COMPARISONS=n	go on until so many were made (default 20000, all kinds of traffic at least once)
+#	ORACLE_COMPARISONS=n	go on until so many were made, all kinds once (default 20000)
 #	ORACLE_SECONDS=s	give one kernel no more than this (default 240)
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)

@@ -32,7 +32,10 @@ static bool wanted(const struct kind *k, const char *member)
 	return *member && strstr(k->same, member);
 }
 
-/* Bits of the members that are compared, also of those within structs within it: some kernels group flags. */
+/*
+ * Bits of the members that are compared, also of those within structs within it:
+ * some kernels group flags.
+ */
 static void mark_members(const struct btf *btf, const struct btf_type *t, const struct kind *k,
 			 __u32 base, __u64 *mask)
 {
@@ -57,7 +60,8 @@ static void mark_members(const struct btf *btf, const struct btf_type *t, const 
 	}
 }
 
-static int read_type(struct oracle_native *native, unsigned int n, const struct btf *btf, const char *id)
+static int read_type(struct oracle_native *native, unsigned int n, const struct btf *btf,
+		     const char *id)
 {
 	struct oracle_type *t = &native->type[n];
 	const struct kind *k = kinds;
@@ -65,9 +69,11 @@ static int read_type(struct oracle_native *native, unsigned int n, const struct 
 
 	while (k < kinds + ORACLE_KINDS && strcmp(k->id, id))
 		k++;
-	type = k < kinds + ORACLE_KINDS ? btf__find_by_name_kind(btf, k->payload, BTF_KIND_STRUCT) : -ENOENT;
+	type = k < kinds + ORACLE_KINDS ? btf__find_by_name_kind(btf, k->payload, BTF_KIND_STRUCT) :
+					  -ENOENT;
 	if (type < 0 || btf__resolve_size(btf, type) > (int)sizeof(t->mask)) {
-		fprintf(stderr, "    oracle: extension %s of this kernel is not in ORACLE_TYPES\n", id);
+		fprintf(stderr, "    oracle: extension %s of this kernel is not in ORACLE_TYPES\n",
+			id);
 		return -EOPNOTSUPP;
 	}
 	native->name[n] = k->name;
@@ -148,7 +154,8 @@ static void read_symbols(void)
 	size_t room = 0;
 
 	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%llx %c %255s", &address, &kind, name) != 3 || (kind != 't' && kind != 'T'))
+		if (sscanf(line, "%llx %c %255s", &address, &kind, name) != 3 ||
+		    (kind != 't' && kind != 'T'))
 			continue;
 		if (nr_symbols == room) {
 			room = room ? room * 2 : 1 << 16;

@@ -20,8 +20,8 @@ int oracle_native_read(struct oracle_native *native);	/* 0 or negative errno */
 bool oracle_native_has(const struct oracle_native *native, enum oracle_kind kind);
 const char *oracle_kind_name(enum oracle_kind kind);
 
-bool oracle_has_function(const char *name);		/* with a symbol and BTF: can be attached to */
-int oracle_arguments(const char *name);			/* how many a function has, or -ENOENT */
-const char *oracle_symbol(__u64 address);		/* the kernel's function around an address, or NULL */
+bool oracle_has_function(const char *name);	/* with a symbol and BTF: can be attached to */
+int oracle_arguments(const char *name);		/* how many a function has, or -ENOENT */
+const char *oracle_symbol(__u64 address);	/* the kernel's function around it, or NULL */
 
 #endif /* ORACLE_NATIVE_H */

@@ -42,8 +42,8 @@ static int run_mptcp(void)
 
 static int run_mptcp_lo(void)
 {
-	struct traffic t = { .place = TRAFFIC_LO, .count = MiB / 4 * scale, .size = 8192, .mptcp = true,
-			     .two_cpus = true };
+	struct traffic t = { .place = TRAFFIC_LO, .count = MiB / 4 * scale, .size = 8192,
+			     .mptcp = true, .two_cpus = true };
 	struct traffic_result r;
 
 	return traffic_tcp(net, &t, &r);
@@ -59,8 +59,8 @@ static int run_mptcp_connections(void)
 
 static int run_mptcp_data_acks(void)
 {
-	struct traffic t = { .place = TRAFFIC_VETH, .count = MiB / 8 * scale, .size = 8192, .mptcp = true,
-			     .one_way = true };
+	struct traffic t = { .place = TRAFFIC_VETH, .count = MiB / 8 * scale, .size = 8192,
+			     .mptcp = true, .one_way = true };
 	struct traffic_result r;
 
 	return traffic_ext_count_data_acks(net) ?: traffic_tcp(net, &t, &r) ?:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Takes every path of the table, in the exact mode, and says whether records did what the kernel's extensions do.
+ * Takes every path of the table, in the exact mode, and says whether records did what the kernel's
+ * extensions do.
  *
  *	paths [NAME...]
  */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The path table: each way that an skb is born, shared or freed is a row that says how to take the way, at which points
- * packets are tagged and looked at, and what the kernel's own extensions would show there.
+ * The path table: each way that an skb is born, shared or freed is a row that says how to take the
+ * way, at which points packets are tagged and looked at, and what the kernel's own extensions would
+ * show there.
  *
  * A point is a kernel function or tracepoint and the argument that is the skb:
  *	"name/0"	entry of the function		"ret:name"	what it returns
- *	"tp:name"	first argument of a tracepoint	"napi:name/0"	the skb of the napi_struct that is the argument
+ *	"tp:name"	first argument of a tracepoint	"napi:name/0"	the napi_struct's skb
  * Several, separated by a space: the first that this kernel has.
  */
 #ifndef PATHS_H
@@ -27,7 +28,7 @@ struct paths_at {
 	enum paths_action action;
 	__u32 must;		/* sets: each of these was found, */
 	__u32 may;		/* and nothing but these and */
-	bool proof;		/* packets got here with a record (PATHS_COUNT: at all): the path was taken; */
+	bool proof;		/* packets with a record (PATHS_COUNT: any) took the path; */
 	bool only;		/* others, which have none of what must be found, did not */
 	const char *dev;	/* only packets of this device */
 	__u32 min_len, max_len;
@@ -49,13 +50,15 @@ struct path {
 #define CALLS(w)		{ .where = w, .action = PATHS_COUNT, .proof = true }
 #define SEES(w, masks, ...)	{ .where = w, .action = PATHS_LOOK, .must = masks, ##__VA_ARGS__ }
 
-extern const struct path paths_tc[], paths_tcp[], paths_gro[], paths_ip[], paths_virt[], paths_nf[], paths_sock[];
+extern const struct path paths_tc[], paths_tcp[], paths_gro[], paths_ip[], paths_virt[], paths_nf[],
+	paths_sock[];
 
 /* For the scenarios. */
 void paths_arm(void);				/* from now on packets are tagged and seen */
 __u64 paths_hits(unsigned int point);
 bool paths_wait(unsigned int point, __u64 hits);	/* until so many, some seconds at most */
-__attribute__((format(printf, 1, 2))) int paths_why(const char *fmt, ...);	/* -EOPNOTSUPP, for this reason */
+/* -EOPNOTSUPP, for this reason. */
+__attribute__((format(printf, 1, 2))) int paths_why(const char *fmt, ...);
 
 #define SH(net, side, ...) traffic_ext_run(net, side, __VA_ARGS__)
 

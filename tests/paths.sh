@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# Every path of birth, share and release, on each kernel of tests/kernels.list: tests/paths.c has the table. What each
-# kernel printed stays in .output/tests/log/paths/, of which scripts/path-table makes tests/PATHS.md.
+# Every path of birth, share and release, on each kernel of tests/kernels.list: tests/paths.c has
+# the table. What each kernel printed stays in .output/tests/log/paths/, of which scripts/path-table
+# makes tests/PATHS.md.
 #
 #	KERNEL=label	only that one		PATHS="name..."	only these rows
 
@@ -38,7 +39,8 @@ labels()
 machine()	# LABEL STATUS
 {
 	case $2 in
-	0) grep -qE '^(PASS|FAIL|SKIP) ' "$log/$1" || echo "FAIL kernel: it ran, and printed no result" ;;
+	0) grep -qE '^(PASS|FAIL|SKIP) ' "$log/$1" ||
+		echo "FAIL kernel: it ran, and printed no result" ;;
 	1) grep -q '^FAIL ' "$log/$1" || echo "FAIL kernel: status 1 without a reason" ;;
 	77) echo "SKIP kernel: $(tail -n 1 "$log/$1")" ;;
 	90) echo "FAIL kernel: it complained (see above)" ;;
@@ -55,8 +57,8 @@ boot()	# LABEL
 	done
 	for _ in 1 2; do
 		# shellcheck disable=SC2086 # names of rows
-		scripts/vm-run --kernel "$1" --cpus 2 --mem 1024 --timeout $LIMIT "${files[@]}" -- $out/paths $PATHS \
-			>"$log/$1" 2>&1
+		scripts/vm-run --kernel "$1" --cpus 2 --mem 1024 --timeout $LIMIT "${files[@]}" \
+			-- $out/paths $PATHS >"$log/$1" 2>&1
 		status=$?
 		grep -q 'Oops: int3' "$log/$1" || break	# QEMU's: see tests/test_kernels.sh
 	done

@@ -25,7 +25,8 @@ static int open_tun(const struct traffic_net *net)
 	snprintf(req.ifr_name, sizeof(req.ifr_name), "tap0");
 	err = fd < 0 || ioctl(fd, TUNSETIFF, &req) ? -errno : 0;
 	paths_leave(home);
-	err = err ?: SH(net, 0, "ip link set tap0 address 02:00:00:00:79:01 up && ip addr add 10.199.79.1/24 dev tap0");
+	err = err ?: SH(net, 0, "ip link set tap0 address 02:00:00:00:79:01 up && "
+			"ip addr add 10.199.79.1/24 dev tap0");
 	if (err && fd >= 0)
 		close(fd);
 	return err ?: fd;
@@ -38,7 +39,8 @@ static int send_frags(int fd)
 
 	for (int i = 0; i < 32; i++) {
 		size_t len = paths_tcp_frame(frame, i, 500);
-		struct iovec parts[2] = { { frame, PATHS_FRAME_HEAD }, { frame + PATHS_FRAME_HEAD, len - PATHS_FRAME_HEAD } };
+		struct iovec parts[2] = { { frame, PATHS_FRAME_HEAD },
+					  { frame + PATHS_FRAME_HEAD, len - PATHS_FRAME_HEAD } };
 
 		if (writev(fd, parts, 2) != (ssize_t)len)
 			return -errno;
@@ -59,18 +61,22 @@ static int napi_frags(const struct traffic_net *net)
 }
 
 /*
- * tun ends GRO after each frame, and nothing is merged, unless the device's interrupts are deferred. It has none, but NAPI
- * counts all the same from the time it last had work to do; and tun gives it some only for what comes from vhost.
+ * tun ends GRO after each frame, and nothing is merged, unless the device's interrupts are
+ * deferred. It has none, but NAPI counts all the same from the time it last had work to do; and tun
+ * gives it some only for what comes from vhost.
  */
 static int napi_reuse(const struct traffic_net *net)
 {
-	static const unsigned char nothing[60] = { 2, 0, 0, 0, 0x79, 1, 2, 0, 0, 0, 0x79, 9, 0x88, 0xb5 };
+	static const unsigned char nothing[60] = {
+		2, 0, 0, 0, 0x79, 1, 2, 0, 0, 0, 0x79, 9, 0x88, 0xb5
+	};
 	int fd = open_tun(net), err;
 
 	if (fd < 0)
 		return fd;
-	err = SH(net, 0, "s=/run/paths-sys && mkdir -p $s && mount -t sysfs paths $s && cd $s/class/net/tap0 && "
-		 "echo 1000000 >napi_defer_hard_irqs && echo 50000000 >gro_flush_timeout && cd / && umount $s") ?:
+	err = SH(net, 0, "s=/run/paths-sys && mkdir -p $s && mount -t sysfs paths $s && "
+		 "cd $s/class/net/tap0 && echo 1000000 >napi_defer_hard_irqs && "
+		 "echo 50000000 >gro_flush_timeout && cd / && umount $s") ?:
 	      paths_vhost_send(fd, nothing, sizeof(nothing));
 	paths_arm();
 	err = err ?: send_frags(fd) ?: paths_wait(2, 1) ? 0 : -ETIMEDOUT;
@@ -82,7 +88,8 @@ static int merge(const struct traffic_net *net)
 {
 	const struct traffic t = { .place = TRAFFIC_VETH, .count = 1 << 18, .size = 16384 };
 	struct traffic_result r;
-	int err = SH(net, 0, "ethtool -K v0 tso off gso off >/dev/null") ?: SH(net, 1, "ethtool -K v1 gro on >/dev/null");
+	int err = SH(net, 0, "ethtool -K v0 tso off gso off >/dev/null") ?:
+		  SH(net, 1, "ethtool -K v1 gro on >/dev/null");
 
 	paths_arm();
 	return err ?: traffic_tcp(net, &t, &r);
@@ -91,7 +98,8 @@ static int merge(const struct traffic_net *net)
 /* XDP makes veth rebuild packets as a NIC does, with a head in a page that can be taken over. */
 static int stolen_head(const struct traffic_net *net)
 {
-	return SH(net, 1, "ip link set v1 xdp obj %s/paths_tc.bpf.o sec xdp", getenv("SKBEXT_TEST_OBJS") ?: ".output/tests") ?:
+	return SH(net, 1, "ip link set v1 xdp obj %s/paths_tc.bpf.o sec xdp",
+		  getenv("SKBEXT_TEST_OBJS") ?: ".output/tests") ?:
 	       merge(net);
 }
 
@@ -101,7 +109,8 @@ static int udp_parts(const struct traffic_net *net, const char *feature, bool gr
 		  SH(net, 1, "ethtool -K v1 gro on %s on >/dev/null", feature);
 
 	paths_arm();
-	return err ?: paths_udp(net, &(struct paths_udp){ .receiver = 1, .size = 10000, .segment = 1000, .gro = gro });
+	return err ?: paths_udp(net, &(struct paths_udp){ .receiver = 1, .size = 10000,
+							  .segment = 1000, .gro = gro });
 }
 
 static int udp_gro(const struct traffic_net *net)
@@ -116,13 +125,17 @@ static int gro_list(const struct traffic_net *net)
 
 static int gro_list_forward(const struct traffic_net *net)
 {
-	int err = SH(net, 0, "ethtool -K v0 tx-udp-segmentation off >/dev/null && ip route add 10.199.78.0/24 via " PEER) ?:
-		  SH(net, 1, "ethtool -K v1 gro on rx-gro-list on >/dev/null && echo 1 >/proc/sys/net/ipv4/ip_forward && "
-		     "ip link add d1 type dummy && ip addr add 10.199.78.1/24 dev d1 && ip link set d1 up && "
-		     "ethtool -K d1 tx-gso-list off >/dev/null && ip neigh add 10.199.78.9 lladdr 02:00:00:00:78:09 dev d1 nud permanent");
+	int err = SH(net, 0, "ethtool -K v0 tx-udp-segmentation off >/dev/null && "
+		     "ip route add 10.199.78.0/24 via " PEER) ?:
+		  SH(net, 1, "ethtool -K v1 gro on rx-gro-list on >/dev/null && "
+		     "echo 1 >/proc/sys/net/ipv4/ip_forward && "
+		     "ip link add d1 type dummy && ip addr add 10.199.78.1/24 dev d1 && "
+		     "ip link set d1 up && ethtool -K d1 tx-gso-list off >/dev/null && "
+		     "ip neigh add 10.199.78.9 lladdr 02:00:00:00:78:09 dev d1 nud permanent");
 
 	paths_arm();
-	return err ?: paths_udp(net, &(struct paths_udp){ .to = "10.199.78.9", .receiver = -1, .size = 10000, .segment = 1000 }) ?:
+	return err ?: paths_udp(net, &(struct paths_udp){ .to = "10.199.78.9", .receiver = -1,
+							  .size = 10000, .segment = 1000 }) ?:
 		      paths_wait(2, 320) ? 0 : -ETIMEDOUT;
 }
 
@@ -131,7 +144,8 @@ static int udp_gso(const struct traffic_net *net)
 	int err = SH(net, 0, "ethtool -K v0 tx-udp-segmentation off >/dev/null");
 
 	paths_arm();
-	return err ?: paths_udp(net, &(struct paths_udp){ .receiver = 1, .size = 10000, .segment = 1000 });
+	return err ?: paths_udp(net, &(struct paths_udp){ .receiver = 1, .size = 10000,
+							  .segment = 1000 });
 }
 
 /* The packet crosses veth whole, and a receiver that takes no such packets gets parts. */
@@ -155,12 +169,14 @@ const struct path paths_gro[] = {
 	  { TAG("napi:napi_gro_frags/0", .min_len = 100),
 	    PROOF("tp:netif_receive_skb", .must = SET(ALL), .only = true, .dev = "tap0") },
 	  .take = napi_frags },
-	{ "napi_reuse_skb", "tun vhost_net", "dropped: the same sk_buff, the driver's next packet, has none",
+	{ "napi_reuse_skb", "tun vhost_net",
+	  "dropped: the same sk_buff, the driver's next packet, has none",
 	  { TAG("napi:napi_gro_frags/0", .min_len = 100),
 	    PROOF("napi_reuse_skb/1", .must = SET(ALL), .only = true),
 	    SEES("tp:netif_receive_skb", SET(ALL), .dev = "tap0", .min_len = 600) },
 	  .take = napi_reuse },
-	{ "udp_gro", "", "the first packet keeps, what is merged into it loses; dropped at the receive queue",
+	{ "udp_gro", "",
+	  "the first packet keeps, what is merged into it loses; dropped at the receive queue",
 	  { TAG(GRO_RECEIVE, .dev = "v1", .min_len = 1000),
 	    PROOF("skb_gro_receive/1", .must = SET(ALL)),
 	    SEES("__udp_enqueue_schedule_skb/1", SET(ALL), .min_len = 1600),

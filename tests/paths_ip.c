@@ -15,7 +15,8 @@ static int fragments(const struct traffic_net *net)
 static int forward_setup(const struct traffic_net *net, unsigned int mtu)
 {
 	return SH(net, 0, "ip route add 10.199.78.0/24 via " PEER) ?:
-	       SH(net, 1, "echo 1 >/proc/sys/net/ipv4/ip_forward && ip link add d1 mtu %u type dummy && "
+	       SH(net, 1, "echo 1 >/proc/sys/net/ipv4/ip_forward && "
+		  "ip link add d1 mtu %u type dummy && "
 		  "ip addr add 10.199.78.1/24 dev d1 && ip link set d1 up && "
 		  "ip neigh add 10.199.78.9 lladdr 02:00:00:00:78:09 dev d1 nud permanent", mtu);
 }
@@ -25,7 +26,8 @@ static int fragments_forwarded(const struct traffic_net *net)
 	int err = forward_setup(net, 600);
 
 	paths_arm();
-	return err ?: paths_udp(net, &(struct paths_udp){ .to = "10.199.78.9", .receiver = -1, .size = 1200, .fragment = true }) ?:
+	return err ?: paths_udp(net, &(struct paths_udp){ .to = "10.199.78.9", .receiver = -1,
+							  .size = 1200, .fragment = true }) ?:
 		      paths_wait(2, 96) ? 0 : -ETIMEDOUT;
 }
 
@@ -34,25 +36,29 @@ static int fragments6(const struct traffic_net *net)
 	int err = paths_ipv6_up(net);
 
 	paths_arm();
-	return err ?: paths_udp(net, &(struct paths_udp){ .to = PEER6, .receiver = 1, .size = 4000 });
+	return err ?: paths_udp(net, &(struct paths_udp){ .to = PEER6, .receiver = 1,
+							  .size = 4000 });
 }
 
-/* A copy shares the fragments, and the first of the two that is sent cannot send them as they are. */
+/* A copy shares the fragments, and the first of the two that is sent cannot send them as is. */
 static int fragments6_slow(const struct traffic_net *net)
 {
 	int err = paths_ipv6_up(net) ?:
-		  SH(net, 0, "nft 'add table ip6 t; add chain ip6 t o { type filter hook output priority 0; }; "
+		  SH(net, 0, "nft 'add table ip6 t; "
+		     "add chain ip6 t o { type filter hook output priority 0; }; "
 		     "add rule ip6 t o meta l4proto udp dup to " PEER6 " device v0'");
 
 	paths_arm();
-	return err ?: paths_udp(net, &(struct paths_udp){ .to = PEER6, .receiver = -1, .size = 4000 }) ?:
+	return err ?: paths_udp(net, &(struct paths_udp){ .to = PEER6, .receiver = -1,
+							  .size = 4000 }) ?:
 		      paths_wait(2, 96) ? 0 : -ETIMEDOUT;
 }
 
 /* The last fragment never comes: they go with the namespace. */
 static int incomplete(const struct traffic_net *net)
 {
-	int err = SH(net, 1, "tc qdisc add dev v1 clsact && tc filter add dev v1 ingress protocol ip u32 "
+	int err = SH(net, 1, "tc qdisc add dev v1 clsact && "
+		     "tc filter add dev v1 ingress protocol ip u32 "
 		     "match u16 0x0000 0x2000 at 6 action drop");
 
 	paths_arm();
@@ -63,12 +69,15 @@ static int incomplete(const struct traffic_net *net)
 static int closed_port(const struct traffic_net *net)
 {
 	paths_arm();
-	return paths_udp(net, &(struct paths_udp){ .receiver = -1 }) ?: paths_wait(1, 16) ? 0 : -ETIMEDOUT;
+	return paths_udp(net, &(struct paths_udp){ .receiver = -1 }) ?:
+	       paths_wait(1, 16) ? 0 : -ETIMEDOUT;
 }
 
 static int filter_rule(const struct traffic_net *net)
 {
-	int err = SH(net, 1, "nft 'add table ip t; add chain ip t i { type filter hook input priority 0; }; add rule ip t i drop'");
+	int err = SH(net, 1, "nft 'add table ip t; "
+		     "add chain ip t i { type filter hook input priority 0; }; "
+		     "add rule ip t i drop'");
 
 	paths_arm();
 	return err ?: paths_udp(net, &(struct paths_udp){ .receiver = -1 }) ?:
@@ -77,7 +86,8 @@ static int filter_rule(const struct traffic_net *net)
 
 static int tc_action(const struct traffic_net *net)
 {
-	int err = SH(net, 1, "tc qdisc add dev v1 clsact && tc filter add dev v1 ingress matchall action drop");
+	int err = SH(net, 1, "tc qdisc add dev v1 clsact && "
+		     "tc filter add dev v1 ingress matchall action drop");
 
 	paths_arm();
 	return err ?: paths_udp(net, &(struct paths_udp){ .receiver = -1 }) ?:
@@ -86,7 +96,8 @@ static int tc_action(const struct traffic_net *net)
 
 static int time_to_live(const struct traffic_net *net)
 {
-	int err = forward_setup(net, 1500) ?: SH(net, 0, "echo 1 >/proc/sys/net/ipv4/ip_default_ttl");
+	int err = forward_setup(net, 1500) ?:
+		  SH(net, 0, "echo 1 >/proc/sys/net/ipv4/ip_default_ttl");
 
 	paths_arm();
 	return err ?: paths_udp(net, &(struct paths_udp){ .to = "10.199.78.9", .receiver = -1 }) ?:
@@ -97,7 +108,8 @@ static int time_to_live(const struct traffic_net *net)
 static int no_neighbour(const struct traffic_net *net)
 {
 	paths_arm();
-	return paths_udp(net, &(struct paths_udp){ .to = "10.199.77.99", .receiver = -1, .count = 4 }) ?:
+	return paths_udp(net, &(struct paths_udp){ .to = "10.199.77.99", .receiver = -1,
+						   .count = 4 }) ?:
 	       paths_wait(1, 4) ? 0 : -ETIMEDOUT;
 }
 
@@ -106,7 +118,8 @@ static int no_route(const struct traffic_net *net)
 	int err = forward_setup(net, 1500) ?: SH(net, 1, "ip route add unreachable 10.199.78.8");
 
 	paths_arm();
-	return err ?: paths_udp(net, &(struct paths_udp){ .to = "10.199.78.8", .receiver = -1, .count = 16 }) ?:
+	return err ?: paths_udp(net, &(struct paths_udp){ .to = "10.199.78.8", .receiver = -1,
+							  .count = 16 }) ?:
 		      paths_wait(1, 8) ? 0 : -ETIMEDOUT;
 }
 
@@ -131,10 +144,12 @@ static int full_qdisc(const struct traffic_net *net)
 static int purged(const struct traffic_net *net)
 {
 	paths_arm();
-	return SH(net, 0, "ip link add d0 type dummy && ip link set d0 up && ip addr add 10.199.78.1/24 dev d0 && "
-			 "tc qdisc add dev d0 root netem delay 200s && "
-			 "ip neigh add 10.199.78.9 lladdr 02:00:00:00:78:09 dev d0 nud permanent") ?:
-		      paths_udp(net, &(struct paths_udp){ .to = "10.199.78.9", .receiver = -1 }) ?: SH(net, 0, "ip link set d0 down");
+	return SH(net, 0, "ip link add d0 type dummy && ip link set d0 up && "
+		  "ip addr add 10.199.78.1/24 dev d0 && "
+		  "tc qdisc add dev d0 root netem delay 200s && "
+		  "ip neigh add 10.199.78.9 lladdr 02:00:00:00:78:09 dev d0 nud permanent") ?:
+	       paths_udp(net, &(struct paths_udp){ .to = "10.199.78.9", .receiver = -1 }) ?:
+	       SH(net, 0, "ip link set d0 down");
 }
 
 const struct path paths_ip[] = {
@@ -155,11 +170,13 @@ const struct path paths_ip[] = {
 	  { TAG("ip6_fragment/2"), PROOF("ip6_frag_next/0", .must = SET(ALL), .only = true),
 	    SEES("tp:net_dev_queue", SET(CLONE), .may = SET(ALL), .dev = "v0", .min_len = 500) },
 	  .take = fragments6_slow },
-	{ "ip_reassembly", "", "the packet is a copy of the first fragment, in place of the last; the others lose it",
+	{ "ip_reassembly", "",
+	  "the packet is a copy of the first fragment, in place of the last; the others lose it",
 	  { TAG("tp:netif_receive_skb", .dev = "v1"),
 	    PROOF("skb_morph/1", .must = SET(ALL), .only = true),
 	    SEES("udp_rcv/0", SET(CLONE), .min_len = 3000) }, .take = fragments },
-	{ "ip6_reassembly", "", "the packet is a copy of the first fragment, in place of the last; the others lose it",
+	{ "ip6_reassembly", "",
+	  "the packet is a copy of the first fragment, in place of the last; the others lose it",
 	  { TAG("tp:netif_receive_skb", .dev = "v1", .min_len = 500),
 	    PROOF("skb_morph/1", .must = SET(ALL), .only = true),
 	    SEES("udpv6_rcv/0", SET(CLONE), .min_len = 3000) }, .take = fragments6 },
@@ -173,7 +190,8 @@ const struct path paths_ip[] = {
 	{ "drop_filter_rule", "nf_tables", "still there at kfree_skb, then freed",
 	  { TAG("tp:netif_receive_skb", .dev = "v1"),
 	    PROOF("tp:kfree_skb", .must = SET(ALL)) }, .dropped = true, .take = filter_rule },
-	{ "drop_tc_action", "act_gact cls_matchall sch_ingress", "still there at kfree_skb, then freed",
+	{ "drop_tc_action", "act_gact cls_matchall sch_ingress",
+	  "still there at kfree_skb, then freed",
 	  { TAG("tp:netif_receive_skb", .dev = "v1"),
 	    PROOF("tp:kfree_skb", .must = SET(ALL)) }, .dropped = true, .take = tc_action },
 	{ "drop_ttl", "dummy", "still there at kfree_skb, then freed",

@@ -14,7 +14,8 @@
 #include "paths_traffic.h"
 
 #define RULE(hook, rule) \
-	"nft 'add table ip t; add chain ip t c { type filter hook " hook " priority 0; }; add rule ip t c " rule "'"
+	"nft 'add table ip t; add chain ip t c { type filter hook " hook \
+	" priority 0; }; add rule ip t c " rule "'"
 
 static int dup_ip(const struct traffic_net *net)
 {
@@ -27,7 +28,8 @@ static int dup_ip(const struct traffic_net *net)
 static int dup_netdev(const struct traffic_net *net)
 {
 	int err = SH(net, 1, "ip link add d1 type dummy && ip link set d1 up && "
-		     "nft 'add table netdev t; add chain netdev t c { type filter hook ingress device v1 priority 0; }; "
+		     "nft 'add table netdev t; "
+		     "add chain netdev t c { type filter hook ingress device v1 priority 0; }; "
 		     "add rule netdev t c dup to d1'");
 
 	paths_arm();
@@ -63,7 +65,8 @@ static int request(int fd, int type, int attr, const void *data, size_t size)
 static int queue_bind(const struct traffic_net *net)
 {
 	const struct nfqnl_msg_config_cmd cmd = { .command = NFQNL_CFG_CMD_BIND };
-	const struct nfqnl_msg_config_params params = { .copy_range = htonl(64), .copy_mode = NFQNL_COPY_PACKET };
+	const struct nfqnl_msg_config_params params = { .copy_range = htonl(64),
+							.copy_mode = NFQNL_COPY_PACKET };
 	int fd = traffic_socket(net, 0, AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER), err;
 
 	if (fd < 0)
@@ -87,7 +90,8 @@ static void *accept_all(void *arg)
 	char buf[4096] __attribute__((aligned(8)));
 
 	for (unsigned int n = 0; n < v->count; n++) {
-		struct nfqnl_msg_packet_hdr *packet = (void *)(buf + NLMSG_HDRLEN + sizeof(struct nfgenmsg) + NLA_HDRLEN);
+		struct nfqnl_msg_packet_hdr *packet =
+			(void *)(buf + NLMSG_HDRLEN + sizeof(struct nfgenmsg) + NLA_HDRLEN);
 		struct nfqnl_msg_verdict_hdr verdict = { .verdict = htonl(NF_ACCEPT) };
 
 		if (recv(v->fd, buf, sizeof(buf), 0) < 0)
@@ -98,7 +102,8 @@ static void *accept_all(void *arg)
 	return NULL;
 }
 
-static int queue_udp(const struct traffic_net *net, unsigned int verdicts, const struct paths_udp *u)
+static int queue_udp(const struct traffic_net *net, unsigned int verdicts,
+		     const struct paths_udp *u)
 {
 	struct verdicts v = { .fd = queue_bind(net), .count = verdicts };
 	pthread_t thread;
@@ -126,7 +131,8 @@ static int queue(const struct traffic_net *net)
 /* Who listens takes no packets that are still to be cut: each becomes ten for it. */
 static int queue_gso(const struct traffic_net *net)
 {
-	return queue_udp(net, 80, &(struct paths_udp){ .receiver = 1, .count = 8, .size = 10000, .segment = 1000 });
+	return queue_udp(net, 80, &(struct paths_udp){ .receiver = 1, .count = 8, .size = 10000,
+						       .segment = 1000 });
 }
 
 /* Nobody gives a verdict: they go with the listener. */
@@ -147,7 +153,8 @@ const struct path paths_nf[] = {
 	{ "nf_dup_tee", "nf_tables nft_dup_ipv4 nf_dup_ipv4", "the copy shares, the packet keeps",
 	  { TAG("ip_send_skb/1"), PROOF("__pskb_copy_fclone/0", .must = SET(ALL)),
 	    SEES("tp:net_dev_start_xmit", SET(ALL) | SET(CLONE), .dev = "v0") }, .take = dup_ip },
-	{ "nf_dup_netdev", "nf_tables nft_dup_netdev nf_dup_netdev dummy", "the clone shares, the packet keeps",
+	{ "nf_dup_netdev", "nf_tables nft_dup_netdev nf_dup_netdev dummy",
+	  "the clone shares, the packet keeps",
 	  { TAG("tp:netif_receive_skb", .dev = "v1"),
 	    PROOF("skb_clone/0", .must = SET(ALL), .dev = "v1"),
 	    SEES("tp:net_dev_start_xmit", SET(CLONE), .dev = "d1"), SEES("udp_rcv/0", SET(ALL)) },

@@ -67,7 +67,8 @@ static const char *object_path(const char *name)
 	return path;
 }
 
-static char *symbols;	/* each line begins with a space, so that a name stands between a space and a space or tab */
+/* Each line begins with a space, so that a name stands between a space and a space or tab. */
+static char *symbols;
 
 /* Slow in an emulated machine: once, and once more for what a module brought. */
 static void read_symbols(void)
@@ -169,10 +170,12 @@ static int choose_point(unsigned int n, const struct paths_at *at)
 	char name[32];
 	int err;
 
-	*p = (struct paths_point){ .action = at->action, .min_len = at->min_len, .max_len = at->max_len };
+	*p = (struct paths_point){ .action = at->action, .min_len = at->min_len,
+				   .max_len = at->max_len };
 	snprintf(p->dev, sizeof(p->dev), "%s", at->dev ?: "");
 	if (!find_place(at->where, &place))
-		return paths_why("this kernel has no %.*s", (int)strcspn(at->where, "/"), at->where);
+		return paths_why("this kernel has no %.*s", (int)strcspn(at->where, "/"),
+				 at->where);
 	p->arg = place.arg;
 	p->how = place.how;
 	snprintf(name, sizeof(name), "%s_%u", place.program, n);
@@ -186,14 +189,16 @@ static int write_points(void)
 {
 	__u32 zero = 0;
 
-	return bpf_map_update_elem(bpf_object__find_map_fd_by_name(run.obj, ".data.points"), &zero, run.point, 0);
+	return bpf_map_update_elem(bpf_object__find_map_fd_by_name(run.obj, ".data.points"), &zero,
+				   run.point, 0);
 }
 
 static void read_points(void)
 {
 	__u32 zero = 0;
 
-	ASSERT_OK(bpf_map_lookup_elem(bpf_object__find_map_fd_by_name(run.obj, ".data.seen"), &zero, run.seen),
+	ASSERT_OK(bpf_map_lookup_elem(bpf_object__find_map_fd_by_name(run.obj, ".data.seen"), &zero,
+				      run.seen),
 		  "points");
 }
 
@@ -207,7 +212,8 @@ static int attach_points(void)
 			continue;
 		run.link[n] = bpf_program__attach(prog);
 		if (!run.link[n] && errno == ENOTSUPP)
-			return paths_why("this kernel attaches nothing to a function with so many arguments");
+			return paths_why("this kernel attaches nothing to a function with "
+					 "so many arguments");
 		if (!run.link[n])
 			return -errno;
 		n++;
@@ -279,8 +285,9 @@ static bool read_numbers(struct numbers *to)
 
 	to->stats.sz = sizeof(to->stats);
 	return ASSERT_OK(skbext_stats(env.sk, &to->stats), "skbext_stats") &&
-	       ASSERT_OK(bpf_map_lookup_elem(bpf_object__find_map_fd_by_name(env.birth, ".data.births"), &zero,
-					     &to->births), "births");
+	       ASSERT_OK(bpf_map_lookup_elem(bpf_object__find_map_fd_by_name(env.birth,
+									     ".data.births"),
+					     &zero, &to->births), "births");
 }
 
 static bool is_balanced(const struct skbext_stats *s)
@@ -288,7 +295,7 @@ static bool is_balanced(const struct skbext_stats *s)
 	return s->adds + s->shares == s->releases + s->dels_emptied + s->live;
 }
 
-/* What another CPU is to free lies on a list until that CPU receives something: make each receive. */
+/* What another CPU is to free lies on a list until it receives something: make each receive. */
 static void quiesce(struct numbers *to)
 {
 	for (int i = 0; i < 2 * PATIENCE * 20; i++) {
@@ -325,7 +332,10 @@ static void check_quiet(const struct numbers *before, const struct numbers *afte
 		env.replaced += s->replaced - before->stats.replaced;
 		ASSERT_NE(s->replaced - before->stats.replaced, 0, "replaced");
 	}
-	/* What a skipped release leaves is found by nobody, and ends when the address is used again. */
+	/*
+	 * What a skipped release leaves is found by nobody,
+	 * and ends when the address is used again.
+	 */
 	ASSERT_GE(s->missed_hooks, s->replaced - env.replaced + s->purged_stale,
 		  "records that outlived their packet");
 	ASSERT_GE(s->missed_hooks, s->live, "records left");
@@ -342,8 +352,9 @@ static const char *mask_name(__u32 mask)
 		return mask ? "all" : "none";
 	if (mask == CLONE)
 		return "all-but-noclone";
-	snprintf(text, sizeof(text), "%s%s%s%s", mask & PLAIN ? "+plain" : "", mask & NOCLONE ? "+noclone" : "",
-		 mask & SCRUB ? "+keep-scrub" : "", mask & UDP ? "+keep-udp" : "");
+	snprintf(text, sizeof(text), "%s%s%s%s", mask & PLAIN ? "+plain" : "",
+		 mask & NOCLONE ? "+noclone" : "", mask & SCRUB ? "+keep-scrub" : "",
+		 mask & UDP ? "+keep-udp" : "");
 	return text + 1;
 }
 
@@ -373,8 +384,10 @@ static void check_looks(const struct paths_at *at, const struct paths_seen *s)
 	for (__u32 mask = 0; mask < 16; mask++) {
 		if (at->must & SET(mask) && !s->mask[mask])
 			TEST_FAIL("%s: no packet with %s", at->where, mask_name(mask));
-		if ((!at->proof || at->only) && !((at->must | at->may) & SET(mask)) && s->mask[mask])
-			TEST_FAIL("%s: %llu packets with %s", at->where, s->mask[mask], mask_name(mask));
+		if ((!at->proof || at->only) && !((at->must | at->may) & SET(mask)) &&
+		    s->mask[mask])
+			TEST_FAIL("%s: %llu packets with %s", at->where, s->mask[mask],
+				  mask_name(mask));
 	}
 }
 
@@ -384,7 +397,8 @@ static __u64 taken(void)
 		const struct paths_at *at = &run.path->at[n];
 
 		if (at->where && at->proof)
-			return at->action == PATHS_COUNT ? run.seen[n].hits : with_record(at, &run.seen[n]);
+			return at->action == PATHS_COUNT ? run.seen[n].hits :
+							   with_record(at, &run.seen[n]);
 	}
 	return 0;
 }
@@ -409,17 +423,21 @@ static void print_points(const struct numbers *before, const struct numbers *aft
 		const struct paths_at *at = &run.path->at[n];
 		const struct paths_seen *s = &run.seen[n];
 
-		printf(" %s%.*s%s%s %llu", at->action == PATHS_TAG ? "tagged at " : "", (int)strcspn(at->where, " "),
-		       at->where, at->dev ? " " : "", at->dev ?: "", s->hits);
+		printf(" %s%.*s%s%s %llu", at->action == PATHS_TAG ? "tagged at " : "",
+		       (int)strcspn(at->where, " "), at->where, at->dev ? " " : "", at->dev ?: "",
+		       s->hits);
 		for (__u32 mask = 0; at->action == PATHS_LOOK && mask < 16; mask++)
 			if (s->mask[mask])
 				printf(" %s %llu", mask_name(mask), s->mask[mask]);
 		printf(";");
 	}
-	printf(" shares %llu releases %llu births %llu stale %llu left %llu missed hooks %llu; native: %s\n",
-	       after->stats.shares - before->stats.shares, after->stats.releases - before->stats.releases,
-	       after->births.births - before->births.births, after->births.stale - before->births.stale,
-	       after->stats.live, after->stats.missed_hooks - before->stats.missed_hooks, run.path->native);
+	printf(" shares %llu releases %llu births %llu stale %llu left %llu missed hooks %llu; "
+	       "native: %s\n",
+	       after->stats.shares - before->stats.shares,
+	       after->stats.releases - before->stats.releases,
+	       after->births.births - before->births.births,
+	       after->births.stale - before->births.stale, after->stats.live,
+	       after->stats.missed_hooks - before->stats.missed_hooks, run.path->native);
 }
 
 /* ---- one path */
@@ -430,7 +448,8 @@ static void load_modules(const char *modules)
 
 	if (!*modules)
 		return;
-	snprintf(command, sizeof(command), "for m in %s; do modprobe $m 2>/dev/null; done", modules);
+	snprintf(command, sizeof(command), "for m in %s; do modprobe $m 2>/dev/null; done",
+		 modules);
 	if (system(command))
 		return;		/* built in, or missing: then its functions are */
 }
@@ -441,8 +460,12 @@ static int take_path(void)
 
 	if (err)
 		return err;
-	/* Up to then, what is sent is dropped: the kernel finds out in its own time that the other end is there. */
-	err = SH(&run.net, 0, "for i in $(seq 100); do ip link show v0 | grep -q 'state UP' && exit; sleep 0.1; done; exit 1");
+	/*
+	 * Up to then, what is sent is dropped:
+	 * the kernel finds out in its own time that the other end is there.
+	 */
+	err = SH(&run.net, 0, "for i in $(seq 100); do "
+		 "ip link show v0 | grep -q 'state UP' && exit; sleep 0.1; done; exit 1");
 	err = err ?: run.path->take(&run.net);
 	arm(false);
 	traffic_net_down(&run.net);
@@ -464,7 +487,8 @@ static void check_path(const struct numbers *before, struct numbers *after)
 	check_points();
 	check_quiet(before, after);
 	if (run.path->dropped)
-		ASSERT_NE(after->stats.fate_dropped - before->stats.fate_dropped, 0, "records seen at kfree_skb");
+		ASSERT_NE(after->stats.fate_dropped - before->stats.fate_dropped, 0,
+			  "records seen at kfree_skb");
 }
 
 /* The points are programs that the kernel may skip as well. */
@@ -477,13 +501,17 @@ static __u64 skipped_points(void)
 		struct bpf_prog_info info = {};
 		__u32 len = sizeof(info);
 
-		if (bpf_program__fd(prog) >= 0 && !bpf_prog_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+		if (bpf_program__fd(prog) >= 0 &&
+		    !bpf_prog_get_info_by_fd(bpf_program__fd(prog), &info, &len))
 			skipped += info.recursion_misses;
 	}
 	return skipped;
 }
 
-/* True if it has to be done again: something was skipped, or not trusted because something may have been. */
+/*
+ * True if it has to be done again: something was skipped,
+ * or not trusted because something may have been.
+ */
 static bool try_path(const struct path *path)
 {
 	struct numbers before = {}, after = {};
@@ -501,10 +529,11 @@ static bool try_path(const struct path *path)
 	distrusted = after.stats.distrusted - before.stats.distrusted;
 	skipped = err ? 0 : skipped_points();
 	close_points();
-	if (!test_failures || after.births.stale != before.births.stale || !(missed + distrusted + skipped))
+	if (!test_failures || after.births.stale != before.births.stale ||
+	    !(missed + distrusted + skipped))
 		return false;
-	printf("again %s: the kernel skipped hooks %llu times, programs of the test %llu times; %llu records not trusted\n",
-	       path->name, missed, skipped, distrusted);
+	printf("again %s: the kernel skipped hooks %llu times, programs of the test %llu times; "
+	       "%llu records not trusted\n", path->name, missed, skipped, distrusted);
 	return true;
 }
 
@@ -530,12 +559,15 @@ void paths_run(const struct path *path)
 static bool load_skbext(void)
 {
 	struct skbext_open_opts opts = {
-		.sz = sizeof(opts), .bpffs_dir = BPFFS, .capacity = 16384, .mode = SKBEXT_MODE_EXACT,
+		.sz = sizeof(opts), .bpffs_dir = BPFFS, .capacity = 16384,
+		.mode = SKBEXT_MODE_EXACT,
 	};
 
 	env.sk = skbext_open(&opts);
-	return ASSERT_OK_PTR(env.sk, skbext_errmsg()) && ASSERT_OK(skbext_load(env.sk), skbext_errmsg()) &&
-	       ASSERT_OK(skbext_attach(env.sk), skbext_errmsg()) && ASSERT_OK(skbext_pin(env.sk), skbext_errmsg());
+	return ASSERT_OK_PTR(env.sk, skbext_errmsg()) &&
+	       ASSERT_OK(skbext_load(env.sk), skbext_errmsg()) &&
+	       ASSERT_OK(skbext_attach(env.sk), skbext_errmsg()) &&
+	       ASSERT_OK(skbext_pin(env.sk), skbext_errmsg());
 }
 
 static bool watch_births(void)
@@ -546,7 +578,8 @@ static bool watch_births(void)
 	if (!ASSERT_OK_PTR(env.birth, "lifecycle_birth.bpf.o"))
 		return false;
 	bpf_object__for_each_program(prog, env.birth)
-		bpf_program__set_autoload(prog, kernel_has(strchr(bpf_program__section_name(prog), '/') + 1));
+		bpf_program__set_autoload(
+			prog, kernel_has(strchr(bpf_program__section_name(prog), '/') + 1));
 	if (!ASSERT_OK(skbext_bind(env.birth, BPFFS), skbext_errmsg()) ||
 	    !ASSERT_OK(bpf_object__load(env.birth), "load births"))
 		return false;
@@ -571,7 +604,8 @@ static bool own_bpffs(void)
 bool paths_up(void)
 {
 	env.quiet.ns[0] = env.quiet.ns[1] = -1;
-	return own_bpffs() && ASSERT_OK(traffic_net_up(&env.quiet), "namespaces") && load_skbext() && watch_births();
+	return own_bpffs() && ASSERT_OK(traffic_net_up(&env.quiet), "namespaces") &&
+	       load_skbext() && watch_births();
 }
 
 void paths_down(void)

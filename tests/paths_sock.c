@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Rows of the path table: what sockets do with packets, and packets that are none of the network's. */
+/* Rows of the path table: what sockets do with packets, and packets not of the network. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -35,7 +35,8 @@ static int udp_two_cpus(const struct traffic_net *net)
 static int timestamps(const struct traffic_net *net)
 {
 	const int want = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(0x0ac74d02) };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9),
+				  .sin_addr.s_addr = htonl(0x0ac74d02) };
 	int fd = traffic_socket(net, 0, AF_INET, SOCK_DGRAM, 0), err = 0;
 	char buf[512];
 	struct iovec iov = { buf, sizeof(buf) };
@@ -59,12 +60,13 @@ static int timestamps(const struct traffic_net *net)
 
 static int clone_sk(const struct traffic_net *net)
 {
-	return paths_why("only drivers of NICs and PHYs with a clock, of which this machine has none");
+	return paths_why("only drivers of NICs and PHYs with a clock, "
+			 "of which this machine has none");
 }
 
 /*
- * Besides drivers, only netpoll frees like this: what is for a device that is down. netconsole itself would look, so a VLAN
- * that stays up all the same is in between.
+ * Besides drivers, only netpoll frees like this: what is for a device that is down. netconsole
+ * itself would look, so a VLAN that stays up all the same is in between.
  */
 static int kfree_irq(const struct traffic_net *net)
 {
@@ -73,15 +75,18 @@ static int kfree_irq(const struct traffic_net *net)
 	if (system("modprobe netconsole 2>/dev/null"))
 		return paths_why("no netconsole here");
 	err = SH(net, 0, "ip link add d0 type dummy && ip link set d0 up && "
-		     "ip link add link d0 name d0.5 type vlan id 5 loose_binding on && "
-		     "ip addr add 10.199.86.1/24 dev d0.5 && ip link set d0.5 up && "
-		     "{ [ -d /sys/kernel/config/netconsole ] || mount -t configfs paths /sys/kernel/config; } && "
-		     "mkdir /sys/kernel/config/netconsole/paths && cd /sys/kernel/config/netconsole/paths && "
-		     "echo d0.5 >dev_name && echo 10.199.86.1 >local_ip && echo 10.199.86.2 >remote_ip && "
-		     "echo 02:00:00:00:77:02 >remote_mac && echo 1 >enabled && ip link set d0 down");
+		 "ip link add link d0 name d0.5 type vlan id 5 loose_binding on && "
+		 "ip addr add 10.199.86.1/24 dev d0.5 && ip link set d0.5 up && "
+		 "{ [ -d /sys/kernel/config/netconsole ] || "
+		 "mount -t configfs paths /sys/kernel/config; } && "
+		 "mkdir /sys/kernel/config/netconsole/paths && "
+		 "cd /sys/kernel/config/netconsole/paths && echo d0.5 >dev_name && "
+		 "echo 10.199.86.1 >local_ip && echo 10.199.86.2 >remote_ip && "
+		 "echo 02:00:00:00:77:02 >remote_mac && echo 1 >enabled && ip link set d0 down");
 
 	paths_arm();
-	err = err ?: SH(net, 0, "for i in 1 2 3 4 5 6 7 8; do echo '<2>a line for netconsole' >/dev/kmsg; done") ?:
+	err = err ?: SH(net, 0, "for i in 1 2 3 4 5 6 7 8; do "
+			"echo '<2>a line for netconsole' >/dev/kmsg; done") ?:
 	      paths_wait(1, 8) ? 0 : -ETIMEDOUT;
 	SH(net, 0, "cd /sys/kernel/config/netconsole && echo 0 >paths/enabled; rmdir paths");
 	return err;
@@ -120,14 +125,16 @@ static int tls_on(int fd, int direction)
 
 	if (setsockopt(fd, SOL_TCP, TCP_ULP, "tls", sizeof("tls")) ||
 	    setsockopt(fd, SOL_TLS, direction, &info, sizeof(info)))
-		return errno == ENOENT || errno == ENOPROTOOPT ? paths_why("no kTLS with AES-GCM") : -errno;
+		return errno == ENOENT || errno == ENOPROTOOPT ? paths_why("no kTLS with AES-GCM") :
+								 -errno;
 	return 0;
 }
 
 static int ktls(const struct traffic_net *net)
 {
 	struct paths_tcp t;
-	int err = paths_tcp_open(net, false, &t) ?: tls_on(t.client, TLS_TX) ?: tls_on(t.server, TLS_RX);
+	int err = paths_tcp_open(net, false, &t) ?: tls_on(t.client, TLS_TX) ?:
+		  tls_on(t.server, TLS_RX);
 
 	paths_arm();
 	for (int i = 0; !err && i < 8; i++)
@@ -146,13 +153,15 @@ static int sockmap_join(struct bpf_object *obj, int from, int to)
 	__u64 value[2] = { to, from };
 
 	return bpf_prog_attach(prog, map, BPF_SK_SKB_STREAM_VERDICT, 0) ?:
-	       bpf_map_update_elem(map, &key[0], &value[0], 0) ?: bpf_map_update_elem(map, &key[1], &value[1], 0);
+	       bpf_map_update_elem(map, &key[0], &value[0], 0) ?:
+	       bpf_map_update_elem(map, &key[1], &value[1], 0);
 }
 
 static int sockmap_pass(const struct traffic_net *net, struct bpf_object *obj)
 {
 	struct paths_tcp in, out = { -1, -1, -1 };
-	int err = paths_tcp_open(net, true, &in) ?: paths_tcp_open(net, false, &out) ?: sockmap_join(obj, in.server, out.client);
+	int err = paths_tcp_open(net, true, &in) ?: paths_tcp_open(net, false, &out) ?:
+		  sockmap_join(obj, in.server, out.client);
 	char buf[1000] = {};
 
 	paths_arm();
@@ -172,7 +181,8 @@ static int sockmap(const struct traffic_net *net)
 	char path[512];
 	int err;
 
-	snprintf(path, sizeof(path), "%s/paths_sk.bpf.o", getenv("SKBEXT_TEST_OBJS") ?: ".output/tests");
+	snprintf(path, sizeof(path), "%s/paths_sk.bpf.o",
+		 getenv("SKBEXT_TEST_OBJS") ?: ".output/tests");
 	obj = bpf_object__open_file(path, NULL);
 	if (!obj)
 		return -errno;
@@ -255,13 +265,15 @@ const struct path paths_sock[] = {
 	{ "skb_clone_sk", "", "the clone shares", { CALLS("skb_clone_sk") }, .take = clone_sk },
 	{ "dev_kfree_skb_irq", "8021q dummy netconsole", "dropped when it is freed",
 	  { TAG("netpoll_send_skb/1", .dev = "d0.5"),
-	    PROOF("dev_kfree_skb_irq_reason/0 __dev_kfree_skb_irq/0", .must = SET(ALL), .only = true) },
+	    PROOF("dev_kfree_skb_irq_reason/0 __dev_kfree_skb_irq/0", .must = SET(ALL),
+		  .only = true) },
 	  .take = kfree_irq },
 	{ "zerocopy", "", "kept: the same packet gets its own pages",
 	  { TAG("tp:net_dev_queue", .dev = "lo", .min_len = 1000),
 	    PROOF("skb_copy_ubufs/0", .must = SET(ALL)),
 	    SEES("tcp_v4_rcv/0", SET(ALL), .min_len = 1000) }, .take = zerocopy },
-	{ "ktls", "tls", "the anchor shares with one packet after the other; each is freed with its packet",
+	{ "ktls", "tls",
+	  "the anchor shares with one packet after the other; each is freed with its packet",
 	  { TAG("tp:netif_receive_skb", .dev = "lo", .min_len = 1000),
 	    PROOF("skb_copy_header/1", .must = SET(ALL)) },
 	  .replaces = true, .take = ktls },

@@ -10,13 +10,15 @@
 
 #include "paths_traffic.h"
 
-#define DUMMY "ip link add d0 index 77 type dummy && ip link set d0 up && tc qdisc add dev v0 clsact && "
+#define DUMMY "ip link add d0 index 77 type dummy && ip link set d0 up && " \
+	      "tc qdisc add dev v0 clsact && "
 
 static const char *program(void)
 {
 	static char path[512];
 
-	snprintf(path, sizeof(path), "%s/paths_tc.bpf.o", getenv("SKBEXT_TEST_OBJS") ?: ".output/tests");
+	snprintf(path, sizeof(path), "%s/paths_tc.bpf.o",
+		 getenv("SKBEXT_TEST_OBJS") ?: ".output/tests");
 	return path;
 }
 
@@ -28,17 +30,20 @@ static int udp_veth(const struct traffic_net *net)
 
 static int mirred(const struct traffic_net *net)
 {
-	return SH(net, 0, DUMMY "tc filter add dev v0 egress matchall action mirred egress mirror dev d0") ?: udp_veth(net);
+	return SH(net, 0, DUMMY "tc filter add dev v0 egress matchall "
+		  "action mirred egress mirror dev d0") ?: udp_veth(net);
 }
 
 static int clone_redirect(const struct traffic_net *net)
 {
-	return SH(net, 0, DUMMY "tc filter add dev v0 egress bpf da obj %s sec tc/clone_redirect", program()) ?: udp_veth(net);
+	return SH(net, 0, DUMMY "tc filter add dev v0 egress bpf da obj %s sec tc/clone_redirect",
+		  program()) ?: udp_veth(net);
 }
 
 static int redirect_ingress(const struct traffic_net *net)
 {
-	int err = SH(net, 0, DUMMY "tc filter add dev v0 egress bpf da obj %s sec tc/redirect_ingress", program());
+	int err = SH(net, 0, DUMMY "tc filter add dev v0 egress bpf da obj %s "
+		     "sec tc/redirect_ingress", program());
 
 	paths_arm();
 	return err ?: paths_udp(net, &(struct paths_udp){ .receiver = -1 });
@@ -81,11 +86,14 @@ static int netem_duplicate(const struct traffic_net *net)
 
 static int bridge_flood(const struct traffic_net *net)
 {
-	int err = SH(net, 1, "ip addr flush dev v1 && ip link add br0 type bridge mcast_snooping 0 && ip link set br0 up && "
-		     "ip link set v1 master br0 && "
-		     "for d in d1 d2; do ip link add $d type dummy && ip link set $d master br0 up; done");
+	int err = SH(net, 1, "ip addr flush dev v1 && "
+		     "ip link add br0 type bridge mcast_snooping 0 && "
+		     "ip link set br0 up && ip link set v1 master br0 && "
+		     "for d in d1 d2; do "
+		     "ip link add $d type dummy && ip link set $d master br0 up; done");
 
-	err = err ?: SH(net, 0, "ip neigh replace " PEER " lladdr 02:00:00:00:77:99 dev v0 nud permanent");
+	err = err ?: SH(net, 0, "ip neigh replace " PEER
+			" lladdr 02:00:00:00:77:99 dev v0 nud permanent");
 	paths_arm();
 	return err ?: paths_udp(net, &(struct paths_udp){ .receiver = -1 }) ?:
 	       paths_wait(2, 32) ? 0 : -ETIMEDOUT;
@@ -93,9 +101,11 @@ static int bridge_flood(const struct traffic_net *net)
 
 static int macvlan_broadcast(const struct traffic_net *net)
 {
-	int err = SH(net, 1, "for m in m1 m2; do ip link add link v1 name $m type macvlan mode bridge && "
+	int err = SH(net, 1, "for m in m1 m2; do "
+		     "ip link add link v1 name $m type macvlan mode bridge && "
 		     "ip link set $m up; done") ?:
-		  SH(net, 0, "ip neigh replace " PEER " lladdr ff:ff:ff:ff:ff:ff dev v0 nud permanent");
+		  SH(net, 0, "ip neigh replace " PEER
+		     " lladdr ff:ff:ff:ff:ff:ff dev v0 nud permanent");
 
 	paths_arm();
 	return err ?: paths_udp(net, &(struct paths_udp){ .receiver = -1 }) ?:
@@ -105,7 +115,8 @@ static int macvlan_broadcast(const struct traffic_net *net)
 /* It comes back to those who joined, on the device that it leaves by. */
 static int multicast_loop(const struct traffic_net *net)
 {
-	struct ip_mreqn join = { .imr_multiaddr.s_addr = htonl(0xef070707), .imr_address.s_addr = htonl(0x0ac74d01) };
+	struct ip_mreqn join = { .imr_multiaddr.s_addr = htonl(0xef070707),
+				 .imr_address.s_addr = htonl(0x0ac74d01) };
 	int fd = traffic_socket(net, 0, AF_INET, SOCK_DGRAM, 0);
 	int err = SH(net, 0, "ip route add 239.7.7.7 dev v0");
 
@@ -122,8 +133,9 @@ static int multicast_loop(const struct traffic_net *net)
 
 static int pktgen(const struct traffic_net *net, const char *mode)
 {
-	int err = SH(net, 0, "ip link add d0 type dummy && ip link set d0 up && cd /proc/net/pktgen && "
-		     "echo add_device d0 >kpktgend_0 && for c in 'count 200' %s 'pkt_size 200' 'dst 10.9.9.9' "
+	int err = SH(net, 0, "ip link add d0 type dummy && ip link set d0 up && "
+		     "cd /proc/net/pktgen && echo add_device d0 >kpktgend_0 && "
+		     "for c in 'count 200' %s 'pkt_size 200' 'dst 10.9.9.9' "
 		     "'dst_mac 02:00:00:00:77:09'; do echo $c >d0; done", mode);
 
 	paths_arm();
@@ -146,7 +158,8 @@ static int pktgen_clone(const struct traffic_net *net)
 }
 
 const struct path paths_tc[] = {
-	{ "mirred", "act_mirred cls_matchall sch_ingress dummy", "the clone shares, the packet keeps",
+	{ "mirred", "act_mirred cls_matchall sch_ingress dummy",
+	  "the clone shares, the packet keeps",
 	  { TAG("__dev_queue_xmit/0", .dev = "v0"), PROOF("tcf_mirred_act/0"),
 	    SEES("tp:net_dev_start_xmit", SET(CLONE), .dev = "d0"),
 	    SEES("tp:net_dev_start_xmit", SET(ALL), .dev = "v0") }, .take = mirred },

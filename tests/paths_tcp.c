@@ -75,8 +75,8 @@ static int coalesce(const struct traffic_net *net)
 }
 
 /*
- * A receiver with little room that reads nothing yet, and segments that each take more of it than they carry. A tap's clones
- * keep them from being merged as they arrive.
+ * A receiver with little room that reads nothing yet, and segments that each take more of it than
+ * they carry. A tap's clones keep them from being merged as they arrive.
  */
 static int collapse(const struct traffic_net *net)
 {
@@ -104,7 +104,8 @@ static int collapse(const struct traffic_net *net)
 
 static int two_cpus(const struct traffic_net *net)
 {
-	const struct traffic t = { .place = TRAFFIC_LO, .count = 1 << 20, .size = 4096, .two_cpus = true };
+	const struct traffic t = { .place = TRAFFIC_LO, .count = 1 << 20, .size = 4096,
+				   .two_cpus = true };
 	struct traffic_result r;
 
 	paths_arm();
@@ -112,20 +113,22 @@ static int two_cpus(const struct traffic_net *net)
 }
 
 const struct path paths_tcp[] = {
-	{ "tcp_retransmit", "act_gact cls_matchall sch_ingress", "each transmission's clone shares with the queued packet",
+	{ "tcp_retransmit", "act_gact cls_matchall sch_ingress",
+	  "each transmission's clone shares with the queued packet",
 	  { TAG("tcp_skb_entail/1"),
 	    PROOF("__tcp_retransmit_skb/1", .must = SET(ALL), .only = true),
 	    SEES("tp:net_dev_queue", SET(CLONE), .dev = "v0", .min_len = 500) },
 	  .take = retransmit },
-	{ "tcp_fragment", "act_gact cls_matchall sch_ingress", "the first part keeps, the second has none",
+	{ "tcp_fragment", "act_gact cls_matchall sch_ingress",
+	  "the first part keeps, the second has none",
 	  { TAG("tcp_skb_entail/1"), PROOF("tcp_fragment/2"),
 	    SEES("tp:net_dev_queue", SET(CLONE) | SET(NOTHING), .dev = "v0", .min_len = 500) },
 	  .take = split },
 	{ "gso_segment_tcp", "", "every segment shares",
 	  { TAG("__dev_queue_xmit/0", .dev = "v0", .min_len = 3000),
 	    PROOF("skb_segment/0", .must = SET(ALL)),
-	    SEES("tp:net_dev_start_xmit", SET(CLONE), .may = SET(NOTHING), .dev = "v0", .min_len = 500) },
-	  .take = gso_tcp },
+	    SEES("tp:net_dev_start_xmit", SET(CLONE), .may = SET(NOTHING), .dev = "v0",
+		 .min_len = 500) }, .take = gso_tcp },
 	{ "tcp_coalesce", "", "the packet that is merged into another loses it",
 	  { TAG("tp:netif_receive_skb", .dev = "lo", .min_len = 200),
 	    PROOF("kfree_skb_partial/0", .must = SET(ALL)) },

@@ -64,8 +64,8 @@ static socklen_t parse_address(const char *text, union address *a)
 	return sizeof(a->v4);
 }
 
-static int udp_receiver(const struct traffic_net *net, const struct paths_udp *u, const union address *to,
-			socklen_t len)
+static int udp_receiver(const struct traffic_net *net, const struct paths_udp *u,
+			const union address *to, socklen_t len)
 {
 	const int on = 1, room = 1 << 20;
 	int fd;
@@ -76,14 +76,16 @@ static int udp_receiver(const struct traffic_net *net, const struct paths_udp *u
 	if (fd < 0)
 		return fd;
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-	if ((u->gro && setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on))) || bind(fd, &to->any, len)) {
+	if ((u->gro && setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on))) ||
+	    bind(fd, &to->any, len)) {
 		close(fd);
 		return -errno;
 	}
 	return fd;
 }
 
-static int udp_sender(const struct traffic_net *net, const struct paths_udp *u, const union address *to)
+static int udp_sender(const struct traffic_net *net, const struct paths_udp *u,
+		      const union address *to)
 {
 	const int want = IP_PMTUDISC_DONT;
 	int segment = u->segment;
@@ -150,8 +152,8 @@ int paths_tcp_open(const struct traffic_net *net, bool veth, struct paths_tcp *t
 	t->client = traffic_socket(net, 0, AF_INET, SOCK_STREAM, 0);
 	t->listener = traffic_socket(net, veth, AF_INET, SOCK_STREAM, 0);
 	t->server = -1;
-	if (t->client < 0 || t->listener < 0 || bind(t->listener, &a.any, len) || listen(t->listener, 1) ||
-	    connect(t->client, &a.any, len))
+	if (t->client < 0 || t->listener < 0 || bind(t->listener, &a.any, len) ||
+	    listen(t->listener, 1) || connect(t->client, &a.any, len))
 		err = -errno;
 	if (!err) {
 		t->server = accept4(t->listener, NULL, NULL, SOCK_CLOEXEC);
@@ -209,8 +211,8 @@ int paths_ipv6_up(const struct traffic_net *net)
 
 	for (int side = 0; !err && side < 2; side++)
 		err = SH(net, side, "echo 0 >/proc/sys/net/ipv6/conf/v%d/disable_ipv6 && "
-			 "ip addr add fd77::%d/64 dev v%d nodad && "
-			 "ip neigh replace fd77::%d lladdr 02:00:00:00:77:0%d dev v%d nud permanent",
+			 "ip addr add fd77::%d/64 dev v%d nodad && ip neigh replace fd77::%d "
+			 "lladdr 02:00:00:00:77:0%d dev v%d nud permanent",
 			 side, side + 1, side, 2 - side, 2 - side, side);
 	return err;
 }
@@ -233,7 +235,10 @@ static __u16 fold(__u32 sum)
 	return htons(~sum);
 }
 
-/* The number-th segment of one connection, size bytes of data each: 10.199.79.9 to 10.199.79.1, any MAC to broadcast. */
+/*
+ * The number-th segment of one connection, size bytes of data each:
+ * 10.199.79.9 to 10.199.79.1, any MAC to broadcast.
+ */
 size_t paths_tcp_frame(unsigned char *frame, unsigned int number, size_t size)
 {
 	struct ethhdr *eth = (struct ethhdr *)frame;
@@ -251,7 +256,8 @@ size_t paths_tcp_frame(unsigned char *frame, unsigned int number, size_t size)
 	ip->daddr = htonl(0x0ac74f01);
 	ip->check = fold(sum(ip, sizeof(*ip), 0));
 	*tcp = (struct tcphdr){ .source = htons(4444), .dest = htons(5555), .doff = 5, .ack = 1,
-				.seq = htonl(1 + number * size), .ack_seq = htonl(1), .window = htons(1000) };
+				.seq = htonl(1 + number * size), .ack_seq = htonl(1),
+				.window = htons(1000) };
 	tcp->check = fold(sum(tcp, len, sum(&ip->saddr, 8, IPPROTO_TCP + len)));
 	return PATHS_FRAME_HEAD + size;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Traffic for the path table that the plain generators do not make. All return 0 or a negative errno. */
+/*
+ * Traffic for the path table that the plain generators do not make.
+ * All return 0 or a negative errno.
+ */
 #ifndef PATHS_TRAFFIC_H
 #define PATHS_TRAFFIC_H
 

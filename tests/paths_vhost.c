@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* One frame into a tap device as a virtual machine sends it: the one way on which tun has its NAPI poll for packets. */
+/*
+ * One frame into a tap device as a virtual machine sends it:
+ * the one way on which tun has its NAPI poll for packets.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vhost.h>
@@ -37,7 +40,9 @@ static int set_memory(int fd, struct guest *g)
 	} m = { .memory.nregions = 1 };
 
 	m.memory.regions[0] = (struct vhost_memory_region){
-		.guest_phys_addr = (unsigned long)g, .memory_size = sizeof(*g), .userspace_addr = (unsigned long)g,
+		.guest_phys_addr = (unsigned long)g,
+		.memory_size = sizeof(*g),
+		.userspace_addr = (unsigned long)g,
 	};
 	return ioctl(fd, VHOST_SET_MEM_TABLE, &m) ? -errno : 0;
 }
@@ -46,13 +51,15 @@ static int set_queue(int fd, struct guest *g, int kick, int tap)
 {
 	struct vhost_vring_addr addr = {
 		.index = TX, .desc_user_addr = (unsigned long)g->desc,
-		.avail_user_addr = (unsigned long)&g->avail, .used_user_addr = (unsigned long)&g->used,
+		.avail_user_addr = (unsigned long)&g->avail,
+		.used_user_addr = (unsigned long)&g->used,
 	};
 
 	if (ioctl(fd, VHOST_SET_VRING_NUM, &(struct vhost_vring_state){ .index = TX, .num = 1 }) ||
 	    ioctl(fd, VHOST_SET_VRING_BASE, &(struct vhost_vring_state){ .index = TX }) ||
 	    ioctl(fd, VHOST_SET_VRING_ADDR, &addr) ||
-	    ioctl(fd, VHOST_SET_VRING_KICK, &(struct vhost_vring_file){ .index = TX, .fd = kick }) ||
+	    ioctl(fd, VHOST_SET_VRING_KICK,
+		  &(struct vhost_vring_file){ .index = TX, .fd = kick }) ||
 	    ioctl(fd, VHOST_NET_SET_BACKEND, &(struct vhost_vring_file){ .index = TX, .fd = tap }))
 		return -errno;
 	return 0;
@@ -60,7 +67,8 @@ static int set_queue(int fd, struct guest *g, int kick, int tap)
 
 static int send_one(int kick, struct guest *g, size_t len)
 {
-	g->desc[0] = (struct vring_desc){ .addr = (unsigned long)&g->hdr, .len = sizeof(g->hdr) + len };
+	g->desc[0] = (struct vring_desc){ .addr = (unsigned long)&g->hdr,
+					  .len = sizeof(g->hdr) + len };
 	__atomic_store_n(&g->avail.head.idx, 1, __ATOMIC_RELEASE);
 	if (eventfd_write(kick, 1))
 		return -errno;
@@ -82,7 +90,8 @@ int paths_vhost_send(int tap, const void *frame, size_t len)
 	if (fd < 0 && (errno == ENOENT || errno == ENODEV))
 		return paths_why("no vhost_net here");
 	kick = eventfd(0, EFD_CLOEXEC);
-	if (fd < 0 || kick < 0 || ioctl(fd, VHOST_SET_OWNER) || ioctl(fd, VHOST_SET_FEATURES, &features))
+	if (fd < 0 || kick < 0 || ioctl(fd, VHOST_SET_OWNER) ||
+	    ioctl(fd, VHOST_SET_FEATURES, &features))
 		err = -errno;
 	memset(&g, 0, sizeof(g));
 	memcpy(g.frame, frame, len);

@@ -15,7 +15,8 @@ static int udp_veth(const struct traffic_net *net)
 
 static int xdp(const struct traffic_net *net)
 {
-	int err = SH(net, 1, "ip link set v1 xdp obj %s/paths_tc.bpf.o sec xdp", getenv("SKBEXT_TEST_OBJS") ?: ".output/tests");
+	int err = SH(net, 1, "ip link set v1 xdp obj %s/paths_tc.bpf.o sec xdp",
+		     getenv("SKBEXT_TEST_OBJS") ?: ".output/tests");
 
 	paths_arm();
 	return err ?: paths_udp(net, &(struct paths_udp){ .receiver = 1, .size = 1200 });
@@ -35,9 +36,11 @@ static int tunnel_end(const struct traffic_net *net, int side, const struct tunn
 	if (!t->any_local)
 		snprintf(local, sizeof(local), "local %s%d", under, side + 1);
 	return SH(net, side, "ip link add t%d mtu 1400 type %s %s remote %s%d && "
-		  "echo %d >/proc/sys/net/ipv6/conf/t%d/disable_ipv6 && ip addr add %s%d/%s dev t%d && "
-		  "ip link set t%d up", side, t->type, local, under, 2 - side, !t->carries6, side,
-		  t->carries6 ? "fd80::" : "10.199.80.", side + 1, t->carries6 ? "64 nodad" : "24", side, side);
+		  "echo %d >/proc/sys/net/ipv6/conf/t%d/disable_ipv6 && "
+		  "ip addr add %s%d/%s dev t%d && ip link set t%d up",
+		  side, t->type, local, under, 2 - side, !t->carries6, side,
+		  t->carries6 ? "fd80::" : "10.199.80.", side + 1,
+		  t->carries6 ? "64 nodad" : "24", side, side);
 }
 
 static int tunnel(const struct traffic_net *net, const struct tunnel *t)
@@ -71,11 +74,15 @@ TUNNEL(geneve_over_ip6, .type = "geneve id 7", .over6 = true, .any_local = true)
 
 /* ---- devices on top of v0 and v1 */
 
-/* Takes no options of its own, so that an ip that knows none of them will do. The kernel names the other end. */
+/*
+ * Takes no options of its own, so that an ip that knows none of them will do.
+ * The kernel names the other end.
+ */
 static int netkit(const struct traffic_net *net)
 {
 	int err = SH(net, 0, "ip link add n0 type netkit && ip addr add 10.199.83.1/24 dev n0 && "
-		     "ip link set nk0 netns /proc/%d/fd/%d && ip link set n0 up", getpid(), net->ns[1]) ?:
+		     "ip link set nk0 netns /proc/%d/fd/%d && ip link set n0 up",
+		     getpid(), net->ns[1]) ?:
 		  SH(net, 1, "ip addr add 10.199.83.2/24 dev nk0 && ip link set nk0 up");
 
 	paths_arm();
@@ -84,8 +91,9 @@ static int netkit(const struct traffic_net *net)
 
 static int ipvlan_l2(const struct traffic_net *net)
 {
-	int err = SH(net, 0, "ip link add link v0 name i0 type ipvlan mode l2 && ip addr add 10.199.84.1/24 dev i0 && "
-		     "ip link set i0 up && ip neigh add 10.199.84.2 lladdr 02:00:00:00:77:02 dev i0 nud permanent") ?:
+	int err = SH(net, 0, "ip link add link v0 name i0 type ipvlan mode l2 && "
+		     "ip addr add 10.199.84.1/24 dev i0 && ip link set i0 up && "
+		     "ip neigh add 10.199.84.2 lladdr 02:00:00:00:77:02 dev i0 nud permanent") ?:
 		  SH(net, 1, "ip addr add 10.199.84.2/24 dev v1");
 
 	paths_arm();
@@ -94,8 +102,8 @@ static int ipvlan_l2(const struct traffic_net *net)
 
 static int ipvlan_l3(const struct traffic_net *net)
 {
-	int err = SH(net, 0, "ip link add link v0 name i0 type ipvlan mode l3 && ip addr add 10.199.77.3/24 dev i0 && "
-		     "ip link set i0 up");
+	int err = SH(net, 0, "ip link add link v0 name i0 type ipvlan mode l3 && "
+		     "ip addr add 10.199.77.3/24 dev i0 && ip link set i0 up");
 
 	paths_arm();
 	return err ?: paths_udp(net, &(struct paths_udp){ .from = "i0", .receiver = 1 });
@@ -105,8 +113,8 @@ static int ipvlan_receive(const struct traffic_net *net)
 {
 	int err = SH(net, 0, "ip addr add 10.199.84.1/24 dev v0 && "
 		     "ip neigh add 10.199.84.2 lladdr 02:00:00:00:77:02 dev v0 nud permanent") ?:
-		  SH(net, 1, "ip link add link v1 name i1 type ipvlan mode l2 && ip addr add 10.199.84.2/24 dev i1 && "
-		     "ip link set i1 up");
+		  SH(net, 1, "ip link add link v1 name i1 type ipvlan mode l2 && "
+		     "ip addr add 10.199.84.2/24 dev i1 && ip link set i1 up");
 
 	paths_arm();
 	return err ?: paths_udp(net, &(struct paths_udp){ .to = "10.199.84.2", .receiver = 1 });
@@ -114,8 +122,11 @@ static int ipvlan_receive(const struct traffic_net *net)
 
 static int ipvlan_broadcast(const struct traffic_net *net)
 {
-	int err = SH(net, 1, "for i in i1 i2; do ip link add link v1 name $i type ipvlan mode l2 && ip link set $i up; done") ?:
-		  SH(net, 0, "ip neigh replace " PEER " lladdr ff:ff:ff:ff:ff:ff dev v0 nud permanent");
+	int err = SH(net, 1, "for i in i1 i2; do "
+		     "ip link add link v1 name $i type ipvlan mode l2 && "
+		     "ip link set $i up; done") ?:
+		  SH(net, 0, "ip neigh replace " PEER
+		     " lladdr ff:ff:ff:ff:ff:ff dev v0 nud permanent");
 
 	paths_arm();
 	return err ?: paths_udp(net, &(struct paths_udp){ .receiver = -1 }) ?:
@@ -124,16 +135,18 @@ static int ipvlan_broadcast(const struct traffic_net *net)
 
 static int macsec_end(const struct traffic_net *net, int side)
 {
-	static const char *const key[2] = { "00112233445566778899aabbccddeeff", "ffeeddccbbaa99887766554433221100" };
+	static const char *const key[2] = { "00112233445566778899aabbccddeeff",
+					    "ffeeddccbbaa99887766554433221100" };
 
 	return SH(net, side, "ip link add link v%d name ms%d type macsec encrypt on && "
 		  "ip macsec add ms%d tx sa 0 pn 1 on key 0%d %s && "
 		  "ip macsec add ms%d rx port 1 address 02:00:00:00:77:0%d && "
-		  "ip macsec add ms%d rx port 1 address 02:00:00:00:77:0%d sa 0 pn 1 on key 0%d %s && "
+		  "ip macsec add ms%d rx port 1 address 02:00:00:00:77:0%d "
+		  "sa 0 pn 1 on key 0%d %s && "
 		  "ip addr add 10.199.85.%d/24 dev ms%d && ip link set ms%d up && "
 		  "ip neigh add 10.199.85.%d lladdr 02:00:00:00:77:0%d dev ms%d nud permanent",
-		  side, side, side, side, key[side], side, 2 - side, side, 2 - side, !side, key[!side],
-		  side + 1, side, side, 2 - side, 2 - side, side);
+		  side, side, side, side, key[side], side, 2 - side, side, 2 - side, !side,
+		  key[!side], side + 1, side, side, 2 - side, 2 - side, side);
 }
 
 static int macsec(const struct traffic_net *net)
@@ -147,7 +160,8 @@ static int macsec(const struct traffic_net *net)
 /* Scrubbed whether or not the tunnel crosses namespaces. */
 #define ENCAP(type, modules)									\
 	{ #type "_encap", modules, "dropped (skb_scrub_packet)",			\
-	  { TAG("__dev_queue_xmit/0", .dev = "t0", .min_len = 150), PROOF("skb_scrub_packet/0", .must = SET(ALL), .dev = "t0"),	\
+	  { TAG("__dev_queue_xmit/0", .dev = "t0", .min_len = 150),				\
+	    PROOF("skb_scrub_packet/0", .must = SET(ALL), .dev = "t0"),				\
 	    SEES("tp:net_dev_queue", SET(SCRUB), .dev = "v0", .min_len = 150) }, .take = type }
 #define DECAP(type, modules)									\
 	{ #type "_decap", modules, "dropped (skb_scrub_packet)",				\
@@ -161,14 +175,17 @@ const struct path paths_virt[] = {
 	  { TAG("__dev_queue_xmit/0", .dev = "v0"), PROOF("skb_scrub_packet/0", .must = SET(ALL)),
 	    SEES("tp:netif_receive_skb", SET(SCRUB), .dev = "v1") }, .take = udp_veth },
 	{ "veth_xdp", "", "the rebuilt packet shares",
-	  { TAG("skb_copy_header/1", .dev = "v1", .min_len = 1000), PROOF("__copy_skb_header/1", .must = SET(ALL), .min_len = 1000),
+	  { TAG("skb_copy_header/1", .dev = "v1", .min_len = 1000),
+	    PROOF("__copy_skb_header/1", .must = SET(ALL), .min_len = 1000),
 	    SEES("tp:netif_receive_skb", SET(CLONE), .dev = "v1", .min_len = 1000) }, .take = xdp },
 	TUNNEL_ROWS(gre, "ip_gre"), TUNNEL_ROWS(ipip, "ipip"), TUNNEL_ROWS(sit, "sit"),
 	TUNNEL_ROWS(vxlan, "vxlan"), TUNNEL_ROWS(vxlan_over_ip6, "vxlan"),
 	TUNNEL_ROWS(geneve, "geneve"), TUNNEL_ROWS(geneve_over_ip6, "geneve"),
-	TUNNEL_ROWS(ip6gre, "ip6_gre"), TUNNEL_ROWS(ip_in_ip6, "ip6_tunnel"), TUNNEL_ROWS(ip6_in_ip6, "ip6_tunnel"),
+	TUNNEL_ROWS(ip6gre, "ip6_gre"), TUNNEL_ROWS(ip_in_ip6, "ip6_tunnel"),
+	TUNNEL_ROWS(ip6_in_ip6, "ip6_tunnel"),
 	{ "netkit", "", "dropped (skb_scrub_packet)",
-	  { TAG("__dev_queue_xmit/0", .dev = "n0"), PROOF("netkit_xmit/0", .must = SET(ALL), .only = true),
+	  { TAG("__dev_queue_xmit/0", .dev = "n0"),
+	    PROOF("netkit_xmit/0", .must = SET(ALL), .only = true),
 	    SEES("tp:netif_receive_skb", SET(SCRUB), .dev = "nk0") }, .take = netkit },
 	{ "ipvlan_l2_xmit", "ipvlan", "kept: the packet goes on to the other device",
 	  { TAG("__dev_queue_xmit/0", .dev = "i0"), PROOF("ipvlan_start_xmit/0", .must = SET(ALL)),
@@ -178,16 +195,19 @@ const struct path paths_virt[] = {
 	    SEES("tp:net_dev_queue", SET(SCRUB), .dev = "v0") }, .take = ipvlan_l3 },
 	{ "ipvlan_receive", "ipvlan", "kept: the packet changes its device",
 	  { TAG("tp:netif_receive_skb", .dev = "v1"),
-	    PROOF("udp_rcv/0", .must = SET(ALL), .only = true, .dev = "i1") }, .take = ipvlan_receive },
+	    PROOF("udp_rcv/0", .must = SET(ALL), .only = true, .dev = "i1") },
+	  .take = ipvlan_receive },
 	{ "ipvlan_broadcast", "ipvlan", "a clone shares, is scrubbed, and cloned for each device",
 	  { TAG("tp:netif_receive_skb", .dev = "v1"),
 	    PROOF("skb_clone/0", .must = SET(ALL) | SET(SCRUB)),
 	    SEES("tp:netif_receive_skb", SET(SCRUB), .dev = "i1") }, .take = ipvlan_broadcast },
 	{ "macsec_encap", "macsec gcm", "kept: encrypted in place",
-	  { TAG("__dev_queue_xmit/0", .dev = "ms0"), PROOF("macsec_start_xmit/0", .must = SET(ALL), .only = true),
+	  { TAG("__dev_queue_xmit/0", .dev = "ms0"),
+	    PROOF("macsec_start_xmit/0", .must = SET(ALL), .only = true),
 	    SEES("tp:net_dev_queue", SET(ALL), .dev = "v0") }, .take = macsec },
 	{ "macsec_decap", "macsec gcm", "kept: decrypted in place",
 	  { TAG("tp:netif_receive_skb", .dev = "v1"),
-	    PROOF("tp:netif_receive_skb", .must = SET(ALL), .only = true, .dev = "ms1") }, .take = macsec },
+	    PROOF("tp:netif_receive_skb", .must = SET(ALL), .only = true, .dev = "ms1") },
+	  .take = macsec },
 	{},
 };

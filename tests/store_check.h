@@ -37,8 +37,8 @@ static inline bool check_no_room(__u64 h)
 }
 
 /*
- * The heads, recounted. Too low, and a record is overlooked: the worst that can happen. Too high or too far, and packets are
- * slowed down for good.
+ * The heads, recounted. Too low, and a record is overlooked: the worst that can happen. Too high or
+ * too far, and packets are slowed down for good.
  */
 static inline bool check_heads(void)
 {
@@ -59,9 +59,12 @@ static inline bool check_heads(void)
 	for (__u32 n = 0; ok && n < env.ctl.buckets; n++) {
 		__u64 head = skbext_bucket(n)->head;
 
-		ok = ASSERT_EQ(head & SKBEXT_H_COUNTS, expect[n] & SKBEXT_H_COUNTS, "head, recounted") &&
-		     ASSERT_GE(head >> SKBEXT_H_FAR_SHIFT, expect[n] >> SKBEXT_H_FAR_SHIFT, "way to the farthest") &&
-		     ASSERT_TRUE(head >= SKBEXT_H_AWAY || !(head >> SKBEXT_H_FAR_SHIFT), "no way to nobody");
+		ok = ASSERT_EQ(head & SKBEXT_H_COUNTS, expect[n] & SKBEXT_H_COUNTS,
+			       "head, recounted") &&
+		     ASSERT_GE(head >> SKBEXT_H_FAR_SHIFT, expect[n] >> SKBEXT_H_FAR_SHIFT,
+			       "way to the farthest") &&
+		     ASSERT_TRUE(head >= SKBEXT_H_AWAY || !(head >> SKBEXT_H_FAR_SHIFT),
+				 "no way to nobody");
 	}
 	free(expect);
 	return ok;
@@ -78,13 +81,15 @@ static inline bool check_slot(__u32 slot, __u32 holders)
 		return ASSERT_EQ(word, SKBEXT_W_ORPHAN, "word of an orphan") &&
 		       ASSERT_NE(holders, 0, "holders of an orphan") &&
 		       ASSERT_EQ(refs, holders, "references to an orphan, recounted");
-	if (!ASSERT_TRUE(word & (SKBEXT_W_ACTIVE | SKBEXT_W_SHARED | SKBEXT_W_REMOTE), "empty record"))
+	if (!ASSERT_TRUE(word & (SKBEXT_W_ACTIVE | SKBEXT_W_SHARED | SKBEXT_W_REMOTE),
+			 "empty record"))
 		return false;
 	if (word & SKBEXT_W_SHARED)
 		return ASSERT_EQ(word & SKBEXT_W_REMOTE, 0, "shared and remote") &&
 		       ASSERT_EQ(refs, holders, "references to a shared object, recounted");
 	return ASSERT_EQ(holders, 0, "holders of an object that is not shared") &&
-	       (word & SKBEXT_W_REMOTE || ASSERT_EQ(refs, 1, "references of a record that is not shared"));
+	       (word & SKBEXT_W_REMOTE ||
+		ASSERT_EQ(refs, 1, "references of a record that is not shared"));
 }
 
 static inline bool check_holders(void)

@@ -3,7 +3,8 @@
  * The store of store.h over malloc'ed memory, so that tests run the very source that BPF runs.
  * One store at a time: env_open(), env_close().
  *
- * Each object is followed by a canary, which env_canaries_ok() reads: an access past an object is inside the same allocation.
+ * Each object is followed by a canary, which env_canaries_ok() reads: an access past an object is
+ * inside the same allocation.
  */
 #ifndef STORE_ENV_H
 #define STORE_ENV_H
@@ -109,8 +110,8 @@ static inline void env_close(void)
 }
 
 /*
- * Programs do the common case of an operation inline and call for the rest; user space always calls. Both ways must do the same: the
- * tests take them in turn.
+ * Programs do the common case of an operation inline and call for the rest; user space always
+ * calls. Both ways must do the same: the tests take them in turn.
  */
 static inline int env_inline(void)
 {
@@ -147,7 +148,8 @@ static inline __u64 env_stat(enum skbext_stat stat)
 
 		sum += stat == SKBEXT_STAT_ADDS ? __skbext_read(&b->adds) :
 		       stat == SKBEXT_STAT_RELEASED ? __skbext_read(&b->releases) :
-		       stat == SKBEXT_STAT_DELS || stat == SKBEXT_STAT_DELS_EMPTIED ? __skbext_read(&b->dels) : 0;
+		       stat == SKBEXT_STAT_DELS || stat == SKBEXT_STAT_DELS_EMPTIED ?
+		       __skbext_read(&b->dels) : 0;
 	}
 	return sum;
 }
@@ -160,7 +162,8 @@ static inline int env_add(__u64 h, __u64 active, __u32 offset, __u32 size)
 
 static inline int env_find(__u64 h, __u64 active)
 {
-	return env_inline() ? env_number(skbext_store_find(h, active)) : skbext_store_find_any(h, active);
+	return env_inline() ? env_number(skbext_store_find(h, active)) :
+			      skbext_store_find_any(h, active);
 }
 
 static inline int env_release(__u64 h)

@@ -4,8 +4,8 @@
  * copy of its payloads, a clone included. Copy-on-write must not be told from that.
  *
  * Beside the copy, a family: the skbs that share one object until one of them adds. From it follow
- * the references and the COWs that the store must count, and those that counted types hold: they are
- * the object's.
+ * the references and the COWs that the store must count, and those that counted types hold: they
+ * are the object's.
  */
 #ifndef STORE_MODEL_H
 #define STORE_MODEL_H
@@ -134,7 +134,8 @@ static inline void model_clear(struct model_skb *m, __u8 types)
 /* The store granted a reference, as the last of this payload. */
 static inline void model_ref(struct model_skb *m, int type, __u32 id)
 {
-	__u32 nr = m->family->refs[type].nr++, *bytes = (void *)(m->bytes + model_type[type].offset);
+	__u32 nr = m->family->refs[type].nr++,
+	      *bytes = (void *)(m->bytes + model_type[type].offset);
 
 	m->family->refs[type].id[nr] = bytes[1 + nr] = id;
 	bytes[0] = nr + 1;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Asserts and cases. A test program runs cases and prints one line for each, which tests/run counts:
+ * Asserts and cases. A test program runs cases and prints one line for each, which tests/run
+ * counts:
  *	PASS name | FAIL name: what | SKIP name: why
- * A failed assertion prints both values and lets the case go on, so that one run shows all that is wrong.
+ * A failed assertion prints both values and lets the case go on, so that one run shows all that is
+ * wrong.
  */
 #ifndef TEST_H
 #define TEST_H
@@ -53,11 +55,13 @@ __attribute__((format(printf, 1, 2))) static inline bool test_fail(const char *f
 	   __x == 0 ? true : TEST_FAIL("%s: %s is %lld (errno %d)", (what), #x, __x, errno); })
 
 #define ASSERT_OK_PTR(p, what)								\
-	((p) ? true : TEST_FAIL("%s: %s is NULL (errno %d: %s)", (what), #p, errno, strerror(errno)))
+	((p) ? true :									\
+	 TEST_FAIL("%s: %s is NULL (errno %d: %s)", (what), #p, errno, strerror(errno)))
 
 #define ASSERT_STREQ(a, b, what)							\
 	({ const char *__a = (a), *__b = (b);						\
-	   __a && !strcmp(__a, __b) ? true : TEST_FAIL("%s: %s is '%s', not '%s'", (what), #a, __a, __b); })
+	   __a && !strcmp(__a, __b) ? true :						\
+	   TEST_FAIL("%s: %s is '%s', not '%s'", (what), #a, __a, __b); })
 
 /* In a case: the rest of it cannot be told here. The reason is printed and counted. */
 #define TEST_SKIP(fmt, ...)								\

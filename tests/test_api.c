@@ -6,7 +6,7 @@
 /* A hook: how its program gets there, which packets it then sees. */
 struct hook {
 	const char *program;
-	bool (*attach)(struct bpf_program *prog);	/* false: test_skip_why or a failure says why */
+	bool (*attach)(struct bpf_program *prog);	/* false: skipped, or a failure says why */
 	void (*traffic)(void);
 	void (*detach)(void);
 };
@@ -158,7 +158,10 @@ static bool attach_socket(struct bpf_program *prog)
 	int fd = bpf_program__fd(prog);
 	int err = setsockopt(api_to, SOL_SOCKET, SO_ATTACH_BPF, &fd, sizeof(fd)) ? errno : 0;
 
-	/* This program does everything there is to do, several times. sk_filter_charge() lets it have no more. */
+	/*
+	 * This program does everything there is to do, several times.
+	 * sk_filter_charge() lets it have no more.
+	 */
 	socket_refused = err == ENOMEM;
 	return !socket_refused && ASSERT_EQ(err, 0, "SO_ATTACH_BPF");
 }
@@ -168,7 +171,8 @@ static void socket_filter(void)
 	socket_refused = false;
 	exercise("api_net", "api_socket", attach_socket, api_traffic, unlink_now);
 	if (socket_refused)
-		TEST_SKIP("net.core.optmem_max of this kernel is too little for so large a program");
+		TEST_SKIP("net.core.optmem_max of this kernel is too little "
+			  "for so large a program");
 }
 
 /* A connected pair, its receiving end in a sockmap. */

@@ -216,7 +216,10 @@ static void copy_shares_and_unshares(void)
 	with_two("api_copy", NULL, copy_check);
 }
 
-/* The second packet of each round carries a reference; it ends with its record, whenever that is. */
+/*
+ * The second packet of each round carries a reference;
+ * it ends with its record, whenever that is.
+ */
 static void counted_check(struct skbext *sk, struct bpf_object *obj, struct bpf_object *none)
 {
 	__u64 held = 1;

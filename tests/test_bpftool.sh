@@ -142,23 +142,27 @@ bpftrace_reads_records()
 	must tc filter add dev lo egress bpf direct-action object-pinned "$dir-pins/api_hold" &&
 	must self_connected_socket || return
 	ctl=$("$skbext" status --json --bpffs "$dir" | jq -r .ctl)
-	{ cat "$root/scripts/records.bt"; echo 'interval:ms:100 { printf("ready\n"); }'; } >"$tmp/script.bt"
+	{ cat "$root/scripts/records.bt"; echo 'interval:ms:100 { printf("ready\n"); }'; } \
+		>"$tmp/script.bt"
 	bpftrace "$tmp/script.bt" -- $((ctl)) >"$tmp/trace" 2>"$tmp/err" &
 	pid=$!
 	for ((tries = 0; tries < 3000; tries++)); do
-		grep -q '^ready' "$tmp/trace" || ! kill -0 $pid 2>/dev/null || { sleep 0.1; continue; }
+		grep -q '^ready' "$tmp/trace" || ! kill -0 $pid 2>/dev/null ||
+			{ sleep 0.1; continue; }
 		break
 	done
 	for ((n = 0; n < 20; n++)); do
 		printf 'four' >&3
 	done
-	# 46 bytes and color 4711, as api_held.bpf.c fills it in. What is under way when it ends is lost.
+	# 46 bytes and color 4711, as api_held.bpf.c fills it in. What is under way at its end is
+	# lost.
 	for ((tries = 0; tries < 100; tries++)); do
 		n=$(grep -c '^lo skb [0-9a-f]* types 01 payload [.].x00.x00.x00g.x12' "$tmp/trace")
 		[ "$n" -lt 20 ] || break
 		sleep 0.1
 	done
-	# It does not hear of it while it attaches, and a second one while it prints ends it at once.
+	# It does not hear of it while it attaches,
+	# and a second one while it prints ends it at once.
 	for ((tries = 0; ; tries++)); do
 		kill -0 $pid 2>/dev/null || break
 		((tries % 300)) || kill -INT $pid

@@ -47,7 +47,8 @@ counted()	# MAP [KEY]
 		END { print sum + 0 }' "$tmp/out"
 }
 
-# It does not hear of it while it compiles or attaches, and a second one while it prints ends it at once.
+# It does not hear of it while it compiles or attaches,
+# and a second one while it prints ends it at once.
 stop()
 {
 	local tries=0
@@ -68,7 +69,8 @@ run()
 	bpftrace "$tmp/script.bt" >"$tmp/out" 2>"$tmp/err" &
 	pid=$!
 	for ((tries = 0; tries < PATIENCE * 10; tries++)); do
-		grep -q '^ready' "$tmp/out" || ! kill -0 $pid 2>/dev/null || { sleep 0.1; continue; }
+		grep -q '^ready' "$tmp/out" || ! kill -0 $pid 2>/dev/null ||
+			{ sleep 0.1; continue; }
 		break
 	done
 	send
@@ -80,7 +82,8 @@ run()
 		echo "PASS bpftrace_$1"
 	else
 		failed=1
-		echo "FAIL bpftrace_$1: $n of $PACKETS packets: $(grep -v MEMLOCK "$tmp/err" | tail -n 1)"
+		echo "FAIL bpftrace_$1: $n of $PACKETS packets:" \
+			"$(grep -v MEMLOCK "$tmp/err" | tail -n 1)"
 	fi
 }
 

@@ -203,7 +203,8 @@ test_idle_policies()
 
 	load
 	sk status --json
-	expect_json "$policies == [] and .healthy and (.guarantee != \"none\")" "no type, no policy hook"
+	expect_json "$policies == [] and .healthy and (.guarantee != \"none\")" \
+		"no type, no policy hook"
 	unload
 	load --type a:16,keep-scrub,keep-udp
 	sk status --json
@@ -235,8 +236,8 @@ test_stats()
 	expect_done stats
 	expect_json 'keys == (["live","capacity","orphans","adds","adds_more","add_failed","dels",
 		"dels_emptied","cow","shares","share_failed","releases","scrubbed","udp_dropped",
-		"replaced","purged_stale","fate_dropped","fate_consumed","missed_hooks","distrusted",
-		"refs"] | sort)' keys
+		"replaced","purged_stale","fate_dropped","fate_consumed","missed_hooks",
+		"distrusted","refs"] | sort)' keys
 	expect_json '[.live, .adds, .adds_more, .dels, .dels_emptied] == [2, 2, 1, 1, 0]' counts
 	sk stats
 	expect_done "stats as text"
@@ -454,7 +455,8 @@ test_doctor()
 send_in_namespace()	# COUNT
 {
 	# shellcheck disable=SC2016 # expanded in there
-	unshare -n bash -c 'ip link set lo up && ping -c "$1" -i 0.002 -q 127.0.0.1' - "$1" >/dev/null
+	unshare -n bash -c 'ip link set lo up && ping -c "$1" -i 0.002 -q 127.0.0.1' - "$1" \
+		>/dev/null
 }
 
 measure()	# OPTIONS: while packets are sent; as sk() does
@@ -462,7 +464,8 @@ measure()	# OPTIONS: while packets are sent; as sk() does
 	local pid
 
 	rm -f "$tmp/out" "$tmp/err"
-	"$skbext_bin" doctor --bpffs "$dir" --measure 86400 "$@" >"$tmp/out" 2>"$tmp/err" </dev/null &
+	"$skbext_bin" doctor --bpffs "$dir" --measure 86400 "$@" \
+		>"$tmp/out" 2>"$tmp/err" </dev/null &
 	pid=$!
 	for _ in $(seq 600); do
 		grep -q measuring "$tmp/err" && break
@@ -492,7 +495,8 @@ expect_measured()	# WHAT
 {
 	expect 0 "$1"
 	expect_json 'keys == ["births","births_in_sight","fentry_error","hooks","kernel","lost",
-		"missed_births","missed_tags","mode","seconds","sets","tagged","tagged_gro"]' "$1: keys"
+		"missed_births","missed_tags","mode","seconds","sets","tagged","tagged_gro"]' \
+		"$1: keys"
 	expect_json 'all(.hooks[]; keys ==
 		["fired","kind","missed","name","released","stale_without"])' "$1: hooks"
 	expect_json '(.hooks | map(.name) | index("kfree_skb") != null) and

@@ -2,8 +2,9 @@
 /*
  * Real packets whose clones are on several CPUs at once while programs add, write and delete: each
  * datagram is cloned at tc egress to another device, by packet taps, and for each receiver of its
- * multicast group; RPS takes originals to one CPU and their clones to another, and receivers on both
- * free them. Every program compares what it finds with the id in the packet's bytes. At the end nothing is left.
+ * multicast group; RPS takes originals to one CPU and their clones to another, and receivers on
+ * both free them. Every program compares what it finds with the id in the packet's bytes. At the
+ * end nothing is left.
  *
  * In the tracepoint mode clones carry nothing, and what does not pass a tracepoint lies in the
  * per-CPU caches of sk_buffs; but what is found must be right there as well.
@@ -65,7 +66,10 @@ static int attach_one(void *arg)
 	return bpf_tc_hook_create(&hook) ?: bpf_tc_attach(&hook, &opts);
 }
 
-/* What arrives at a device is taken by that CPU, wherever it was sent: RPS by flow may leave all at home. */
+/*
+ * What arrives at a device is taken by that CPU, wherever it was sent:
+ * RPS by flow may leave all at home.
+ */
 static int receive_on(const char *dev, int cpu)
 {
 	char mask[256];
@@ -73,9 +77,10 @@ static int receive_on(const char *dev, int cpu)
 
 	for (int word = cpu / 32; word && n < (int)sizeof(mask); word--)
 		n += snprintf(mask + n, sizeof(mask) - n, ",00000000");
-	return traffic_ext_run(&env.net, 1, "unshare -m sh -c 'mount -t sysfs sysfs /sys && "
-			       "for f in /sys/class/net/%s/queues/rx-*/rps_cpus; do echo %s >$f; done'",
-			       dev, mask);
+	return traffic_ext_run(&env.net, 1,
+		"unshare -m sh -c 'mount -t sysfs sysfs /sys && "
+		"for f in /sys/class/net/%s/queues/rx-*/rps_cpus; do echo %s >$f; done'",
+		dev, mask);
 }
 
 /*
@@ -327,7 +332,8 @@ static void check_exact(const struct concurrent_counts *c, const struct skbext_s
 	ASSERT_EQ(wrong_anywhere(c), 0, "another packet's payload");
 	for (int i = 0; i < CONCURRENT_PLACES; i++)
 		ASSERT_NE(c->at[i].found, 0, "found everywhere");
-	ASSERT_GE(s->missed_hooks + s->distrusted, c->at[CONCURRENT_MIRROR].missing, "clones have what was added");
+	ASSERT_GE(s->missed_hooks + s->distrusted, c->at[CONCURRENT_MIRROR].missing,
+		  "clones have what was added");
 	ASSERT_NE(c->at[CONCURRENT_INGRESS].other_cpu + c->at[CONCURRENT_SOCKET].other_cpu,
 		  env.net.cpu[0] == env.net.cpu[1] ? -1 : 0, "seen on other CPUs than written on");
 	ASSERT_NE(s->shares, 0, "clones share");

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# The kernel matrix: each kernel of tests/kernels.list is booted once, in an emulated machine, and runs
-# tests/guest.sh. Case names begin with the kernel's label.
+# The kernel matrix: each kernel of tests/kernels.list is booted once, in an emulated machine, and
+# runs tests/guest.sh. Case names begin with the kernel's label.
 #
 #	KERNEL=label	only that one, which may also be one that is not in the list
 
@@ -10,7 +10,8 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
 out=$root/.output
 tmp=$(mktemp -d)
-# Slow when emulated, and the kernels between the oldest and the newest have nothing for them that those have not.
+# Slow when emulated, and the kernels between the oldest and the newest have nothing for them that
+# those have not.
 OUTERMOST='test_trace test_measure'
 LIMIT=1200	# seconds for one kernel on a busy machine; usual is a tenth of it
 
@@ -36,13 +37,13 @@ labels()
 	fi
 }
 
-# The programs whose outcome depends on the kernel, a brief native oracle among them. The store's own tests do not: they
-# never leave user space.
+# The programs whose outcome depends on the kernel, a brief native oracle among them. The store's
+# own tests do not: they never leave user space.
 kernel_tests()	# LABEL
 {
 	local source name except=''
-	[ -n "$KERNEL" ] || [ "$1" = "$(labels | head -n 1)" ] || [ "$1" = "$(labels | tail -n 1)" ] ||
-		except=$OUTERMOST
+	[ -n "$KERNEL" ] || [ "$1" = "$(labels | head -n 1)" ] ||
+		[ "$1" = "$(labels | tail -n 1)" ] || except=$OUTERMOST
 	for source in tests/test_*.c; do
 		name=$(basename "$source" .c)
 		case $name in
@@ -64,7 +65,8 @@ build_examples()
 	if [ -x "$dir/skbext" ]; then
 		examples=(--file "$dir" --file "$root/tests/examples.sh")
 	else
-		grep -E '^(FAIL|SKIP) ' "$tmp/examples" || echo "FAIL examples: $(tail -n 1 "$tmp/examples")"
+		grep -E '^(FAIL|SKIP) ' "$tmp/examples" ||
+			echo "FAIL examples: $(tail -n 1 "$tmp/examples")"
 		grep -q '^SKIP ' "$tmp/examples" || failed=yes
 	fi
 }
@@ -72,8 +74,10 @@ build_examples()
 # boot LABEL: output in $tmp/LABEL, what went wrong with the machine itself at its end
 boot()
 {
-	local files=(--file "$root/tests/guest.sh" --file "$out/skbext" "${examples[@]}") name status
-	for name in "$out"/tests/*.bpf.o "$out/tests/paths" $(kernel_tests "$1" | sed "s|^|$out/tests/|"); do
+	local name status
+	local files=(--file "$root/tests/guest.sh" --file "$out/skbext" "${examples[@]}")
+	for name in "$out"/tests/*.bpf.o "$out/tests/paths" \
+		    $(kernel_tests "$1" | sed "s|^|$out/tests/|"); do
 		files+=(--file "$name")
 	done
 	if ! scripts/kernel-fetch "$1" >/dev/null 2>"$tmp/$1.why"; then
@@ -85,12 +89,14 @@ boot()
 		scripts/vm-run --kernel "$1" --cpus 2 --mem 1024 --timeout $LIMIT "${files[@]}" \
 			-- "$root/tests/guest.sh" "$out" $(kernel_tests "$1") >"$tmp/$1" 2>&1
 		status=$?
-		# With two CPUs, QEMU may let one run the breakpoint that the kernel put into code it was changing
-		# on the other (attaching does that) when the kernel is done and expects it no more.
+		# With two CPUs, QEMU may let one run the breakpoint that the kernel put into code
+		# it was changing on the other (attaching does that) when the kernel is done and
+		# expects it no more.
 		grep -q 'Oops: int3' "$tmp/$1" || break
 	done
 	case $status in
-	0) grep -qE '^(PASS|FAIL|SKIP) ' "$tmp/$1" || echo "FAIL kernel: it ran, and printed no result" ;;
+	0) grep -qE '^(PASS|FAIL|SKIP) ' "$tmp/$1" ||
+		echo "FAIL kernel: it ran, and printed no result" ;;
 	77) echo "SKIP kernel: $(tail -n 1 "$tmp/$1")" ;;
 	90) echo "FAIL kernel: it complained (see above)" ;;
 	124) echo "FAIL kernel: not done after $LIMIT seconds" ;;
@@ -103,7 +109,8 @@ boot()
 # Lines of results get the label as part of the case's name; numbers get it in front.
 show()
 {
-	sed -E "s/^(PASS|FAIL|SKIP) /&$1 /; s/^(lifecycle |measure |path |again |[a-z]+: )/$1 &/" "$tmp/$1"
+	sed -E "s/^(PASS|FAIL|SKIP) /&$1 /; s/^(lifecycle |measure |path |again |[a-z]+: )/$1 &/" \
+		"$tmp/$1"
 }
 
 # Two at a time: emulation takes a CPU each, and waits a lot while it boots.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Real packets carry their records from queue to receiver, clones share them, none is found on another packet, and
- * none is left when the packets are gone. One case per kind of traffic; the same program for both modes, which
- * promise different things:
+ * Real packets carry their records from queue to receiver, clones share them, none is found on
+ * another packet, and none is left when the packets are gone. One case per kind of traffic; the
+ * same program for both modes, which promise different things:
  *
  *				exact			tracepoint
  *	found on another packet	never			never
@@ -23,7 +23,10 @@
 
 /* ---- what must be found */
 
-/* More arrive than were tagged: parts, which share, where clones are followed, what was added to the whole. */
+/*
+ * More arrive than were tagged: parts, which share, where clones are followed,
+ * what was added to the whole.
+ */
 static void check_found_parts(void)
 {
 	const struct lifecycle_counts *c = &now.counts;
@@ -38,7 +41,10 @@ static void check_found_parts(void)
 	ASSERT_GE(now.stats.shares, c->found - c->tagged, "parts share");
 }
 
-/* A packet whose record is not trusted any more, because a release was missed meanwhile, has lost it. */
+/*
+ * A packet whose record is not trusted any more, because a release was missed meanwhile,
+ * has lost it.
+ */
 static void check_all_found(__u64 found, __u64 tagged, const char *what)
 {
 	ASSERT_GE(tagged, found, what);
@@ -59,13 +65,15 @@ static void check_found(bool veth)
 	if (veth) {
 		ASSERT_EQ(c->found, 0, "a default type is scrubbed");
 		ASSERT_EQ(c->tc_found, 0, "and is not found in tc");
-		ASSERT_EQ(now.stats.scrubbed, c->tagged - c->tagged_keep, "records that ended with the scrub");
+		ASSERT_EQ(now.stats.scrubbed, c->tagged - c->tagged_keep,
+			  "records that ended with the scrub");
 	} else {
 		check_all_found(c->found, c->tagged, "all packets on lo arrive with their tag");
 		check_all_found(c->tc_found, c->tagged, "and have it in tc");
 		/* But for those that net_dev_queue did not show to the test. */
 		ASSERT_GE(now.skipped + now.stats.distrusted, c->missing, "packets without");
-		ASSERT_GE(now.skipped + now.stats.distrusted, c->tc_missing, "packets without in tc");
+		ASSERT_GE(now.skipped + now.stats.distrusted, c->tc_missing,
+			  "packets without in tc");
 		ASSERT_EQ(now.stats.scrubbed, 0, "nothing is scrubbed on lo");
 	}
 }
@@ -74,7 +82,8 @@ static void check_found(bool veth)
 
 struct workload {
 	const char *name;
-	int (*send)(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r);
+	int (*send)(const struct traffic_net *net, const struct traffic *t,
+		    struct traffic_result *r);
 	struct traffic t;
 	unsigned int at_least;	/* packets that must have been seen */
 	bool tcp;
@@ -124,7 +133,8 @@ static void check_udp(const struct traffic_result *r)
 	ASSERT_EQ(r->received, r->sent, "datagrams");
 	ASSERT_EQ(now.counts.tagged, r->sent, "one packet each");
 	if (env.exact)
-		ASSERT_EQ(now.stats.udp_dropped, r->sent - now.counts.tagged_keep, "ended at the receive queue");
+		ASSERT_EQ(now.stats.udp_dropped, r->sent - now.counts.tagged_keep,
+			  "ended at the receive queue");
 }
 
 static void check_dropped(const struct traffic_result *r)
@@ -257,7 +267,8 @@ static void icmp_veth(void)
 
 struct job {
 	pthread_t thread;
-	int (*send)(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r);
+	int (*send)(const struct traffic_net *net, const struct traffic *t,
+		    struct traffic_result *r);
 	struct traffic t;
 	int err;
 };
@@ -271,7 +282,8 @@ static void *run_job(void *arg)
 	return NULL;
 }
 
-static int send_mixed(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r)
+static int send_mixed(const struct traffic_net *net, const struct traffic *t,
+		      struct traffic_result *r)
 {
 	struct job jobs[] = {
 		{ .send = traffic_udp, .t = { .count = 1000, .size = 64, .two_cpus = true } },
@@ -320,7 +332,10 @@ static int open_tap(void)
 	return fd;
 }
 
-/* On its way out and on its way in a packet is cloned for the tap; tc then writes to what the second one shares. */
+/*
+ * On its way out and on its way in a packet is cloned for the tap;
+ * tc then writes to what the second one shares.
+ */
 static void check_tapped(void)
 {
 	const struct skbext_stats *s = &now.stats;
@@ -381,15 +396,15 @@ static void print_soak(double seconds, __u64 left, __u64 purged)
 	       "lost %llu cow %llu left %llu, purged %llu, left now %llu, missed hooks %llu: "
 	       "adds %llu + shares %llu = releases %llu + dels_emptied %llu + live %llu, "
 	       "retransmitted %llu\n",
-	       env.exact ? "exact" : "tracepoint", c->tagged,
-	       c->tagged / seconds, c->stale + c->wrong + c->tc_wrong + c->origin_wrong,
-	       now.births.stale, now.births.births, now.births.clones, now.births.clones_lost, s->cow,
-	       left, purged, total.stats.live, s->missed_hooks, s->adds, s->shares, s->releases,
-	       s->dels_emptied, s->live, now.retransmitted);
+	       env.exact ? "exact" : "tracepoint", c->tagged, c->tagged / seconds,
+	       c->stale + c->wrong + c->tc_wrong + c->origin_wrong, now.births.stale,
+	       now.births.births, now.births.clones, now.births.clones_lost, s->cow, left, purged,
+	       total.stats.live, s->missed_hooks, s->adds, s->shares, s->releases, s->dels_emptied,
+	       s->live, now.retransmitted);
 	print_missed("soak");
 }
 
-/* Per-CPU caches give sk_buffs back in bulk there, which fires nothing: what is left has no bound. */
+/* Per-CPU caches give sk_buffs back in bulk, which fires nothing: what is left has no bound. */
 static void check_soaked_partial(void)
 {
 	check_not_stale();

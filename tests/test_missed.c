@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * A missed hook is harmless: whatever keeps a release from being seen, no packet finds the record of
- * another one.
+ * A missed hook is harmless: whatever keeps a release from being seen, no packet finds the record
+ * of another one.
  *
- * Each case forces it on real packets: releases that the kernel skips because their program is running
- * on that CPU, hooks that are detached while packets carry records, adds to packets that
+ * Each case forces it on real packets: releases that the kernel skips because their program is
+ * running on that CPU, hooks that are detached while packets carry records, adds to packets that
  * are being freed, and programs that work on records in interrupts.
  */
 #include <arpa/inet.h>
@@ -151,7 +151,8 @@ static void blow_all(void)
 		if (nr >= BREEZES)
 			w->period = periods[nr - BREEZES];
 		if (!ASSERT_OK(open_wind(w), "sockets") ||
-		    !ASSERT_OK(pthread_create(&w->thread, NULL, w->period ? gust : breeze, w), "thread"))
+		    !ASSERT_OK(pthread_create(&w->thread, NULL, w->period ? gust : breeze, w),
+			       "thread"))
 			break;
 	}
 	wait_for_misses();
@@ -185,7 +186,10 @@ static void write_preempt(const char *how)
 	close(fd);
 }
 
-/* In the tracepoint mode what lies in the CPUs' caches of sk_buffs keeps its record, and a storm fills them. */
+/*
+ * In the tracepoint mode what lies in the CPUs' caches of sk_buffs keeps its record,
+ * and a storm fills them.
+ */
 static void check_left(void)
 {
 	if (env.exact)
@@ -245,8 +249,8 @@ static struct dying_counts dying_counts(void)
 }
 
 /*
- * Switched off, not detached: the kernel takes links apart in a worker, and an emulated CPU may run code of another one
- * while that changes it (tests/test_kernels.sh).
+ * Switched off, not detached: the kernel takes links apart in a worker, and an emulated CPU may run
+ * code of another one while that changes it (tests/test_kernels.sh).
  */
 static void adds_at(enum adds_at where)
 {
@@ -281,9 +285,9 @@ static void send_all_kinds(void)
 
 static void print_dying(const char *name, const struct dying_counts *c)
 {
-	printf("missed: adds at %s: %llu refused %llu found on other packets %llu births dirty %llu "
-	       "of %llu left %llu\n", name, c->added, c->refused, c->found, now.births.stale,
-	       now.births.births, total.stats.live);
+	printf("missed: adds at %s: %llu refused %llu found on other packets %llu "
+	       "births dirty %llu of %llu left %llu\n", name, c->added, c->refused, c->found,
+	       now.births.stale, now.births.births, total.stats.live);
 }
 
 /* The packets of the second round get the sk_buffs of the first. */
@@ -337,7 +341,7 @@ static void check_refused(const char *name)
 	bpf_object__close(obj);
 }
 
-/* No hook of ours is behind these: on 6.1 each packet that took such an sk_buff over found the record. */
+/* No hook of ours is behind these: on 6.1 each packet that got such an sk_buff found the record. */
 static void adds_refused_after_release(void)
 {
 	check_refused("at_consume_skb");
@@ -400,7 +404,8 @@ static void check_status(void)
 	ASSERT_OK(skbext_status(env.sk, &status), skbext_errmsg());
 	ASSERT_TRUE(!status.healthy, "not healthy");
 	ASSERT_EQ(skbext_add(env.sk, NO_SKB, "tag", "x", 1), -ENOSPC, "add by address");
-	ASSERT_EQ(skbext_find(env.sk, NO_SKB, "tag", tag, sizeof(tag)), -ENODATA, "find by address");
+	ASSERT_EQ(skbext_find(env.sk, NO_SKB, "tag", tag, sizeof(tag)), -ENODATA,
+		  "find by address");
 }
 
 static void check_none_wrong(void)
@@ -422,9 +427,9 @@ static void check_dead(const char *name)
 	send_all_kinds();
 	tagging(false);
 	read_numbers();
-	printf("missed: %s: after that tagged %llu refused %llu found %llu births dirty %llu of %llu "
-	       "left %llu\n", name, c->tagged, c->add_failed, c->found + c->found_keep,
-	       now.births.stale, now.births.births, total.stats.live);
+	printf("missed: %s: after that tagged %llu refused %llu found %llu "
+	       "births dirty %llu of %llu left %llu\n", name, c->tagged, c->add_failed,
+	       c->found + c->found_keep, now.births.stale, now.births.births, total.stats.live);
 	ASSERT_EQ(c->tagged + now.stats.adds + now.stats.shares, 0, "nothing is added");
 	ASSERT_NE(c->add_failed, 0, "adds were tried");
 	ASSERT_EQ(c->found + c->found_keep + c->tc_found + c->tc_found_keep, 0, "nothing is found");
@@ -502,10 +507,12 @@ static void ftrace_disabled(void)
 	ASSERT_TRUE(is_dead(), "all trust ends with the hooks");
 	close(held);
 	if (err == -EBUSY || err == -EOPNOTSUPP)
-		TEST_SKIP("this kernel refuses kernel.ftrace_enabled = 0 while programs are attached");
+		TEST_SKIP("this kernel refuses kernel.ftrace_enabled = 0 "
+			  "while programs are attached");
 	ASSERT_OK(err, "kernel.ftrace_enabled");
 	second = skbext_open(&opts);
-	ASSERT_EQ(skbext_load(second) ?: skbext_attach(second), -EOPNOTSUPP, "nothing attaches silently");
+	ASSERT_EQ(skbext_load(second) ?: skbext_attach(second), -EOPNOTSUPP,
+		  "nothing attaches silently");
 	ASSERT_OK_PTR(strstr(skbext_errmsg(), "ftrace_enabled"), skbext_errmsg());
 	skbext_close(second);
 	begin_case();
@@ -513,7 +520,8 @@ static void ftrace_disabled(void)
 	send_all_kinds();
 	tagging(false);
 	read_numbers();
-	ASSERT_EQ(now.counts.found + now.counts.found_keep + now.counts.tagged, 0, "found or added");
+	ASSERT_EQ(now.counts.found + now.counts.found_keep + now.counts.tagged, 0,
+		  "found or added");
 	ASSERT_EQ(now.counts.stale, 0, "new packets with a record");
 	ASSERT_OK(write_ftrace_enabled("1"), "kernel.ftrace_enabled");
 	check_dead("ftrace_enabled off and on");
@@ -577,7 +585,10 @@ static void kill_links_with_full_table(void)
 	check_purge();
 }
 
-/* Programs are not told in the tracepoint mode, which cannot hook the kernel's release of links. People are. */
+/*
+ * Programs are not told in the tracepoint mode, which cannot hook the kernel's release of links.
+ * People are.
+ */
 static void detach_in_tracepoint_mode(void)
 {
 	struct skbext_status status = { .sz = sizeof(status) };
@@ -599,7 +610,8 @@ static struct irq_counts irq_counts(struct bpf_object *obj)
 	struct irq_counts c = {};
 	__u32 zero = 0;
 
-	ASSERT_OK(bpf_map_lookup_elem(global_fd(obj, ".data.irq"), &zero, &c), "interrupts' counts");
+	ASSERT_OK(bpf_map_lookup_elem(global_fd(obj, ".data.irq"), &zero, &c),
+		  "interrupts' counts");
 	return c;
 }
 
@@ -662,11 +674,12 @@ static void check_interrupted(const char *name, struct bpf_object *obj, __u64 su
 {
 	struct irq_counts c = irq_counts(obj);
 
-	printf("missed: %s: fired %llu found %llu wrong %llu taken %llu own %llu refused %llu wrong %llu, "
-	       "releases suspended %llu, of packets: tagged %llu found %llu wrong %llu births dirty %llu "
-	       "of %llu left %llu\n", name, c.fired, c.found, c.wrong, c.taken, c.own, c.own_refused,
-	       c.own_wrong, suspended, now.counts.tagged, now.counts.found, now.counts.wrong,
-	       now.births.stale, now.births.births, total.stats.live);
+	printf("missed: %s: fired %llu found %llu wrong %llu taken %llu own %llu refused %llu "
+	       "wrong %llu, releases suspended %llu, of packets: tagged %llu found %llu "
+	       "wrong %llu births dirty %llu of %llu left %llu\n",
+	       name, c.fired, c.found, c.wrong, c.taken, c.own, c.own_refused, c.own_wrong,
+	       suspended, now.counts.tagged, now.counts.found, now.counts.wrong, now.births.stale,
+	       now.births.births, total.stats.live);
 	ASSERT_EQ(c.wrong, 0, "another packet's tag in an interrupt");
 	ASSERT_EQ(c.own_wrong, 0, "records of its own");
 	ASSERT_NE(c.own, 0, "records of its own");
@@ -722,7 +735,8 @@ static void nmi(void)
 	if (libbpf_find_vmlinux_btf_id("nmi_handler", BPF_TRACE_RAW_TP) <= 0)
 		TEST_SKIP("this kernel has no tracepoint in NMIs");
 	if (!getenv("SKBEXT_VM"))
-		TEST_SKIP("NMIs are caused by sysrq, which fills the log of a machine that is not ours");
+		TEST_SKIP("NMIs are caused by sysrq, which fills the log of a machine "
+			  "that is not ours");
 	if (env.net.cpu[0] == env.net.cpu[1])
 		TEST_SKIP("one CPU: none can send another one an NMI");
 	interrupt("nmi", "missed_nmi.bpf.o", shout);

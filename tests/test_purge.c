@@ -182,8 +182,8 @@ static void generation_goes_round(void)
 }
 
 /*
- * A release was interrupted, the kernel counted a skipped run, and since then no program had a reason to
- * look: here the sum that was seen last is another than the kernel's.
+ * A release was interrupted, the kernel counted a skipped run, and since then no program had a
+ * reason to look: here the sum that was seen last is another than the kernel's.
  */
 static void purge_looks_for_misses(void)
 {

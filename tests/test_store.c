@@ -117,7 +117,7 @@ static void store_zero_stays_in_the_payload(void)
 				ASSERT_EQ(bytes[i], i < offset ? (char)0xee : 0, "byte at add");
 		}
 		env_release(h);
-		skbext_store_add_any(h, T0, offset, 64);	/* inline, the verifier would refuse it */
+		skbext_store_add_any(h, T0, offset, 64);	/* the verifier refuses it inline */
 		ASSERT_TRUE(env_canaries_ok(), "neighbours untouched, whatever the size");
 		env_close();
 	}
@@ -432,8 +432,8 @@ static void store_displaced_records_are_found(void)
 			h[n++] = env_skb(i);
 	for (int i = 0; i < n; i++)
 		ASSERT_GE(add(h[i], T0, i), 0, "add");
-	ASSERT_EQ((skbext_bucket(7)->head & SKBEXT_H_COUNTS) / SKBEXT_H_AWAY, n - SKBEXT_BUCKET_SLOTS,
-		  "records away from home");
+	ASSERT_EQ((skbext_bucket(7)->head & SKBEXT_H_COUNTS) / SKBEXT_H_AWAY,
+		  n - SKBEXT_BUCKET_SLOTS, "records away from home");
 	for (int i = 0; i < n; i++) {
 		for (int k = i; k < n; k++)
 			ASSERT_TRUE(holds(h[k], T0, k) && !skbext_store_absent(h[k]),
@@ -470,7 +470,8 @@ static void store_all_probes_and_no_more(void)
 	slot = add(h, T0, 'h');
 	ASSERT_EQ(slot / SKBEXT_BUCKET_SLOTS, n, "bucket of the last probe");
 	ASSERT_TRUE(holds(h, T0, 'h'), "found there");
-	ASSERT_EQ(skbext_bucket(__skbext_home(h))->head >> SKBEXT_H_FAR_SHIFT, SKBEXT_PROBES - 1, "the way to it");
+	ASSERT_EQ(skbext_bucket(__skbext_home(h))->head >> SKBEXT_H_FAR_SHIFT, SKBEXT_PROBES - 1,
+		  "the way to it");
 	env_release(h);
 	ASSERT_EQ(skbext_bucket(__skbext_home(h))->head, 0, "forgotten");
 	take_bucket(n);
@@ -528,7 +529,10 @@ static void store_random_references(void)
 	random_operations(MODEL_COUNTED);
 }
 
-/* With the room that skbext_load() makes. As slabs give them, addresses are evenly spaced: no step may be in time with that. */
+/*
+ * With the room that skbext_load() makes.
+ * As slabs give them, addresses are evenly spaced: no step may be in time with that.
+ */
 static void store_takes_all_that_was_asked_for(void)
 {
 	static const __u32 buckets[] = { 127, 8513, 17027, 136193 };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * `skbext trace` accounts for every packet of a known mix: so many delivered, so many dropped by a closed
- * port, a full queue, a filter rule. In the mode that this kernel has. The packets are told by their device,
- * which is in a namespace of this test's own. SKBEXT_TEST_MODE=tracepoint asks for that mode on a kernel that can do
- * better.
+ * `skbext trace` accounts for every packet of a known mix: so many delivered, so many dropped by a
+ * closed port, a full queue, a filter rule. In the mode that this kernel has. The packets are told
+ * by their device, which is in a namespace of this test's own. SKBEXT_TEST_MODE=tracepoint asks for
+ * that mode on a kernel that can do better.
  */
 #include <arpa/inet.h>
 #include <bpf/libbpf.h>
@@ -365,14 +365,17 @@ static void summary_accounts_for_every_packet(void)
 	ASSERT_EQ(packets(s, "dropped", "SOCKET_FILTER"), refused, "by a socket's filter");
 	ASSERT_EQ(packets(s, "dropped", "NETFILTER_DROP"), ruled, "by a rule of nft");
 	ASSERT_EQ(packets(s, "dropped", NULL), dropped, "dropped at all");
-	ASSERT_EQ(packets(s, "consumed", NULL) + packets(s, "freed", NULL) + packets(s, "received", NULL) +
-		  packets(s, "unseen", NULL) + number(s, "counts", "alive"), sent - dropped, "delivered");
+	ASSERT_EQ(packets(s, "consumed", NULL) + packets(s, "freed", NULL) +
+		  packets(s, "received", NULL) + packets(s, "unseen", NULL) +
+		  number(s, "counts", "alive"), sent - dropped, "delivered");
 	if (exact)
-		ASSERT_EQ(packets(s, "unseen", NULL) + number(s, "counts", "alive"), 0, "all ends seen");
+		ASSERT_EQ(packets(s, "unseen", NULL) + number(s, "counts", "alive"), 0,
+			  "all ends seen");
 	json_array_foreach(json_object_get(s, "places"), i, place)
 		ASSERT_EQ(in_histogram(place), number(place, NULL, "count"), "histogram");
-	printf("trace: %s: %lld packets: %lld dropped, %lld consumed, %lld freed, %lld received, %lld unseen, "
-	       "%lld alive\n", text(s, "mode"), sent, packets(s, "dropped", NULL), packets(s, "consumed", NULL),
+	printf("trace: %s: %lld packets: %lld dropped, %lld consumed, %lld freed, "
+	       "%lld received, %lld unseen, %lld alive\n",
+	       text(s, "mode"), sent, packets(s, "dropped", NULL), packets(s, "consumed", NULL),
 	       packets(s, "freed", NULL), packets(s, "received", NULL), packets(s, "unseen", NULL),
 	       number(s, "counts", "alive"));
 	json_decref(s);
@@ -406,8 +409,8 @@ static void lines_filtered_by_reason(void)
 		ASSERT_STREQ(text(p, "device"), DEVICE, "device");
 		ASSERT_STREQ(text(p, "age_is"), "exact", "age");
 		for (size_t other = 0; other < i; other++)
-			ASSERT_NE(number(json_array_get(list, other), NULL, "id"), number(p, NULL, "id"),
-				  "one id, one line");
+			ASSERT_NE(number(json_array_get(list, other), NULL, "id"),
+				  number(p, NULL, "id"), "one id, one line");
 	}
 }
 
@@ -471,7 +474,10 @@ static long long copies_of(json_t *list, json_t *original)
 	return n;
 }
 
-/* Up to 6.13 or so a packet socket also gets a clone of what other namespaces send, and drops it. */
+/*
+ * Up to 6.13 or so a packet socket also gets a clone of what other namespaces send,
+ * and drops it.
+ */
 static void clones_are_told(void)
 {
 	json_t *list, *counts, *p;
@@ -491,7 +497,8 @@ static void clones_are_told(void)
 	list = packets_of(&t, &counts);
 	check_no_loss(counts);
 	json_array_foreach(list, i, p) {
-		ASSERT_EQ(number(p, NULL, "clones"), copies_of(list, p), "clones, and lines that name it");
+		ASSERT_EQ(number(p, NULL, "clones"), copies_of(list, p),
+			  "clones, and lines that name it");
 		if (json_is_integer(json_object_get(p, "copy_of")))
 			continue;
 		originals++;
@@ -506,14 +513,18 @@ static struct skbext *load_public(__u32 payload)
 	struct skbext *sk = skbext_open(&opts);
 
 	if (ASSERT_OK_PTR(sk, skbext_errmsg()) && ASSERT_OK(skbext_load(sk), skbext_errmsg()) &&
-	    ASSERT_OK(skbext_attach(sk), skbext_errmsg()) && ASSERT_OK(skbext_pin(sk), skbext_errmsg()))
+	    ASSERT_OK(skbext_attach(sk), skbext_errmsg()) &&
+	    ASSERT_OK(skbext_pin(sk), skbext_errmsg()))
 		return sk;
 	skbext_unpin(NULL);
 	skbext_close(sk);
 	return NULL;
 }
 
-/* The API tests' program, which writes a record to what has its mark; here all packets have the mark 0. */
+/*
+ * The API tests' program, which writes a record to what has its mark;
+ * here all packets have the mark 0.
+ */
 static struct bpf_object *start_writer(void)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .attach_point = BPF_TC_EGRESS);
@@ -545,7 +556,8 @@ static void check_types(json_t *list)
 
 	ASSERT_EQ(json_array_size(list), 10, "lines");
 	json_array_foreach(list, i, p) {
-		note = json_object_get(json_object_get(json_object_get(p, "types"), "api_note"), "value");
+		note = json_object_get(json_object_get(json_object_get(p, "types"), "api_note"),
+				       "value");
 		ASSERT_EQ(number(note, NULL, "id"), API_NOTE_ID, "id, decoded");
 		ASSERT_EQ(number(note, NULL, "bytes"), 8, "bytes, decoded");
 	}
@@ -607,7 +619,7 @@ static void errors_are_clear(void)
 	skbext_close(sk);
 }
 
-/* Most cases use one that is loaded: what each would load of its own takes a second when emulated. */
+/* Most cases use one that is loaded: loading one for each takes a second when emulated. */
 static struct skbext *loaded;
 
 static void share_one(bool on)
@@ -655,7 +667,8 @@ int main(int argc, char **argv)
 		printf("SKIP trace: not root\n");
 		return 0;
 	}
-	asked_mode = getenv("SKBEXT_TEST_MODE") && !strcmp(getenv("SKBEXT_TEST_MODE"), "tracepoint");
+	asked_mode = getenv("SKBEXT_TEST_MODE") &&
+		     !strcmp(getenv("SKBEXT_TEST_MODE"), "tracepoint");
 	snprintf(tmp, sizeof(tmp), "/tmp/skbext-trace-XXXXXX");
 	if (!mkdtemp(tmp) || !find_command() || !up()) {
 		printf("FAIL trace: no environment\n");

@@ -78,8 +78,9 @@ static int netns_cookie(__u64 *cookie)
 }
 
 /*
- * Quiet: without IPv6 the kernel sends nothing by itself, so what is counted is what the test sent. And with the MTU
- * that lo has by itself, TCP gives it more than it takes at once (at least two segments of nearly 64 KiB each).
+ * Quiet: without IPv6 the kernel sends nothing by itself, so what is counted is what the test sent.
+ * And with the MTU that lo has by itself, TCP gives it more than it takes at once (at least two
+ * segments of nearly 64 KiB each).
  */
 static int make_namespace(struct traffic_net *net, int side)
 {
@@ -106,7 +107,8 @@ static int join(struct traffic_net *net)
 
 	if (setns(net->ns[0], CLONE_NEWNET))
 		return -errno;
-	err = run("ip link add v0 address %s type veth peer name v1 address %s netns /proc/%d/fd/%d",
+	err = run("ip link add v0 address %s type veth "
+		  "peer name v1 address %s netns /proc/%d/fd/%d",
 		  mac[0], mac[1], getpid(), net->ns[1]);
 	for (int side = 0; !err && side < 2; side++) {
 		if (setns(net->ns[side], CLONE_NEWNET))
@@ -215,8 +217,8 @@ static int receiver_side(const struct traffic *t)
 	return t->place == TRAFFIC_LO ? 0 : 1;
 }
 
-int traffic_bound_socket(const struct traffic_net *net, const struct traffic *t, int type, int protocol,
-			 struct sockaddr_in *sin)
+int traffic_bound_socket(const struct traffic_net *net, const struct traffic *t, int type,
+			 int protocol, struct sockaddr_in *sin)
 {
 	socklen_t len = sizeof(*sin);
 	int fd = traffic_socket(net, receiver_side(t), AF_INET, type, protocol);
@@ -226,7 +228,8 @@ int traffic_bound_socket(const struct traffic_net *net, const struct traffic *t,
 		return fd;
 	*sin = (struct sockaddr_in){ .sin_family = AF_INET };
 	inet_pton(AF_INET, t->place == TRAFFIC_LO ? "127.0.0.1" : address[1], &sin->sin_addr);
-	if (!bind(fd, (struct sockaddr *)sin, len) && !getsockname(fd, (struct sockaddr *)sin, &len))
+	if (!bind(fd, (struct sockaddr *)sin, len) &&
+	    !getsockname(fd, (struct sockaddr *)sin, &len))
 		return fd;
 	err = -errno;
 	close(fd);
@@ -249,7 +252,8 @@ static void udp_drain(struct udp_receiver *rx, unsigned int upto)
 
 	while (rx->received < upto) {
 		if (recv(rx->fd, buf, sizeof(buf), 0) < 0) {
-			__atomic_store_n(&rx->err, errno == EAGAIN ? -ETIMEDOUT : -errno, __ATOMIC_RELEASE);
+			__atomic_store_n(&rx->err, errno == EAGAIN ? -ETIMEDOUT : -errno,
+					 __ATOMIC_RELEASE);
 			return;
 		}
 		__atomic_add_fetch(&rx->received, 1, __ATOMIC_RELEASE);
@@ -266,7 +270,8 @@ static void *udp_receive(void *arg)
 }
 
 /* Datagrams carry their number behind 8 bytes: no two of them are the same packet. */
-static int udp_send(int fd, const struct traffic *t, unsigned int number, const struct sockaddr_in *to)
+static int udp_send(int fd, const struct traffic *t, unsigned int number,
+		    const struct sockaddr_in *to)
 {
 	char buf[MAX_SIZE];
 	__u32 words[3] = { 0x74786562, 0, number };
@@ -296,7 +301,8 @@ static int udp_await(struct udp_receiver *rx, const struct traffic *t, unsigned 
 static int udp_stream(int fd, struct udp_receiver *rx, const struct traffic *t,
 		      const struct sockaddr_in *to, struct traffic_result *r)
 {
-	int err = t->connected && connect(fd, (const struct sockaddr *)to, sizeof(*to)) ? -errno : 0;
+	int err = t->connected && connect(fd, (const struct sockaddr *)to, sizeof(*to)) ?
+		  -errno : 0;
 
 	while (!err && r->sent < t->count) {
 		err = udp_send(fd, t, r->sent, to);
@@ -341,7 +347,8 @@ int traffic_udp(const struct traffic_net *net, const struct traffic *t, struct t
 	return err;
 }
 
-int traffic_udp_closed_port(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r)
+int traffic_udp_closed_port(const struct traffic_net *net, const struct traffic *t,
+			    struct traffic_result *r)
 {
 	struct sockaddr_in to;
 	int fd, err = 0, hold = traffic_bound_socket(net, t, SOCK_DGRAM, 0, &to);
@@ -370,7 +377,8 @@ int traffic_udp_closed_port(const struct traffic_net *net, const struct traffic 
 	return err;
 }
 
-int traffic_udp_overflow(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r)
+int traffic_udp_overflow(const struct traffic_net *net, const struct traffic *t,
+			 struct traffic_result *r)
 {
 	const int room = 1;	/* the kernel makes its minimum of it: a few packets */
 	struct sockaddr_in to;
@@ -418,7 +426,8 @@ static int tcp_socket(const struct traffic_net *net, const struct traffic *t, in
 	return traffic_socket(net, side, AF_INET, SOCK_STREAM, t->mptcp ? IPPROTO_MPTCP : 0);
 }
 
-static int tcp_listener(const struct traffic_net *net, const struct traffic *t, struct sockaddr_in *sin)
+static int tcp_listener(const struct traffic_net *net, const struct traffic *t,
+			struct sockaddr_in *sin)
 {
 	int fd = traffic_bound_socket(net, t, SOCK_STREAM, t->mptcp ? IPPROTO_MPTCP : 0, sin);
 	int err;
@@ -439,7 +448,8 @@ static int tcp_step(int fd, struct tcp_end *end, short events)
 	ssize_t n = 0;
 
 	if (events & POLLOUT) {
-		n = send(fd, out, left < end->t->size ? left : end->t->size, MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = send(fd, out, left < end->t->size ? left : end->t->size,
+			 MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n > 0)
 			end->sent += n;
 		if (n < 0 && errno != EAGAIN)
@@ -493,7 +503,8 @@ static void *tcp_serve(void *arg)
 	return NULL;
 }
 
-static int tcp_talk(int fd, struct tcp_end *server, struct tcp_end *client, const struct sockaddr_in *to)
+static int tcp_talk(int fd, struct tcp_end *server, struct tcp_end *client,
+		    const struct sockaddr_in *to)
 {
 	cpu_set_t home;
 	pthread_t thread;
@@ -513,8 +524,10 @@ static int tcp_talk(int fd, struct tcp_end *server, struct tcp_end *client, cons
 int traffic_tcp(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r)
 {
 	const __u64 back = t->one_way ? 0 : t->count;
-	struct tcp_end server = { .t = t, .cpu = net->cpu[1], .to_send = back, .to_receive = t->count };
-	struct tcp_end client = { .t = t, .cpu = net->cpu[0], .to_send = t->count, .to_receive = back };
+	struct tcp_end server = { .t = t, .cpu = net->cpu[1],
+				  .to_send = back, .to_receive = t->count };
+	struct tcp_end client = { .t = t, .cpu = net->cpu[0],
+				  .to_send = t->count, .to_receive = back };
 	struct sockaddr_in to;
 	int fd, err;
 
@@ -547,7 +560,7 @@ static int recv_all(int fd, size_t size)
 	return n == (ssize_t)size ? 0 : n < 0 ? -errno : -EPIPE;
 }
 
-/* Client and server in turns: with so little under way neither end ever has to wait for the other. */
+/* Client and server in turns: with so little under way neither end ever waits for the other. */
 static int tcp_exchange(const struct traffic_net *net, const struct traffic *t, int listener,
 			const struct sockaddr_in *to)
 {
@@ -568,7 +581,8 @@ static int tcp_exchange(const struct traffic_net *net, const struct traffic *t, 
 	return err;
 }
 
-int traffic_tcp_connections(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r)
+int traffic_tcp_connections(const struct traffic_net *net, const struct traffic *t,
+			    struct traffic_result *r)
 {
 	struct sockaddr_in to;
 	int err = 0, listener = tcp_listener(net, t, &to);

@@ -2,12 +2,12 @@
 /*
  * Real traffic for tests: bounded in count and in time, and the same each time it runs.
  *
- * It runs in two network namespaces without a name, joined by a veth pair, each with a loopback of its own. They
- * end with the process, however that ends, and nobody else's packets are in them. Only sockets live there: a
- * thread enters a namespace to make one and leaves again.
+ * It runs in two network namespaces without a name, joined by a veth pair, each with a loopback of
+ * its own. They end with the process, however that ends, and nobody else's packets are in them.
+ * Only sockets live there: a thread enters a namespace to make one and leaves again.
  *
- * Every generator waits for what it sent; -ETIMEDOUT means that something got lost, other negative errnos that a
- * system call failed. -EPROTONOSUPPORT: this kernel has no such protocol.
+ * Every generator waits for what it sent; -ETIMEDOUT means that something got lost, other negative
+ * errnos that a system call failed. -EPROTONOSUPPORT: this kernel has no such protocol.
  */
 #ifndef TRAFFIC_H
 #define TRAFFIC_H
@@ -18,7 +18,7 @@
 struct traffic_net {
 	int ns[2];
 	__u64 cookie[2];	/* what BPF programs see as net->net_cookie */
-	int cpu[2];		/* where senders and receivers run: different ones if there are two */
+	int cpu[2];		/* where senders and receivers run; different if there are two */
 };
 
 enum traffic_place {
@@ -52,24 +52,27 @@ int traffic_socket(const struct traffic_net *net, int side, int domain, int type
 
 struct sockaddr_in;
 /* A bound socket on the receiver's side of t->place, and its address. Negative errno. */
-int traffic_bound_socket(const struct traffic_net *net, const struct traffic *t, int type, int protocol,
-			 struct sockaddr_in *sin);
+int traffic_bound_socket(const struct traffic_net *net, const struct traffic *t, int type,
+			 int protocol, struct sockaddr_in *sin);
 
 void traffic_pin(int cpu);	/* this thread */
 
 int traffic_udp(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r);
 
 /* To a port where nobody listens. received counts the refusals that came back, if t->connected. */
-int traffic_udp_closed_port(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r);
+int traffic_udp_closed_port(const struct traffic_net *net, const struct traffic *t,
+			    struct traffic_result *r);
 
 /* Nobody reads until all is sent, and there is room for a few: the rest is dropped. */
-int traffic_udp_overflow(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r);
+int traffic_udp_overflow(const struct traffic_net *net, const struct traffic *t,
+			 struct traffic_result *r);
 
 /* One connection, t->count bytes each way at once, in writes of t->size. */
 int traffic_tcp(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r);
 
 /* t->count connections after each other, each a request and a reply of t->size bytes. */
-int traffic_tcp_connections(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r);
+int traffic_tcp_connections(const struct traffic_net *net, const struct traffic *t,
+			    struct traffic_result *r);
 
 int traffic_icmp(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Ways to make the plain traffic of traffic.h carry extensions of the kernel's own: the two namespaces of a traffic_net
- * are set up so that what goes between them is encrypted, bridged, cut or forwarded.
- * All return 0 or a negative errno; -EOPNOTSUPP: this kernel or this machine cannot.
+ * Ways to make the plain traffic of traffic.h carry extensions of the kernel's own: the two
+ * namespaces of a traffic_net are set up so that what goes between them is encrypted, bridged, cut
+ * or forwarded. All return 0 or a negative errno; -EOPNOTSUPP: this kernel or this machine cannot.
  */
 #ifndef TRAFFIC_EXT_H
 #define TRAFFIC_EXT_H
@@ -18,7 +18,10 @@ int traffic_ext_run(const struct traffic_net *net, int side, const char *fmt, ..
 /* Many small packets instead of few large ones. */
 int traffic_ext_small(const struct traffic_net *net, unsigned int mtu);
 
-/* The receive softirq of each flow has a CPU of its own choice: packets interrupt who is busy there. */
+/*
+ * The receive softirq of each flow has a CPU of its own choice:
+ * packets interrupt who is busy there.
+ */
 int traffic_ext_rps(const struct traffic_net *net);
 
 enum traffic_esp {
@@ -31,8 +34,9 @@ int traffic_ext_esp(const struct traffic_net *net, enum traffic_esp kind);
 int traffic_ext_esp_off(const struct traffic_net *net);
 
 /*
- * A bridge in a third namespace takes the place of the veth pair; br_netfilter tracks all that passes, which takes
- * fragments together and apart again. flood: it learns nothing and has a third port, so each packet is cloned.
+ * A bridge in a third namespace takes the place of the veth pair; br_netfilter tracks all that
+ * passes, which takes fragments together and apart again. flood: it learns nothing and has a third
+ * port, so each packet is cloned.
  */
 struct traffic_bridge {
 	struct traffic_net net;		/* of which side 0 is the bridge's namespace */
@@ -41,21 +45,27 @@ struct traffic_bridge {
 int traffic_ext_bridge(const struct traffic_net *net, struct traffic_bridge *bridge, bool flood);
 void traffic_ext_bridge_down(struct traffic_bridge *bridge);
 
-/* Rules of iptables for the ports by which packets come and go (xt_physdev), one for each direction. */
+/*
+ * Rules of iptables for the ports by which packets come and go (xt_physdev),
+ * one for each direction.
+ */
 int traffic_ext_physdev(const struct traffic_bridge *bridge);
 int traffic_ext_physdev_matched(const struct traffic_bridge *bridge);	/* 0: both did */
 
 /* MPTCP options do not arrive: connections fall back to TCP. */
 int traffic_ext_strip_mptcp(const struct traffic_net *net);
 
-/* Counts, on the side of the client, MPTCP's acknowledgements (data acks) that come without data. */
+/* Counts, on the client's side, MPTCP's acknowledgements (data acks) that come without data. */
 int traffic_ext_count_data_acks(const struct traffic_net *net);
 int traffic_ext_data_acks_counted(const struct traffic_net *net);	/* 0: there were some */
 
 /* A second address: each connection gets another subflow. */
 int traffic_ext_mptcp_join(const struct traffic_net *net);
 
-/* 0 if one of the kernel's MPTCP counters (MPTcpExt) of this side has moved: what was to be shown did happen. */
+/*
+ * 0 if one of the kernel's MPTCP counters (MPTcpExt) of this side has moved:
+ * what was to be shown did happen.
+ */
 int traffic_ext_mptcp_counted(const struct traffic_net *net, int side, const char *counter);
 
 #endif /* TRAFFIC_EXT_H */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Exact mode only: wherever the kernel hands out a new skb, nothing may be active under its address; and a clone has
- * what its original has. User space loads those programs whose function the kernel has.
+ * Exact mode only: wherever the kernel hands out a new skb, nothing may be active under its
+ * address; and a clone has what its original has. User space loads those programs whose function
+ * the kernel has.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -57,8 +58,9 @@ static __always_inline int object_of(__u64 h)
 }
 
 /*
- * The share hook ran inside: from now on both have their own view of one object. A release that is missed on another CPU
- * meanwhile takes trust from one of the two before it takes it from the other.
+ * The share hook ran inside: from now on both have their own view of one object. A release that is
+ * missed on another CPU meanwhile takes trust from one of the two before it takes it from the
+ * other.
  */
 SEC("?fexit/skb_clone")
 int BPF_PROG(birth_skb_clone, struct sk_buff *skb, gfp_t mask, struct sk_buff *ret)

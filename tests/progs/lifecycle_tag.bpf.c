@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tags every packet that enters a device queue and looks for the tag where it is received: an ordinary user of
- * skbext, in a tracing and in a tc program. Each packet of the test passes net_dev_queue once, so that a tag that
- * is there before it is added is another packet's; one that is found on receive must name this packet or one that
- * this is a part of.
+ * Tags every packet that enters a device queue and looks for the tag where it is received: an
+ * ordinary user of skbext, in a tracing and in a tc program. Each packet of the test passes
+ * net_dev_queue once, so that a tag that is there before it is added is another packet's; one that
+ * is found on receive must name this packet or one that this is a part of.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -36,7 +36,8 @@ struct headers {
 	union {
 		struct tcphdr tcp;
 		struct udphdr udp;
-		__u64 word[3];		/* ICMP, with a checksum of all that follows; UDP, with the test's number */
+		/* ICMP, with a checksum of all that follows; UDP, with the test's number. */
+		__u64 word[3];
 	};
 } __attribute__((packed, aligned(8)));
 
@@ -45,7 +46,8 @@ static __always_inline __u64 mix(__u64 flow, __u64 word)
 	return (flow ^ word) * 0x9e3779b97f4a7c15ULL;
 }
 
-static __always_inline void identify_tcp(struct sk_buff *skb, struct headers *h, struct identity *id)
+static __always_inline void identify_tcp(struct sk_buff *skb, struct headers *h,
+					 struct identity *id)
 {
 	__u32 before = ETH_HLEN + sizeof(h->ip) + h->tcp.doff * 4;	/* in a device queue */
 
@@ -80,7 +82,10 @@ static __always_inline bool is_ours(struct sk_buff *skb)
 	return cookie == knobs.cookie[0] || cookie == knobs.cookie[1];
 }
 
-/* A clone of a segment that was tagged in its socket: is it of this socket, and not far from where it began? */
+/*
+ * A clone of a segment that was tagged in its socket:
+ * is it of this socket, and not far from where it began?
+ */
 static __always_inline void check_origin(struct sk_buff *skb)
 {
 	const struct lifecycle_origin *origin = skbext_find(skb, origin);
@@ -96,7 +101,8 @@ static __always_inline void check_origin(struct sk_buff *skb)
 		COUNT(origin_wrong);
 }
 
-static __always_inline void fill(struct lifecycle_tag *tag, __u64 key, __u64 seq, struct identity *id)
+static __always_inline void fill(struct lifecycle_tag *tag, __u64 key, __u64 seq,
+				 struct identity *id)
 {
 	tag->magic = TAG_MAGIC;
 	tag->skb = key;
@@ -142,7 +148,8 @@ int BPF_PROG(queue, struct sk_buff *skb)
 
 static __always_inline bool belongs(const struct lifecycle_tag *tag, struct identity *id)
 {
-	return tag->magic == TAG_MAGIC && tag->flow == id->flow && id->number - tag->number < tag->span;
+	return tag->magic == TAG_MAGIC && tag->flow == id->flow &&
+	       id->number - tag->number < tag->span;
 }
 
 SEC("tp_btf/netif_receive_skb")
@@ -215,8 +222,9 @@ int ingress(struct __sk_buff *ctx)
 }
 
 /*
- * Exact mode only: tags the segment in the socket's write queue, which stays there until it is acknowledged while
- * clones of it are sent. What net_dev_queue then adds to the clone must not be seen by the original.
+ * Exact mode only: tags the segment in the socket's write queue, which stays there until it is
+ * acknowledged while clones of it are sent. What net_dev_queue then adds to the clone must not be
+ * seen by the original.
  */
 SEC("?fentry/tcp_skb_entail")
 int BPF_PROG(segment, struct sock *sk, struct sk_buff *skb)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the lifecycle test's BPF programs and its user space agree on. "Key" is the address of an skb as
- * the store sees it: a scalar that every program derives from the pointer in the same way.
+ * What the lifecycle test's BPF programs and its user space agree on. "Key" is the address of an
+ * skb as the store sees it: a scalar that every program derives from the pointer in the same way.
  */
 #ifndef LIFECYCLE_TYPES_H
 #define LIFECYCLE_TYPES_H
@@ -12,9 +12,9 @@ struct lifecycle_tag {
 	__u64 magic;
 	__u64 skb;		/* key of the skb it was added to */
 	__u64 seq;
-	__u64 flow;		/* addresses, ports and what else all parts of the packet have in common */
+	__u64 flow;		/* addresses, ports and what else all parts of the packet share */
 	__u32 number;		/* TCP: of the first byte; UDP: of the datagram */
-	__u32 span;		/* numbers that the packet has: more than one in a TCP segment with data */
+	__u32 span;		/* its numbers: more than one in a TCP segment with data */
 };
 
 struct lifecycle_origin {
@@ -29,7 +29,7 @@ struct lifecycle_knobs {
 	__u64 cookie[2];	/* of the namespaces whose packets count */
 	__u32 tagging;
 	__u32 write_ingress;	/* tc ingress writes the tag again: copies what is shared */
-	__u32 segmented;	/* the device gets parts of what was tagged: other skbs with the same tag */
+	__u32 segmented;	/* the device gets parts of what was tagged, with its tag */
 	__u32 pad;
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A program in a hard interrupt or NMI, which meets the store wherever the CPU was in it: it looks at the
- * packet that this CPU sent last, deletes by address as user space does, and adds and deletes records of
- * its own, at addresses where no sk_buff can be.
+ * A program in a hard interrupt or NMI, which meets the store wherever the CPU was in it: it looks
+ * at the packet that this CPU sent last, deletes by address as user space does, and adds and
+ * deletes records of its own, at addresses where no sk_buff can be.
  */
 #ifndef MISSED_IRQ_H
 #define MISSED_IRQ_H
@@ -32,7 +32,10 @@ int BPF_PROG(remember, struct sk_buff *skb)
 	return 0;
 }
 
-/* In a tag that is being made the key is still zero. It is that of the skb it was added to: UDP is not cloned. */
+/*
+ * In a tag that is being made the key is still zero.
+ * It is that of the skb it was added to: UDP is not cloned.
+ */
 static __always_inline void look(__u64 h)
 {
 	struct skbext_object *obj = skbext_store_find(h, TAG->active);
@@ -58,8 +61,9 @@ static __always_inline void own(__u64 h)
 }
 
 /*
- * Now and then, so that packets that keep what they have come by as well. Whoever was interrupted may be reading the record
- * that is taken from it: until this CPU has sent another packet, nothing is put into its place.
+ * Now and then, so that packets that keep what they have come by as well. Whoever was interrupted
+ * may be reading the record that is taken from it: until this CPU has sent another packet, nothing
+ * is put into its place.
  */
 static __always_inline bool take(__u32 cpu, __u64 h)
 {
@@ -70,7 +74,10 @@ static __always_inline bool take(__u32 cpu, __u64 h)
 	return true;
 }
 
-/* nr: tells contexts apart that can interrupt each other. Close to the control map there are no sk_buffs. */
+/*
+ * nr: tells contexts apart that can interrupt each other.
+ * Close to the control map there are no sk_buffs.
+ */
 static __always_inline int fire(__u32 nr)
 {
 	__u32 cpu = bpf_get_smp_processor_id() % CPUS;

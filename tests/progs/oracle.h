@@ -105,7 +105,7 @@ struct oracle_count {
 
 struct oracle_diff {
 	__u32 hook;
-	__u32 payload;		/* 1: the bits are equal, the payload of the extension in `native` is not */
+	__u32 payload;		/* 1: equal bits, but not the payload of extension `native` */
 	__u32 native, ours;
 	__u64 skb;
 	__u64 word[2];		/* the first differing word of the payload */
@@ -146,7 +146,7 @@ struct oracle_skips {
 	__u64 skipped[ORACLE_FOLLOWED];		/* shares and releases made up for */
 	/* Faults on purpose, one in so many; 0: none. */
 	__u64 lose;		/* a share whose record is gone at once */
-	__u64 invent;		/* a clone that gets an extension which the kernel did not give it */
+	__u64 invent;		/* a clone gets an extension that the kernel did not give it */
 	__u32 invented;		/* this one */
 	__u64 turn;
 };

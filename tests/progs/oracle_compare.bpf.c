@@ -12,7 +12,8 @@ struct oracle_results results SEC(".data.results");
 
 #define COUNT(what) __sync_fetch_and_add(&results.count[hook].what, 1)
 
-static __always_inline struct oracle_diff *new_diff(void *ctx, __u32 hook, const struct sk_buff *skb)
+static __always_inline struct oracle_diff *new_diff(void *ctx, __u32 hook,
+						    const struct sk_buff *skb)
 {
 	__u64 n = __sync_fetch_and_add(&results.diffs, 1);
 	struct oracle_diff *d;
@@ -36,13 +37,15 @@ enum { EQUAL, DIFFERS, TAKEN };
  * Shared payloads are read only, for all but this: what is taken over is what all who share it
  * have.
  */
-static __noinline int compare_payload(const struct sk_buff *skb, struct oracle_payload *p, __u32 id, struct pair *first)
+static __noinline int compare_payload(const struct sk_buff *skb, struct oracle_payload *p, __u32 id,
+				      struct pair *first)
 {
 	__u64 ext = 0, payload;
 	__u8 chunk = 0;
 
 	bpf_probe_read_kernel(&ext, sizeof(ext), &skb->extensions);
-	bpf_probe_read_kernel(&chunk, 1, (void *)(ext + bpf_core_field_offset(struct skb_ext, offset) + id));
+	bpf_probe_read_kernel(&chunk, 1,
+			      (void *)(ext + bpf_core_field_offset(struct skb_ext, offset) + id));
 	payload = ext + chunk * 8;
 	for (__u32 i = 0; i < ORACLE_WORDS && i < native_type[id & 7].words; i++) {
 		__u64 word = 0;
@@ -62,7 +65,8 @@ static __noinline int compare_payload(const struct sk_buff *skb, struct oracle_p
 	return TAKEN;
 }
 
-static __always_inline void payload(void *ctx, const struct sk_buff *skb, struct oracle_payload *p, __u32 id, __u32 hook)
+static __always_inline void payload(void *ctx, const struct sk_buff *skb, struct oracle_payload *p,
+				    __u32 id, __u32 hook)
 {
 	struct pair first = {};
 	struct oracle_diff *d;
@@ -191,7 +195,7 @@ int BPF_PROG(look_ORACLE_STATELESS, struct sk_buff *skb)
 	__u64 scratch = 0;
 	__u32 native;
 
-	/* Not read directly: the verifier takes it for the device, with which it shares its place. */
+	/* Not read directly: the verifier takes it for the device, which is in the same place. */
 	bpf_probe_read_kernel(&scratch, sizeof(scratch), &skb->dev_scratch);
 	native = scratch & UDP_SKB_IS_STATELESS ? skb->active_extensions : 0;
 	return look_at(ctx, skb, native, ORACLE_STATELESS);

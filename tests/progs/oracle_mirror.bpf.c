@@ -30,7 +30,8 @@ static __always_inline void del(struct sk_buff *skb, __u32 id)
 }
 
 #define ACTS(section, name, what)							\
-	SEC(section) int name##_1(__u64 *ctx) { __sync_fetch_and_add(&acts[what], name(ctx)); return 0; } \
+	SEC(section) int name##_1(__u64 *ctx)						\
+	{ __sync_fetch_and_add(&acts[what], name(ctx)); return 0; }			\
 	SEC(section) int name##_2(__u64 *ctx) { name(ctx); return 0; }			\
 	SEC(section) int name##_3(__u64 *ctx) { name(ctx); return 0; }
 
@@ -78,9 +79,9 @@ static __always_inline int mirror_mptcp_split(__u64 *ctx)
 ACTS("fentry/skb_split", mirror_mptcp_split, ORACLE_ACT_MPTCP_SPLIT)
 
 /*
- * mptcp_skb_ext_move(): tcp_collapse() copies the data of several packets into a new one, to which it moves the
- * extension of the first. What follows is skb_put() of the new one and skb_copy_bits() from the other to there; and
- * skb->extensions of both still points to what was moved.
+ * mptcp_skb_ext_move(): tcp_collapse() copies the data of several packets into a new one, to which
+ * it moves the extension of the first. What follows is skb_put() of the new one and skb_copy_bits()
+ * from the other to there; and skb->extensions of both still points to what was moved.
  */
 struct moved {
 	__u64 h;	/* the new packet */

@@ -161,7 +161,7 @@ int after_share(const struct sk_buff *to, const struct sk_buff *from, __u32 whic
 		skbext_reset(to);
 	if (now_and_then(skips.invent))
 		add(to, skips.invented);
-	/* A release may have been skipped meanwhile, also on another CPU: then this was not shared. */
+	/* A release may have been skipped meanwhile, on any CPU: then this was not shared. */
 	if (renew(from)) {
 		skbext_copy(to, from);
 		return 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Points on a packet's path: at a kernel function or a tracepoint that user space chooses, an skb is tagged, or looked at, or
- * the calls are counted. Each point is three programs, of which one is loaded.
+ * Points on a packet's path: at a kernel function or a tracepoint that user space chooses, an skb
+ * is tagged, or looked at, or the calls are counted. Each point is three programs, of which one is
+ * loaded.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -19,7 +20,10 @@ struct paths_point points[PATHS_POINTS] SEC(".data.points");
 struct paths_seen seen[PATHS_POINTS] SEC(".data.seen");
 __u64 serial SEC(".data.serial");
 
-/* The skb is a number here: where it comes from, an argument or a result, is not known to the verifier. */
+/*
+ * The skb is a number here: where it comes from, an argument or a result,
+ * is not known to the verifier.
+ */
 static __always_inline __u64 key_of(__u64 skb)
 {
 	return skbext_hash(skb - __skbext_ctl.base);
@@ -44,8 +48,8 @@ static __always_inline bool is_meant(const struct paths_point *p, struct sk_buff
 	return true;
 }
 
-static __always_inline void look_at(__u64 h, struct paths_seen *s, const volatile struct __skbext_ref *ref,
-				    __u32 bit, __u32 *mask)
+static __always_inline void look_at(__u64 h, struct paths_seen *s,
+				    const volatile struct __skbext_ref *ref, __u32 bit, __u32 *mask)
 {
 	struct skbext_object *obj = skbext_store_find(h, ref->active);
 	const struct paths_note *note;
@@ -69,8 +73,9 @@ static __always_inline void look(__u64 h, struct paths_seen *s)
 	__sync_fetch_and_add(&s->mask[mask & 15], 1);
 }
 
-static __always_inline void tag_with(__u64 h, struct paths_seen *s, const volatile struct __skbext_ref *ref,
-				     __u32 bit, __u64 number)
+static __always_inline void tag_with(__u64 h, struct paths_seen *s,
+				     const volatile struct __skbext_ref *ref, __u32 bit,
+				     __u64 number)
 {
 	struct paths_note *note = skbext_store_add(h, ref->active, ref->offset, sizeof(*note));
 
@@ -131,7 +136,10 @@ static __always_inline int at_return(void *ctx, __u32 n)
 	return at(&points[n], &seen[n], ret);
 }
 
-/* The argument is a pointer of the kernel for the verifier, on which key_of() may not calculate: read it as memory. */
+/*
+ * The argument is a pointer of the kernel for the verifier, on which key_of() may not calculate:
+ * read it as memory.
+ */
 static __always_inline int at_tracepoint(void *ctx, __u32 n)
 {
 	__u64 arg = 0;

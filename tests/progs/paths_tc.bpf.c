@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Programs that scenarios of the path table attach with tc and ip: ways that need one to be taken. */
+/* Programs that scenarios of the path table attach with tc and ip: for ways that need one. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 

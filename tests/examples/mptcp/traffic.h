@@ -65,7 +65,8 @@ static int count_subflows(int fd)
 	struct {
 		struct mptcp_subflow_data head;
 		struct tcp_info of[SUBFLOWS];
-	} info = { .head = { .size_subflow_data = sizeof(info.head), .size_user = sizeof(info.of[0]) } };
+	} info = { .head = { .size_subflow_data = sizeof(info.head),
+			     .size_user = sizeof(info.of[0]) } };
 	socklen_t len = sizeof(info);
 	int n = 0;
 
@@ -76,7 +77,10 @@ static int count_subflows(int fd)
 	return n;
 }
 
-/* The kernel opens further ones when the first data has come through; the rest could be gone by then. */
+/*
+ * The kernel opens further ones when the first data has come through;
+ * the rest could be gone by then.
+ */
 static bool has_subflows(int fd, int further)
 {
 	if (!further)
@@ -86,7 +90,7 @@ static bool has_subflows(int fd, int further)
 			return false;
 		usleep(10000);
 	}
-	usleep(10000);		/* who has joined may not send before his handshake is acknowledged */
+	usleep(10000);		/* who has joined may not send before his handshake is acked */
 	return true;
 }
 

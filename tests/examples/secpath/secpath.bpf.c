@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The kernel's SKB_EXT_SEC_PATH, rebuilt: each state that decrypts a packet is added to it, with a
- * reference that is counted as long as the packet or a clone of it lives. The last programs compare with
- * the kernel's own.
+ * reference that is counted as long as the packet or a clone of it lives. The last programs compare
+ * with the kernel's own.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
@@ -79,7 +79,7 @@ static __always_inline struct secpath_known *known_state(struct xfrm_state___any
 	return bpf_map_lookup_elem(&states, &key);
 }
 
-/* xfrm_replay_recheck(x, skb, seq): what xfrm_input() asks last of a packet that x has decrypted. */
+/* xfrm_replay_recheck(x, skb, seq): what xfrm_input() asks last of a packet x has decrypted. */
 SEC("fexit/xfrm_replay_recheck")
 int secpath_decrypted(__u64 *ctx)
 {

@@ -4,10 +4,10 @@
  *
  *	secpath PORT [hold|tap|mark]...
  *
- * hold: keeps what comes to UDP port PORT in a socket that nobody reads; tap: clones of all UDP and IP
- * packets as well; mark: and gives each clone something of its own, so that it has its own copy of the
- * path. At a signal it prints how all that compares with the kernel's own, and what is held before and
- * after all is let go. SIGHUP: on to the next.
+ * hold: keeps what comes to UDP port PORT in a socket that nobody reads; tap: clones of all UDP and
+ * IP packets as well; mark: and gives each clone something of its own, so that it has its own copy
+ * of the path. At a signal it prints how all that compares with the kernel's own, and what is held
+ * before and after all is let go. SIGHUP: on to the next.
  * Exit status 77: this kernel has no IPsec, or refuses fentry.
  * SKBEXT_BPFFS: where skbext is loaded, if not in the usual place.
  */
@@ -163,7 +163,8 @@ static bool usage(int argc, char **argv)
 	bool ok = argc > 2;
 
 	for (int i = 2; i < argc; i++)
-		ok = ok && (!strcmp(argv[i], "hold") || !strcmp(argv[i], "tap") || !strcmp(argv[i], "mark"));
+		ok = ok && (!strcmp(argv[i], "hold") || !strcmp(argv[i], "tap") ||
+			    !strcmp(argv[i], "mark"));
 	if (!ok)
 		fprintf(stderr, "usage: secpath PORT [hold|tap|mark]...\n");
 	return ok;

@@ -5,7 +5,7 @@
 #include <skbext/layout.h>
 
 #define SECPATH_DEPTH	6		/* XFRM_MAX_DEPTH */
-#define SECPATH_STATES	1024		/* counters of one type, if `load --refs` says nothing else */
+#define SECPATH_STATES	1024		/* counters of one type, if `load --refs` does not say */
 
 /* A state as the packet met it. spi in network byte order. */
 struct secpath_state {
@@ -15,7 +15,10 @@ struct secpath_state {
 	__u16 pad;
 };
 
-/* What a packet has passed, outermost first: the kernel's struct sec_path. refs: the states' numbers. */
+/*
+ * What a packet has passed, outermost first: the kernel's struct sec_path.
+ * refs: the states' numbers.
+ */
 struct packet_path {
 	SKBEXT_REFS(SECPATH_DEPTH);
 	struct secpath_state state[SECPATH_DEPTH];

@@ -82,7 +82,7 @@ static int open_receiver(int port, struct bpf_program *filter)
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), prog = bpf_program__fd(filter);
 	int room = 1 << 20;
 
-	/* Nothing is read before the end, and with native XDP 6.1 charges a page for each packet. */
+	/* Nothing is read before the end; with native XDP 6.1 charges a page for each packet. */
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &prog, sizeof(prog)) ||
 	    bind(fd, (struct sockaddr *)&addr, sizeof(addr))) {
