@@ -395,6 +395,12 @@ SKBEXT_FN int skbext_store_uncount(__u64 h, __u32 slot)
 	return 0;
 }
 
+__skbext_inline void __skbext_uncount(__u64 h, __u32 slot)
+{
+	if (slot != __skbext_home(h) * SKBEXT_BUCKET_SLOTS)
+		skbext_store_uncount(h, slot);
+}
+
 /* A free slot of bucket n, now holding h; -1: there is none. */
 SKBEXT_FN int skbext_store_claim_in(__u32 n, __u64 h)
 {
@@ -588,7 +594,7 @@ SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 word)
 	obj = __skbext_object_of(slot, word);
 	if (!__sync_bool_compare_and_swap(p, word, left))
 		return 0;
-	skbext_store_uncount(word, slot);
+	__skbext_uncount(word, slot);
 	if (word & (SKBEXT_W_REMOTE | SKBEXT_W_SHARED))
 		__skbext_put(obj);
 	return 1;
@@ -614,6 +620,8 @@ SKBEXT_FN int skbext_store_release_any(__u64 h, __u32 stat)
 			continue;
 		skbext_count(stat);
 		ended++;
+		if (!__skbext_read(&SKBEXT_CTL->by_address))
+			break;
 	}
 	return ended;
 }
@@ -712,11 +720,11 @@ __skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word, __u64 copy)
 	if (!__sync_bool_compare_and_swap(from, word, SKBEXT_W_ORPHAN)) {
 		__skbext_give_back(claimed, SKBEXT_W_ACTIVE);
 		__skbext_write(to, 0);
-		skbext_store_uncount(h, claimed);
+		__skbext_uncount(h, claimed);
 		return -1;
 	}
 	__skbext_write(to, copy);
-	skbext_store_uncount(h, slot);
+	__skbext_uncount(h, slot);
 	__skbext_put(slot);
 	return claimed;
 }
