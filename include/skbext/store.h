@@ -710,7 +710,7 @@ SKBEXT_FN int skbext_store_active(__u64 h)
 __skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word, __u64 copy)
 {
 	__u64 *from = __skbext_word(slot), *link;
-	int claimed = from ? skbext_store_claim(h) : -1;
+	int claimed = from ? skbext_store_claim_any(h) : -1;
 	__u64 *to = claimed < 0 ? (__u64 *)0 : __skbext_word_link(claimed, &link);
 
 	if (!from || !to)
@@ -720,11 +720,11 @@ __skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word, __u64 copy)
 	if (!__sync_bool_compare_and_swap(from, word, SKBEXT_W_ORPHAN)) {
 		__skbext_give_back(claimed, SKBEXT_W_ACTIVE);
 		__skbext_write(to, 0);
-		__skbext_uncount(h, claimed);
+		skbext_store_uncount(h, claimed);
 		return -1;
 	}
 	__skbext_write(to, copy);
-	__skbext_uncount(h, slot);
+	skbext_store_uncount(h, slot);
 	__skbext_put(slot);
 	return claimed;
 }
