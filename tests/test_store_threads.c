@@ -248,17 +248,12 @@ static void work_on(struct worker *w, int i)
 	}
 }
 
-static __u64 count_of(enum skbext_stat stat)
-{
-	return __atomic_load_n(&env.stats[stat], __ATOMIC_RELAXED);
-}
-
 /* How often threads meet is the scheduler's: go on until enough was shared, copied and refused. */
 static bool was_worth_it(const struct worker *w)
 {
-	return count_of(SKBEXT_STAT_COW) >= w->ops / 100 &&
-	       count_of(SKBEXT_STAT_SHARES) >= w->ops / 10 &&
-	       (env.ctl.buckets > 2 || count_of(SKBEXT_STAT_SHARE_FAILED) >= w->ops / 100);
+	return env_stat(SKBEXT_STAT_COW) >= w->ops / 100 &&
+	       env_stat(SKBEXT_STAT_SHARES) >= w->ops / 10 &&
+	       (env.ctl.buckets > 2 || env_stat(SKBEXT_STAT_SHARE_FAILED) >= w->ops / 100);
 }
 
 static void *work(void *arg)
