@@ -708,6 +708,8 @@ static void interrupt(const char *name, const char *object, void *(*cause)(void 
 	if (!obj || !attach_tracing(obj))
 		return;
 	begin_case();
+	/* As user space that deletes by address: owners hear of it first. */
+	ASSERT_EQ(skbext_del(env.sk, NO_SKB, "tag"), -ENODATA, "nothing there");
 	tagging(true);
 	irq_on(obj, true);
 	storming = true;
