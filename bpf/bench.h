@@ -11,6 +11,10 @@ struct bench_note {
 	__u64 id;
 };
 
+struct bench_line {
+	__u64 id, rest[7];
+};
+
 /*
  * Which keys a run takes, one per CPU: count times keys[first + i % span]. A line of its own
  * each.

@@ -37,6 +37,7 @@ static const struct impl {
 	{ "LRU_HASH", "lru_hash", true },
 	{ "LRU_PERCPU_HASH", "lru_percpu_hash", true },
 	{ "RHASH", "rhash", false },
+	{ "ARRAY, nothing searched", "lines", false },
 	{ "sk_storage", "sk_storage", false },
 	{ "task_storage", "task_storage", false },
 };
@@ -168,6 +169,8 @@ static void size_maps(struct store_bench *s)
 	for (size_t i = 0; i < sizeof(room) / sizeof(room[0]); i++)
 		bpf_map__set_max_entries(room[i], 2 * s->live_max);
 	bpf_map__set_max_entries(s->skel->maps.keys, s->live_max + ABSENT);
+	bpf_map__set_max_entries(s->skel->maps.lines, 2 * s->live_max);
+	s->skel->rodata->nr_lines = 2 * s->live_max;
 	s->has_rhash = rhash > 0 && !bpf_map__set_type(s->skel->maps.rhash, rhash);
 }
 
@@ -181,6 +184,12 @@ static int prog_fd(struct store_bench *s, const char *prefix, const char *suffix
 	if (!prog || (!strcmp(prefix, "rhash") && !s->has_rhash))
 		return -1;
 	return bpf_program__fd(prog);
+}
+
+/* Storage hangs on the object, a line is always there. */
+static bool may_miss(const char *prefix)
+{
+	return !strstr(prefix, "_storage") && strcmp(prefix, "lines");
 }
 
 static int open_programs(struct store_bench *s)
@@ -213,8 +222,7 @@ static int open_programs(struct store_bench *s)
 		s->fill[i] = prog_fd(s, impls[i].prefix, "fill");
 		for (size_t j = 0; j < NR_OPS; j++)
 			s->fd[i][j] = prog_fd(s, impls[i].prefix, ops[j].suffix);
-		/* Storage hangs on the object: there is neither a key nor a miss. */
-		if (strstr(impls[i].prefix, "_storage"))
+		if (!may_miss(impls[i].prefix))
 			s->fd[i][1] = -1;
 	}
 	return CLI_DONE;
@@ -458,7 +466,7 @@ static void scale_all(struct store_bench *s)
 		  s->b->nr_cpus);
 	for (size_t i = 0; i < NR_IMPLS; i++)
 		for (size_t j = 0; j < 3; j++)
-			if (!strstr(impls[i].prefix, "_storage"))
+			if (may_miss(impls[i].prefix))
 				scale(s, i, j);
 }
 
