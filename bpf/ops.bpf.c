@@ -133,7 +133,7 @@ SEC("syscall")
 int init(void *ctx)
 {
 	__skbext_ctl.base = number(&__skbext_ctl);
-	__skbext_ctl.slots = number(skbext_bucket(0));
+	__skbext_ctl.slots = number(__skbext_slots);
 	return 0;
 }
 

@@ -39,9 +39,9 @@ static inline size_t env_bytes(void)
 	return env.ctl.buckets * env_stride();
 }
 
-static inline struct skbext_bucket *skbext_bucket(__u32 n)
+static inline struct skbext_bucket *skbext_bucket_at(__u64 n)
 {
-	return n < env.ctl.buckets ? (void *)(env.memory + n * env_stride()) : NULL;
+	return (void *)(env.memory + n * env_stride());
 }
 
 static inline __u64 *skbext_counter(__u32 n)
@@ -144,10 +144,11 @@ static inline __u64 env_stat(enum skbext_stat stat)
 	__u64 sum = __atomic_load_n(&env.stats[stat], __ATOMIC_RELAXED);
 
 	for (__u32 n = 0; n < env.ctl.buckets; n++) {
-		const struct skbext_bucket *b = skbext_bucket(n);
+		struct skbext_bucket *b = skbext_bucket(n);
 
 		sum += stat == SKBEXT_STAT_ADDS ? __skbext_read(&b->adds) :
 		       stat == SKBEXT_STAT_RELEASED ? __skbext_read(&b->releases) :
+		       stat == SKBEXT_STAT_UDP_DROPPED ? __skbext_read(__skbext_udp_dropped(b)) :
 		       stat == SKBEXT_STAT_DELS || stat == SKBEXT_STAT_DELS_EMPTIED ?
 		       __skbext_read(&b->dels) : 0;
 	}
@@ -172,10 +173,10 @@ static inline int env_release(__u64 h)
 			      skbext_store_release_any(h, SKBEXT_STAT_RELEASED);
 }
 
-static inline int env_keep(__u64 h, __u64 types)
+static inline int env_keep(__u64 h, __u64 types, enum skbext_stat stat)
 {
-	return env_inline() ? skbext_store_keep(h, types, SKBEXT_STAT_SCRUBBED) :
-			      skbext_store_keep_any(h, types, SKBEXT_STAT_SCRUBBED);
+	return env_inline() ? skbext_store_keep(h, types, stat) :
+			      skbext_store_keep_any(h, types, stat);
 }
 
 static inline int env_canaries_ok(void)

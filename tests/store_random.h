@@ -143,12 +143,13 @@ static inline bool random_keep(struct model_skb *m)
 {
 	__u8 mask = env_random(&rnd.state) >> 56 & env_random(&rnd.state) >> 56;
 	bool ends = m->active && !(m->active & mask);
+	enum skbext_stat stat = mask & 1 ? SKBEXT_STAT_SCRUBBED : SKBEXT_STAT_UDP_DROPPED;
 
 	if (ends)
-		model_release(m, SKBEXT_STAT_SCRUBBED);
+		model_release(m, stat);
 	else if (m->active)
 		model_clear(m, ~mask);
-	return ASSERT_EQ(env_keep(m->h, mask), ends, "keep");
+	return ASSERT_EQ(env_keep(m->h, mask, stat), ends, "keep");
 }
 
 static inline bool random_step(void)

@@ -108,7 +108,7 @@ bpftool_loads_bound_object()
 	must mkdir "$dir-pins" &&
 	must bpftool prog loadall "$tmp/out.o" "$dir-pins" \
 		map name .data.skbext pinned "$dir/ctl" \
-		map name skbext_slots pinned "$dir/slots" \
+		map name .data.skbext_slots pinned "$dir/slots" \
 		map name skbext_stats pinned "$dir/stats" \
 		map name skbext_watches pinned "$dir/watches" \
 		map name skbext_refs pinned "$dir/refs" &&

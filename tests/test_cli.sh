@@ -597,6 +597,7 @@ test_usage()
 	load --capacity ''
 	load --capacity 4294967296
 	load --capacity 99999999999999999999
+	load --capacity 4000000
 	load --payload 0
 	load --payload 2041
 	load --payload 8.5

@@ -455,8 +455,8 @@ static void do_end(int skb, enum step_op op)
 		ended = skbext_store_del(h, op == DEL ? 1 : 2);
 		had = op == DEL ? sim.value[skb] != 0 : sim.second[skb];
 	} else if (op == KEEP) {
-		ended = inlined() ? skbext_store_keep(h, 2, SKBEXT_STAT_SCRUBBED) :
-				    skbext_store_keep_any(h, 2, SKBEXT_STAT_SCRUBBED);
+		ended = inlined() ? skbext_store_keep(h, 2, SKBEXT_STAT_UDP_DROPPED) :
+				    skbext_store_keep_any(h, 2, SKBEXT_STAT_UDP_DROPPED);
 		had = had && !sim.second[skb];
 	} else if (il.mutant == IL_OBJECT_FIRST && il.running) {
 		ended = broken_release(h);

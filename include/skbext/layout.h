@@ -8,7 +8,7 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	11		/* raise with every change here and in store.h */
+#define SKBEXT_LAYOUT_VERSION	12		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
@@ -41,12 +41,12 @@ struct skbext_object {
 };
 
 /*
- * A bucket and the objects of its slots are one value of the map: one lookup, and neighbours in
- * memory. The first slot has nearly every record. All of it, with 16 bytes of payload, is in the
- * cache line that says whether the bucket is empty.
+ * A bucket and the objects of its slots are neighbours in memory, all buckets one value of a map.
+ * The first slot has nearly every record. All of it, with 16 bytes of payload, is in the cache line
+ * that says whether the bucket is empty.
  *
- *	head, first, counters, link and payload of the first slot | word of 1, 2... | object 1, 2...
- *	0							    SKBEXT_REST
+ *	head, first, counters, link, payload of the first slot | counter, word 1, 2... | object 1, 2...
+ *	0							 SKBEXT_REST
  */
 struct skbext_bucket {
 	/* How many records are at home here but for the first, and where; see store.h. */
@@ -60,8 +60,8 @@ struct skbext_bucket {
 #define SKBEXT_ROUND_UP(n)	(((n) + SKBEXT_LINE - 1) / SKBEXT_LINE * SKBEXT_LINE)
 
 /*
- * Where the words of the other slots are, if objects have so much payload:
- * one line, which begins with 8 bytes of nothing.
+ * Where the words of the other slots are, if objects have so much payload: one line, which begins
+ * with the counter of the first slot's records that a UDP receive queue dropped.
  */
 #define SKBEXT_REST(payload)	SKBEXT_ROUND_UP(sizeof(struct skbext_bucket) + (payload))
 
@@ -81,6 +81,9 @@ struct skbext_bucket {
 #define SKBEXT_STRIDE(payload)	\
 	((SKBEXT_ROUND_UP(SKBEXT_OBJECT_AT(payload, SKBEXT_BUCKET_SLOTS)) / SKBEXT_LINE | 1) * \
 	 SKBEXT_LINE)
+
+/* As far as the verifier lets a program reach into a value (BPF_MAX_VAR_OFF). */
+#define SKBEXT_MAX_BYTES	(1ULL << 29)
 
 struct skbext_type_info {
 	char name[SKBEXT_NAME_LEN];	/* "": this place is not taken */
@@ -109,7 +112,7 @@ struct skbext_ctl {
 	__u32 refs;			/* counters of each type with SKBEXT_F_COUNTED */
 	__u8 counted;			/* active_extensions mask of these types */
 	__u8 pad[3];
-	__u64 slots;			/* the map's kernel address, for scripts/records.bt */
+	__u64 slots;			/* the buckets' kernel address, for scripts/records.bt */
 	struct skbext_type_info types[SKBEXT_MAX_TYPES];
 } __attribute__((aligned(64)));
 
@@ -172,6 +175,7 @@ struct skbext_cfg {
 	__u32 words;		/* SKBEXT_REST() */
 	__u32 objects;		/* SKBEXT_OBJECT_AT(payload, 0) */
 	__u32 object;		/* SKBEXT_OBJECT() */
+	__u32 stride;		/* SKBEXT_STRIDE() */
 };
 
 #endif /* SKBEXT_LAYOUT_H */

@@ -42,13 +42,12 @@
 /* Sizes are those of a store with no room; binding puts the loaded skbext's maps in their place. */
 struct skbext_ctl __skbext_ctl __attribute__((section(".data.skbext"), weak));
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, SKBEXT_STRIDE(SKBEXT_MAX_PAYLOAD));
-} skbext_slots __attribute__((section(".maps"), weak));
+/*
+ * All buckets, one behind the other. A variable and no array map of them: its address is a constant
+ * of the program, so that a bucket is a multiplication away and no bound is left to be checked.
+ */
+__u64 __skbext_slots[SKBEXT_STRIDE(SKBEXT_MAX_PAYLOAD) / sizeof(__u64)]
+	__attribute__((section(".data.skbext_slots"), weak));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -83,9 +82,10 @@ const volatile struct skbext_cfg __skbext_cfg __attribute__((section(".rodata.sk
 	.words = SKBEXT_REST(SKBEXT_MAX_PAYLOAD),
 	.objects = SKBEXT_OBJECT_AT(SKBEXT_MAX_PAYLOAD, 0),
 	.object = SKBEXT_OBJECT(SKBEXT_MAX_PAYLOAD),
+	.stride = SKBEXT_STRIDE(SKBEXT_MAX_PAYLOAD),
 };
 
-/* What store.h wants to know. Array lookups are inlined by the verifier. */
+/* What store.h wants to know. */
 #define SKBEXT_FN		__attribute__((weak, noinline))
 #define SKBEXT_CTL		(&__skbext_ctl)
 #define SKBEXT_BUCKETS		(__skbext_cfg.buckets)
@@ -103,12 +103,17 @@ struct __skbext_index {
 	__u32 n, pad;
 } __attribute__((aligned(8)));
 
-static inline __attribute__((always_inline, unused)) struct skbext_bucket *skbext_bucket(__u32 n)
+/*
+ * n: a number that the verifier knows to be below SKBEXT_BUCKETS. In this order, because up to 6.8
+ * it forgets what it knows of a factor that comes second (adjust_scalar_min_max_vals()).
+ */
+static inline __attribute__((always_inline, unused)) struct skbext_bucket *skbext_bucket_at(__u64 n)
 {
-	struct __skbext_index index;
+	void *bucket = __skbext_slots;
 
-	index.n = n;
-	return bpf_map_lookup_elem(&skbext_slots, &index);
+	asm volatile("%1 *= %2; %0 += %1"
+		     : "+r"(bucket), "+r"(n) : "r"((__u64)__skbext_cfg.stride));
+	return bucket;
 }
 
 static inline __attribute__((always_inline, unused)) __u64 *skbext_counter(__u32 n)

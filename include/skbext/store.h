@@ -59,7 +59,7 @@
  *	SKBEXT_CTL		struct skbext_ctl *
  *	SKBEXT_BUCKETS		number of buckets		(constants for the
  *	SKBEXT_ROOM		bytes of a payload		 verifier, if it is BPF)
- *	skbext_bucket(n)	struct skbext_bucket *, NULL beyond the last
+ *	skbext_bucket_at(n)	struct skbext_bucket *, of a number below SKBEXT_BUCKETS
  *	skbext_count(stat)	adds 1 to an enum skbext_stat, below 16
  *	skbext_look()		brings SKBEXT_CTL->watch up to date
  *	skbext_counter(n)	__u64 *, a counter of references, NULL beyond the last
@@ -118,6 +118,13 @@
 #else
 #define __skbext_write(p, x)	((void)__sync_lock_test_and_set((p), (x)))
 #endif
+/*
+ * Compare-and-swap; 1: it did. The compiler's own way to say so is a number that it makes of one
+ * comparison to take it to another, so it does not see what is compared.
+ */
+#define __skbext_swap(p, is, becomes)								\
+	({ __u64 __is = (is), __was = __sync_val_compare_and_swap((p), __is, (becomes));	\
+	   asm volatile("" : "+r"(__was)); __was == __is; })
 /* A counter that nobody else has at this moment. */
 #define __skbext_bump(p)	((void)++*(p))
 /*
@@ -133,6 +140,7 @@
 #else
 #define __skbext_read(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define __skbext_write(p, x)	__atomic_store_n((p), (x), __ATOMIC_RELEASE)
+#define __skbext_swap(p, is, becomes)	__sync_bool_compare_and_swap((p), (is), (becomes))
 #define __skbext_bump(p)	__skbext_write((p), __skbext_read(p) + 1)
 #define __skbext_opaque(x)	((void)(x))
 #define __skbext_times(x, by)	((x) * (by))
@@ -158,9 +166,18 @@ __skbext_inline int __skbext_match(__u64 word, __u64 h)
 	return (word ^ h) >> SKBEXT_W_META_BITS == 0;
 }
 
-__skbext_inline __u32 __skbext_home(__u64 h)
+__skbext_inline __u64 __skbext_home(__u64 h)
 {
-	return (h >> 32) * SKBEXT_BUCKETS >> 32;
+	return __skbext_times(h >> 32, SKBEXT_BUCKETS) >> 32;
+}
+
+/* NULL: there is none of this number. */
+__skbext_inline struct skbext_bucket *skbext_bucket(__u32 n)
+{
+	__u64 at = n;
+
+	__skbext_opaque(at);
+	return at < SKBEXT_BUCKETS ? skbext_bucket_at(at) : (struct skbext_bucket *)0;
 }
 
 /*
@@ -187,6 +204,12 @@ SKBEXT_FN __u32 skbext_store_next(__u32 bucket, __u64 h, __u32 probe)
 __skbext_inline __u64 *__skbext_word_in(struct skbext_bucket *b, __u64 i)
 {
 	return i ? (__u64 *)((char *)b + (SKBEXT_AT_WORDS + i * 8)) : &b->first;
+}
+
+/* How many records of the first slot ended at the UDP receive queue, by who had it then. */
+__skbext_inline __u64 *__skbext_udp_dropped(struct skbext_bucket *b)
+{
+	return (__u64 *)((char *)b + SKBEXT_AT_WORDS);
 }
 
 __skbext_inline __u64 *__skbext_word(__u32 slot)
@@ -284,17 +307,12 @@ SKBEXT_FN int skbext_store_distrusts(__u32 slot)
 	return 1;
 }
 
-__skbext_inline int __skbext_has_any(struct skbext_bucket *b)
-{
-	return (__skbext_read(&b->first) | __skbext_read(&b->head)) != 0;
-}
-
 /* The home of a record that may be there, NULL: there is none. */
 __skbext_inline struct skbext_bucket *skbext_store_home(__u64 h)
 {
-	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
+	struct skbext_bucket *b = skbext_bucket_at(__skbext_home(h));
 
-	return b && __skbext_has_any(b) ? b : (struct skbext_bucket *)0;
+	return __skbext_read(&b->first) || __skbext_read(&b->head) ? b : (struct skbext_bucket *)0;
 }
 
 /*
@@ -330,11 +348,9 @@ SKBEXT_FN int skbext_store_slot_any(__u64 h)
 /* The slot of the record with this hash, or -1. */
 __skbext_inline int skbext_store_slot(__u64 h)
 {
-	__u32 n = __skbext_home(h);
-	struct skbext_bucket *b = skbext_bucket(n);
+	__u64 n = __skbext_home(h);
+	struct skbext_bucket *b = skbext_bucket_at(n);
 
-	if (!b)
-		return -1;
 	if (__skbext_match(__skbext_read(&b->first), h))
 		return n * SKBEXT_BUCKET_SLOTS;
 	return __skbext_read(&b->head) ? skbext_store_slot_any(h) : -1;
@@ -353,7 +369,7 @@ SKBEXT_FN int skbext_store_count_away(__u32 home, __u64 probe)
 		__u64 new = (old & SKBEXT_H_COUNTS) + SKBEXT_H_AWAY + 1;
 
 		new |= (far > probe ? far : probe) << SKBEXT_H_FAR_SHIFT;
-		if (__sync_bool_compare_and_swap(&b->head, old, new))
+		if (__skbext_swap(&b->head, old, new))
 			return 0;
 	}
 	return -1;
@@ -372,7 +388,7 @@ __skbext_inline void __skbext_forget_way(__u64 *head)
 		__u64 old = __skbext_read(head);
 
 		if (!(old >> SKBEXT_H_FAR_SHIFT) || (old & SKBEXT_H_COUNTS) >= SKBEXT_H_AWAY ||
-		    __sync_bool_compare_and_swap(head, old, old & SKBEXT_H_COUNTS))
+		    __skbext_swap(head, old, old & SKBEXT_H_COUNTS))
 			return;
 	}
 }
@@ -380,11 +396,9 @@ __skbext_inline void __skbext_forget_way(__u64 *head)
 /* What claim counted in, when the key has left the slot. */
 SKBEXT_FN int skbext_store_uncount(__u64 h, __u32 slot)
 {
-	__u32 home = __skbext_home(h);
-	struct skbext_bucket *b = skbext_bucket(home);
+	__u64 home = __skbext_home(h);
+	struct skbext_bucket *b = skbext_bucket_at(home);
 
-	if (!b)
-		return 0;
 	if (slot / SKBEXT_BUCKET_SLOTS == home) {
 		if (slot % SKBEXT_BUCKET_SLOTS)
 			__sync_fetch_and_sub(&b->head, 1);
@@ -409,7 +423,7 @@ SKBEXT_FN int skbext_store_claim_in(__u32 n, __u64 h)
 	for (__u64 i = 0; b && i < SKBEXT_BUCKET_SLOTS; i++) {
 		__u64 *p = __skbext_word_in(b, i);
 
-		if (!__skbext_read(p) && __sync_bool_compare_and_swap(p, 0, h))
+		if (!__skbext_read(p) && __skbext_swap(p, 0, h))
 			return n * SKBEXT_BUCKET_SLOTS + i;
 	}
 	return -1;
@@ -452,10 +466,10 @@ SKBEXT_FN int skbext_store_claim_any(__u64 h)
 /* A free slot, now holding h with nothing active; -1: no room. */
 __skbext_inline int skbext_store_claim(__u64 h)
 {
-	__u32 n = __skbext_home(h);
-	struct skbext_bucket *b = skbext_bucket(n);
+	__u64 n = __skbext_home(h);
+	struct skbext_bucket *b = skbext_bucket_at(n);
 
-	if (!b || !__sync_bool_compare_and_swap(&b->first, 0, h))
+	if (!__skbext_swap(&b->first, 0, h))
 		return skbext_store_claim_any(h);
 	return n * SKBEXT_BUCKET_SLOTS;
 }
@@ -592,7 +606,7 @@ SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 word)
 	if (!p)
 		return 0;
 	obj = __skbext_object_of(slot, word);
-	if (!__sync_bool_compare_and_swap(p, word, left))
+	if (!__skbext_swap(p, word, left))
 		return 0;
 	__skbext_uncount(word, slot);
 	if (word & (SKBEXT_W_REMOTE | SKBEXT_W_SHARED))
@@ -654,7 +668,7 @@ SKBEXT_FN int skbext_store_doom(__u32 slot, __u32 generation)
 	return word >> SKBEXT_W_META_BITS &&
 	       word & (SKBEXT_W_ACTIVE | SKBEXT_W_SHARED | SKBEXT_W_REMOTE) &&
 	       __skbext_older(slot, generation) &&
-	       __sync_bool_compare_and_swap(p, word, word | SKBEXT_W_DOOMED);
+	       __skbext_swap(p, word, word | SKBEXT_W_DOOMED);
 }
 
 /* A grace period later. 1: ended. */
@@ -666,7 +680,7 @@ SKBEXT_FN int skbext_store_end_doomed(__u32 slot, __u32 generation)
 	if (!(word >> SKBEXT_W_META_BITS) || !(word & SKBEXT_W_DOOMED))
 		return 0;
 	if (!__skbext_older(slot, generation)) {	/* marked by mistake */
-		__sync_bool_compare_and_swap(p, word, word & ~SKBEXT_W_DOOMED);
+		__skbext_swap(p, word, word & ~SKBEXT_W_DOOMED);
 		return 0;
 	}
 	if (!skbext_store_drop(slot, word))
@@ -717,7 +731,7 @@ __skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word, __u64 copy)
 		return -1;
 	skbext_store_cow(claimed, slot, word);
 	__skbext_write(link, __skbext_stamp());
-	if (!__sync_bool_compare_and_swap(from, word, SKBEXT_W_ORPHAN)) {
+	if (!__skbext_swap(from, word, SKBEXT_W_ORPHAN)) {
 		__skbext_give_back(claimed, SKBEXT_W_ACTIVE);
 		__skbext_write(to, 0);
 		skbext_store_uncount(h, claimed);
@@ -741,7 +755,7 @@ __skbext_inline int __skbext_localize(__u32 slot, __u32 obj, __u64 word, __u64 c
 	if (!p)
 		return -1;
 	skbext_store_cow(slot, obj, word);
-	if (!__sync_bool_compare_and_swap(p, word, h)) {
+	if (!__skbext_swap(p, word, h)) {
 		__skbext_give_back(slot, SKBEXT_W_ACTIVE);
 		return -1;	/* user space took a type at this moment */
 	}
@@ -809,7 +823,7 @@ __skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u3
 	skbext_store_zero(slot, offset, size);
 	__skbext_write(link, __skbext_stamp());
 	skbext_count(SKBEXT_STAT_ADDS);	/* before: whoever ends it counts that */
-	if (!__sync_bool_compare_and_swap(p, h, h | (active & SKBEXT_W_ACTIVE)))
+	if (!__skbext_swap(p, h, h | (active & SKBEXT_W_ACTIVE)))
 		return -1;	/* user space added to an skb that ended meanwhile */
 	return slot;
 }
@@ -830,7 +844,7 @@ __skbext_inline int __skbext_add_more(__u32 slot, __u64 h, __u64 active, __u32 o
 	}
 	if (!(word & active)) {
 		skbext_store_zero(obj, offset, size);
-		if (!__sync_bool_compare_and_swap(p, word, word | (active & SKBEXT_W_ACTIVE)))
+		if (!__skbext_swap(p, word, word | (active & SKBEXT_W_ACTIVE)))
 			return -1;
 	}
 	skbext_count(SKBEXT_STAT_ADDS_MORE);
@@ -878,7 +892,7 @@ __skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types, int owner)
 	if (!(word & ~types & SKBEXT_W_ACTIVE) &&
 	    (owner || !(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))))
 		return skbext_store_drop(slot, word) ? 1 : -1;
-	if (!__sync_bool_compare_and_swap(p, word,
+	if (!__skbext_swap(p, word,
 					  word & ~((types & SKBEXT_W_ACTIVE) | SKBEXT_W_DOOMED)))
 		return -1;
 	if (owner && word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))
@@ -949,7 +963,7 @@ SKBEXT_FN int skbext_store_mark_again(__u32 slot, __u64 h)
 		if (!__skbext_match(word, h))
 			return -1;
 		if (word & SKBEXT_W_SHARED ||
-		    __sync_bool_compare_and_swap(p, word, word | SKBEXT_W_SHARED))
+		    __skbext_swap(p, word, word | SKBEXT_W_SHARED))
 			return 0;
 	}
 	return -1;
@@ -961,7 +975,7 @@ __skbext_inline __u64 __skbext_mark_shared(__u32 slot, __u64 *p, __u64 h)
 	__u64 word = __skbext_read(p);
 
 	if (__skbext_match(word, h) && !(word & (SKBEXT_W_REMOTE | SKBEXT_W_SHARED)) &&
-	    !__sync_bool_compare_and_swap(p, word, word | SKBEXT_W_SHARED))
+	    !__skbext_swap(p, word, word | SKBEXT_W_SHARED))
 		word = skbext_store_mark_again(slot, h) ? 0 : __skbext_read(p);
 	return __skbext_match(word, h) ? word : 0;
 }
@@ -1038,12 +1052,13 @@ __skbext_inline void *__skbext_payload(struct skbext_object *obj, __u64 offset)
  */
 __skbext_inline void *skbext_store_add(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
-	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
+	struct skbext_bucket *b = skbext_bucket_at(__skbext_home(h));
 	__u64 *payload, watch = __skbext_read(&SKBEXT_CTL->watch);
 	int object;
 
-	if (b && !__skbext_has_any(b) && size <= SKBEXT_INLINE_ZERO && !(watch & SKBEXT_L_LOW) &&
-	    __sync_bool_compare_and_swap(&b->first, 0, h)) {
+	if (size <= SKBEXT_INLINE_ZERO && !(watch & SKBEXT_L_LOW) &&
+	    !(__skbext_read(&b->first) | __skbext_read(&b->head)) &&
+	    __skbext_swap(&b->first, 0, h)) {
 		payload = __skbext_payload(&b->object, offset);
 		for (__u32 i = 0; i < (size + 7) / 8; i++)
 			payload[i] = 0;
@@ -1060,12 +1075,17 @@ __skbext_inline void *skbext_store_add(__u64 h, __u64 active, __u32 offset, __u3
 __skbext_inline struct skbext_object *skbext_store_find(__u64 h, __u64 active)
 {
 	const __u64 not_asked = SKBEXT_W_ACTIVE | SKBEXT_W_SHARED | SKBEXT_W_ORPHAN;
-	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
+	struct skbext_bucket *b = skbext_bucket_at(__skbext_home(h));
+	__u64 word = __skbext_read(&b->first);
 	int object;
 
-	if (!b || !__skbext_has_any(b))
+	if (!word && !__skbext_read(&b->head))
 		return (struct skbext_object *)0;
-	if (((__skbext_read(&b->first) ^ h) & (active | ~not_asked)) == active &&
+	/* Nothing else is active: of a record that is not shared the link is the stamp alone. */
+	if ((word ^ h) == active &&
+	    __skbext_read(&b->object.link) == __skbext_read(&SKBEXT_CTL->watch))
+		return &b->object;
+	if (((word ^ h) & (active | ~not_asked)) == active &&
 	    __skbext_trusted(__skbext_read(&b->object.link)))
 		return &b->object;
 	object = skbext_store_find_any(h, active);
@@ -1073,58 +1093,61 @@ __skbext_inline struct skbext_object *skbext_store_find(__u64 h, __u64 active)
 }
 
 /*
- * The record in the first slot of its home bucket ends, if it is there, not shared, its owner is
- * alone with it, and none of kept is active. Counted in counter, or with NULL as stat.
+ * The types of the record of h in the first slot of its home, as long as that is neither shared nor
+ * marked by purge, and its owner is alone with it; else something above SKBEXT_W_ACTIVE.
  */
-__skbext_inline int __skbext_end_first(struct skbext_bucket *home, __u64 h, __u64 kept,
-				       __u64 *counter, __u32 stat)
+__skbext_inline __u64 __skbext_sole(__u64 first, __u64 h)
 {
-	__u64 word = __skbext_read(&home->first);
-
-	if (!__skbext_match(word, h) ||
-	    word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE | SKBEXT_W_DOOMED | kept) ||
-	    __skbext_read(&SKBEXT_CTL->by_address))
-		return 0;
-	if (counter)
-		__skbext_bump(counter);
-	else
-		skbext_count(stat);
-	__skbext_write(&home->first, 0);
-	return 1;
+	return __skbext_read(&SKBEXT_CTL->by_address) ? ~0ULL : first ^ h;
 }
 
 /* skb_ext_reset(): how many records ended, counted as stat; more than one is user space's doing. */
 __skbext_inline int skbext_store_release(__u64 h, __u32 stat)
 {
-	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
+	struct skbext_bucket *b = skbext_bucket_at(__skbext_home(h));
+	__u64 word = __skbext_read(&b->first);
 
-	if (!b || !__skbext_has_any(b))
+	if (!word && !__skbext_read(&b->head))
 		return 0;
-	if (__skbext_end_first(b, h, 0,
-			       stat == SKBEXT_STAT_RELEASED ? &b->releases : (__u64 *)0, stat))
-		return 1;
-	return skbext_store_release_any(h, stat);
+	if (__skbext_sole(word, h) > SKBEXT_W_ACTIVE)
+		return skbext_store_release_any(h, stat);
+	if (stat == SKBEXT_STAT_RELEASED)
+		__skbext_bump(&b->releases);
+	else
+		skbext_count(stat);
+	__skbext_write(&b->first, 0);
+	return 1;
 }
 
 /* skb_ext_del(): this skb only, clones keep theirs. 1: deleted, 0: it was not active. */
 __skbext_inline int skbext_store_del(__u64 h, __u64 active)
 {
-	struct skbext_bucket *b = skbext_bucket(__skbext_home(h));
+	struct skbext_bucket *b = skbext_bucket_at(__skbext_home(h));
+	__u64 word = __skbext_read(&b->first);
 
-	if (!b || !__skbext_has_any(b))
+	if (!word && !__skbext_read(&b->head))
 		return 0;
-	if (__skbext_read(&b->first) & active &&
-	    __skbext_end_first(b, h, ~active & SKBEXT_W_ACTIVE, &b->dels, 0))
-		return 1;
-	return skbext_store_del_any(h, active);
+	if (__skbext_sole(word, h) != active)
+		return skbext_store_del_any(h, active);
+	__skbext_bump(&b->dels);
+	__skbext_write(&b->first, 0);
+	return 1;
 }
 
 /* A policy point: keep these types, drop the others. 1: the record ended, counted as stat. */
 __skbext_inline int skbext_store_keep_at(struct skbext_bucket *home, __u64 h, __u64 types,
 					 __u32 stat)
 {
-	return __skbext_end_first(home, h, types & SKBEXT_W_ACTIVE, (__u64 *)0, stat) ||
-	       skbext_store_keep_any(h, types, stat);
+	__u64 active = __skbext_sole(__skbext_read(&home->first), h);
+
+	if (active > SKBEXT_W_ACTIVE || active & types)
+		return skbext_store_keep_any(h, types, stat);
+	if (stat == SKBEXT_STAT_UDP_DROPPED)
+		__skbext_bump(__skbext_udp_dropped(home));
+	else
+		skbext_count(stat);
+	__skbext_write(&home->first, 0);
+	return 1;
 }
 
 __skbext_inline int skbext_store_keep(__u64 h, __u64 types, __u32 stat)

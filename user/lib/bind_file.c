@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Binding for loaders that know nothing of skbext: the same change of .rodata.skbext as
- * skbext_bind(), made in a copy of the object file. The maps are replaced by the loader.
+ * skbext_bind(), made in a copy of the object file. The maps are replaced by the loader, which
+ * takes a section's map for as large as the section in the file: that of the buckets gets their
+ * size, as a hole in the file.
  */
 #include <fcntl.h>
 #include <libelf.h>
@@ -11,49 +13,64 @@
 #include "internal.h"
 #include "bind.h"
 
-/* Where .rodata.skbext is in the file. */
-static int find_section(Elf *elf, size_t *offset, size_t *size)
+struct image {
+	char *data;
+	size_t size, hole;		/* bytes, and of zeros behind them */
+};
+
+/* Its header in the image; NULL: there is none, or it is not all in there. */
+static Elf64_Shdr *find_section(Elf *elf, const struct image *image, const char *wanted)
 {
+	const Elf64_Ehdr *header = elf64_getehdr(elf);
 	Elf_Scn *scn = NULL;
 	size_t names;
 
-	if (elf_getshdrstrndx(elf, &names))
-		return -EINVAL;
+	if (!header || elf_getshdrstrndx(elf, &names))
+		return NULL;
 	while ((scn = elf_nextscn(elf, scn))) {
-		GElf_Shdr shdr;
-		const char *name = gelf_getshdr(scn, &shdr) ? elf_strptr(elf, names, shdr.sh_name) :
-							      NULL;
+		const Elf64_Shdr *known = elf64_getshdr(scn);
+		const char *name = known ? elf_strptr(elf, names, known->sh_name) : NULL;
 
-		if (!name || strcmp(name, ".rodata.skbext"))
+		if (!name || strcmp(name, wanted) || known->sh_offset > image->size ||
+		    known->sh_size > image->size - known->sh_offset)
 			continue;
-		*offset = shdr.sh_offset;
-		*size = shdr.sh_size;
-		return 0;
+		return (void *)(image->data + header->e_shoff +
+				elf_ndxscn(scn) * sizeof(Elf64_Shdr));
 	}
-	return -ENOENT;
+	return NULL;
 }
 
-static char *read_file(const char *path, size_t *size)
+/* Only an object that uses the buckets has the section; one that was bound has it at the end. */
+static void make_room(Elf *elf, struct image *image, __u64 bytes)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	char *data = NULL;
+	Elf64_Shdr *slots = find_section(elf, image, ".data.skbext_slots");
 
-	if (fd >= 0 && !fstat(fd, &st) && (data = malloc(st.st_size ?: 1))) {
-		*size = st.st_size;
-		if (read(fd, data, st.st_size) != st.st_size) {
-			free(data);
-			data = NULL;
-			errno = EIO;
-		}
-	}
+	if (!slots)
+		return;
+	if (slots->sh_offset + slots->sh_size == image->size)
+		image->size = slots->sh_offset;
+	slots->sh_offset = image->size;
+	slots->sh_size = image->hole = bytes;
+}
+
+static int read_file(const char *path, struct image *image)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) || !(image->data = malloc(st.st_size ?: 1)))
+		err = -errno;
+	else if (read(fd, image->data, st.st_size) != st.st_size)
+		err = -EIO;
+	else
+		image->size = st.st_size;
 	if (fd >= 0)
 		close(fd);
-	return data;
+	return err;
 }
 
 /* Whole or not at all: beside the target, then renamed over it. */
-static int write_file(const char *path, const char *data, size_t size)
+static int write_file(const char *path, const struct image *image)
 {
 	char tmp[PATH_LEN];
 	int fd, err;
@@ -63,7 +80,8 @@ static int write_file(const char *path, const char *data, size_t size)
 	fd = mkstemp(tmp);
 	if (fd < 0)
 		return -errno;
-	err = write(fd, data, size) != (ssize_t)size || fchmod(fd, 0644) ? -(errno ?: EIO) : 0;
+	err = write(fd, image->data, image->size) != (ssize_t)image->size ||
+	      ftruncate(fd, image->size + image->hole) || fchmod(fd, 0644) ? -(errno ?: EIO) : 0;
 	if (close(fd) && !err)
 		err = -errno;
 	if (!err && rename(tmp, path))
@@ -73,19 +91,21 @@ static int write_file(const char *path, const char *data, size_t size)
 	return err;
 }
 
-static int bind_image(struct skbext *sk, const char *in, char *data, size_t size)
+static int bind_image(struct skbext *sk, const char *in, struct image *image)
 {
 	libbpf_print_fn_t print = libbpf_set_print(object_quiet);
 	struct bpf_object *obj = bpf_object__open_file(in, NULL);
-	size_t offset = 0, len = 0;
+	const Elf64_Shdr *types = NULL;
+	char *data = NULL;
+	int err = 0;
 	Elf *elf;
-	int err;
 
 	libbpf_set_print(print);
 	elf_version(EV_CURRENT);
-	elf = elf_memory(data, size);
-	err = elf && obj ? find_section(elf, &offset, &len) : -EINVAL;
-	if (err || offset + len > size)
+	elf = elf_memory(image->data, image->size);
+	if (elf && obj && (types = find_section(elf, image, ".rodata.skbext")))
+		data = image->data + types->sh_offset;
+	else
 		err = fail(-EINVAL,
 			"%s is no BPF object with a SKBEXT_TYPE, compiled with -g; nothing to bind",
 			in);
@@ -94,8 +114,10 @@ static int bind_image(struct skbext *sk, const char *in, char *data, size_t size
 	 * the compiler's own says 0 everywhere.
 	 */
 	err = err ?: bind_check_adds(obj);
-	err = err ?: cfg_bind(bpf_object__btf(obj), data + offset, len, sk->ctl);
-	err = err ?: bind_section(sk, bpf_object__btf(obj), data + offset, len);
+	err = err ?: cfg_bind(bpf_object__btf(obj), data, types->sh_size, sk->ctl);
+	err = err ?: bind_section(sk, bpf_object__btf(obj), data, types->sh_size);
+	if (!err)
+		make_room(elf, image, sk->ctl->buckets * SKBEXT_STRIDE(sk->ctl->payload));
 	elf_end(elf);
 	bpf_object__close(obj);
 	return err;
@@ -104,21 +126,18 @@ static int bind_image(struct skbext *sk, const char *in, char *data, size_t size
 int skbext_bind_file(const char *in, const char *out, const char *bpffs_dir)
 {
 	struct skbext *sk = skbext_open_pinned(bpffs_dir);
-	int lock = -1, err = 0;
-	size_t size = 0;
-	char *data = NULL;
+	struct image image = {};
+	int lock, err;
 
 	if (!sk)
 		return -errno;
-	lock = dir_lock(sk->dir);
-	if (lock < 0)
-		err = lock;
-	else if (!(data = read_file(in, &size)))
-		err = fail(-errno, "reading %s: %s; check the path", in, strerror(errno));
-	err = err ?: bind_image(sk, in, data, size);
-	if (!err && (err = write_file(out, data, size)))
+	err = lock = dir_lock(sk->dir);
+	if (lock >= 0 && (err = read_file(in, &image)))
+		fail(err, "reading %s: %s; check the path", in, strerror(-err));
+	err = err ?: bind_image(sk, in, &image);
+	if (!err && (err = write_file(out, &image)))
 		fail(err, "writing %s: %s; give a path that can be written", out, strerror(-err));
-	free(data);
+	free(image.data);
 	if (lock >= 0)
 		close(lock);
 	skbext_close(sk);

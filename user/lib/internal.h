@@ -57,6 +57,8 @@ const char *why_bpf(int err);
 
 /* maps.c */
 struct btf *vmlinux_btf(void);
+/* Bytes of the buckets for so many records. */
+__u64 maps_bytes(__u32 capacity, __u32 payload);
 int maps_create(struct skbext *sk);
 int maps_mmap(struct skbext *sk);
 void maps_close(struct skbext *sk);

@@ -13,7 +13,7 @@ static const struct {
 	const char *in_object, *pin;
 } names[MAP_NR] = {
 	[MAP_CTL] = { ".data.skbext", "ctl" },
-	[MAP_SLOTS] = { "skbext_slots", "slots" },
+	[MAP_SLOTS] = { ".data.skbext_slots", "slots" },
 	[MAP_STATS] = { "skbext_stats", "stats" },
 	[MAP_WATCH] = { "skbext_watches", "watches" },
 	[MAP_REFS] = { "skbext_refs", "refs" },
@@ -56,6 +56,11 @@ static __u32 buckets_for(__u32 capacity)
 	while (n > 1 && !is_prime(n))
 		n++;
 	return n;
+}
+
+__u64 maps_bytes(__u32 capacity, __u32 payload)
+{
+	return buckets_for(capacity) * SKBEXT_STRIDE(payload);
 }
 
 /*
@@ -121,7 +126,7 @@ int maps_create(struct skbext *sk)
 		return fail(-EOPNOTSUPP, "this kernel has no readable BTF (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF");
 
 	err = create(sk, MAP_CTL, "skbext_ctl", sizeof(struct skbext_ctl), 1);
-	err = err ?: create(sk, MAP_SLOTS, "skbext_slots", SKBEXT_STRIDE(sk->payload), buckets);
+	err = err ?: create(sk, MAP_SLOTS, "skbext_slots", buckets * SKBEXT_STRIDE(sk->payload), 1);
 	err = err ?: create(sk, MAP_STATS, "skbext_stats", sizeof(struct skbext_cpu_stats),
 			    libbpf_num_possible_cpus());
 	err = err ?: create(sk, MAP_WATCH, "skbext_watches", sizeof(struct skbext_watch),
@@ -229,7 +234,23 @@ int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbe
 	cfg->words = SKBEXT_REST(ctl->payload);
 	cfg->objects = SKBEXT_OBJECT_AT(ctl->payload, 0);
 	cfg->object = SKBEXT_OBJECT(ctl->payload);
+	cfg->stride = SKBEXT_STRIDE(ctl->payload);
 	return 0;
+}
+
+/*
+ * A section's map is in this process's memory as well, as many bytes as the object says: it gets
+ * more before it is replaced, or a skeleton that is loaded would map it over what lies behind.
+ */
+static int put_map(struct bpf_map *map, int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	int err = bpf_obj_get_info_by_fd(fd, &info, &len) ? -errno : 0;
+
+	if (!err && bpf_map__value_size(map) != info.value_size)
+		err = bpf_map__set_value_size(map, info.value_size);
+	return err ?: bpf_map__reuse_fd(map, fd);
 }
 
 /*
@@ -248,7 +269,7 @@ int maps_bind(struct bpf_object *obj, const int *fds, const struct skbext_ctl *c
 	for (int i = 0; i < MAP_NR; i++) {
 		struct bpf_map *map = bpf_object__find_map_by_name(obj, names[i].in_object);
 
-		err = map && fds[i] >= 0 ? bpf_map__reuse_fd(map, fds[i]) : 0;
+		err = map && fds[i] >= 0 ? put_map(map, fds[i]) : 0;
 		if (err)
 			return fail(err, "map %s of object %s: %s", names[i].in_object,
 				    bpf_object__name(obj), why_bpf(err));

@@ -13,10 +13,9 @@ static _Thread_local struct skbext *here;
 #define SKBEXT_BUCKETS	(here->ctl->buckets)
 #define SKBEXT_ROOM	(here->ctl->payload)
 
-static inline struct skbext_bucket *skbext_bucket(__u32 n)
+static inline struct skbext_bucket *skbext_bucket_at(__u64 n)
 {
-	return n < here->ctl->buckets ?
-	       (void *)(here->slots + n * SKBEXT_STRIDE(here->ctl->payload)) : NULL;
+	return (void *)(here->slots + n * SKBEXT_STRIDE(here->ctl->payload));
 }
 
 static inline __u64 *skbext_counter(__u32 n)
@@ -97,11 +96,12 @@ static void sum_buckets(struct skbext *sk, __u64 *sum)
 {
 	here = sk;
 	for (__u32 n = 0; n < sk->ctl->buckets; n++) {
-		const struct skbext_bucket *b = skbext_bucket(n);
+		struct skbext_bucket *b = skbext_bucket(n);
 		__u64 dels = __skbext_read(&b->dels);
 
 		sum[SKBEXT_STAT_ADDS] += __skbext_read(&b->adds);
 		sum[SKBEXT_STAT_RELEASED] += __skbext_read(&b->releases);
+		sum[SKBEXT_STAT_UDP_DROPPED] += __skbext_read(__skbext_udp_dropped(b));
 		sum[SKBEXT_STAT_DELS] += dels;
 		sum[SKBEXT_STAT_DELS_EMPTIED] += dels;
 	}

@@ -30,6 +30,8 @@ static struct skbext *new_handle(const char *dir)
 
 static int set_opts(struct skbext *sk, const struct skbext_open_opts *o)
 {
+	__u64 bytes;
+
 	sk->capacity = o->capacity ?: SKBEXT_DEFAULT_CAPACITY;
 	sk->payload = ((o->payload ?: SKBEXT_DEFAULT_PAYLOAD) + 7) / 8 * 8;
 	sk->refs = o->refs ?: SKBEXT_DEFAULT_REFS;
@@ -41,9 +43,10 @@ static int set_opts(struct skbext *sk, const struct skbext_open_opts *o)
 	if (sk->payload > SKBEXT_MAX_PAYLOAD)
 		return fail(-EINVAL, "payload %u is out of range; give 1 to %d bytes", o->payload,
 			    SKBEXT_MAX_PAYLOAD);
-	if ((__u64)sk->capacity * sk->payload > 1ULL << 36)
-		return fail(-EINVAL, "capacity %u times payload %u is more than 64 GiB; give less",
-			    sk->capacity, sk->payload);
+	bytes = maps_bytes(sk->capacity, sk->payload);
+	if (bytes > SKBEXT_MAX_BYTES)
+		return fail(-EINVAL, "capacity %u with payload %u takes %llu MiB, the kernel lets programs address %llu; give less",
+			    sk->capacity, sk->payload, (bytes >> 20) + 1, SKBEXT_MAX_BYTES >> 20);
 	if (sk->refs > 1U << 24)
 		return fail(-EINVAL, "%u counters of references are out of range; give 1 to %u",
 			    sk->refs, 1U << 24);
