@@ -66,10 +66,11 @@ cli_bench()
 
 run_examples()
 {
-	local status
+	local status start=$SECONDS
 	"$(dirname "$0")/examples.sh" --brief "$out/tests/examples" >/run/lines 2>&1
 	status=$?
 	cat /run/lines
+	echo "time: examples $((SECONDS - start)) s"
 	[ "$status" = 0 ] || bad=1
 	grep -qE '^(PASS|FAIL|SKIP) ' /run/lines ||
 		result examples "exit status $status without a case"
@@ -77,11 +78,12 @@ run_examples()
 
 run_test()	# LABEL PROGRAM ARGUMENT...
 {
-	local label=$1 program=$2 lines status
+	local label=$1 program=$2 lines status start=$SECONDS
 	shift 2
 	"$out/tests/$program" "$@" >/run/lines
 	status=$?
 	sed "s/^\(PASS\|FAIL\|SKIP\) /&$label/" /run/lines
+	echo "time: $label$program $((SECONDS - start)) s"
 	lines=$(grep -cE '^(PASS|FAIL|SKIP) ' /run/lines)
 	[ "$status" = 0 ] || bad=1
 	if [ "$lines" = 0 ] || { [ "$status" != 0 ] && ! grep -q '^FAIL ' /run/lines; }; then
