@@ -186,10 +186,10 @@ static int prog_fd(struct store_bench *s, const char *prefix, const char *suffix
 	return bpf_program__fd(prog);
 }
 
-/* Storage hangs on the object, a line is always there. */
-static bool may_miss(const char *prefix)
+/* It hangs on the object: there is no key. */
+static bool is_storage(const char *prefix)
 {
-	return !strstr(prefix, "_storage") && strcmp(prefix, "lines");
+	return strstr(prefix, "_storage");
 }
 
 static int open_programs(struct store_bench *s)
@@ -222,8 +222,8 @@ static int open_programs(struct store_bench *s)
 		s->fill[i] = prog_fd(s, impls[i].prefix, "fill");
 		for (size_t j = 0; j < NR_OPS; j++)
 			s->fd[i][j] = prog_fd(s, impls[i].prefix, ops[j].suffix);
-		if (!may_miss(impls[i].prefix))
-			s->fd[i][1] = -1;
+		if (is_storage(impls[i].prefix) || !strcmp(impls[i].prefix, "lines"))
+			s->fd[i][1] = -1;	/* neither can miss */
 	}
 	return CLI_DONE;
 }
@@ -449,7 +449,7 @@ static void scale(struct store_bench *s, size_t impl, size_t op)
 		figure_add(&times, n * t1 / tn);
 	}
 	median = figure_median(&times);
-	bench_say(s->b, "  %-18s%-16s%10.1f%10.1f%10.2f (%.2f to %.2f)\n", impls[impl].name,
+	bench_say(s->b, "  %-24s%-16s%10.1f%10.1f%10.2f (%.2f to %.2f)\n", impls[impl].name,
 		  ops[op].name, figure_median(&one), figure_median(&all), median, times.v[0],
 		  times.v[times.nr - 1]);
 	json_array_append_new(json_object_get(s->b->out, "scaling"),
@@ -466,7 +466,7 @@ static void scale_all(struct store_bench *s)
 		  s->b->nr_cpus);
 	for (size_t i = 0; i < NR_IMPLS; i++)
 		for (size_t j = 0; j < 3; j++)
-			if (may_miss(impls[i].prefix))
+			if (!is_storage(impls[i].prefix))
 				scale(s, i, j);
 }
 
