@@ -133,7 +133,8 @@ SKBEXT_API int skbext_bind(struct bpf_object *obj, const char *bpffs_dir);
  * skbext_bind_file - the same for loaders that know nothing of skbext: write a bound copy of an
  * object file
  * @in, @out: paths; may be the same. Load @out with the maps of skbext_map_pin() in place of its
- *            own.
+ *            own. It is as long as they are large, most of it a hole, because loaders take the map
+ *            of a section for as large as the section.
  */
 SKBEXT_API int skbext_bind_file(const char *in, const char *out, const char *bpffs_dir);
 
