@@ -7,7 +7,6 @@
  */
 #include <fcntl.h>
 #include <libelf.h>
-#include <gelf.h>
 #include <sys/stat.h>
 
 #include "internal.h"
