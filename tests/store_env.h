@@ -39,11 +39,6 @@ static inline size_t env_bytes(void)
 	return env.ctl.buckets * env_stride();
 }
 
-static inline struct skbext_bucket *skbext_bucket_at(__u64 n)
-{
-	return (void *)(env.memory + n * env_stride());
-}
-
 static inline __u64 *skbext_counter(__u32 n)
 {
 	return n < SKBEXT_MAX_TYPES * ENV_REFS ? &env.counters[n] : NULL;
@@ -64,6 +59,7 @@ static inline void skbext_look(void)
 #define SKBEXT_CTL	(&env.ctl)
 #define SKBEXT_BUCKETS	(env.ctl.buckets)
 #define SKBEXT_ROOM	(env.ctl.payload)
+#define SKBEXT_SLOTS	(env.memory)
 
 #include <skbext/store.h>
 

@@ -99,7 +99,7 @@ boot()
 		# With two CPUs, QEMU may let one run the breakpoint that the kernel put into code
 		# it was changing on the other (attaching does that) when the kernel is done and
 		# expects it no more.
-		# One that hung as it began did so once in some hundred boots; twice is not chance.
+		# One hung once, as its first case began, and the same tree did not again.
 		grep -q 'Oops: int3' "$tmp/$1" || [ "$status" = 92 ] || break
 	done
 	case $status in

@@ -93,6 +93,8 @@ const volatile struct skbext_cfg __skbext_cfg __attribute__((section(".rodata.sk
 #define SKBEXT_AT_WORDS		((__u64)__skbext_cfg.words)
 #define SKBEXT_AT_OBJECTS	((__u64)__skbext_cfg.objects)
 #define SKBEXT_OBJECT_SIZE	((__u64)__skbext_cfg.object)
+#define SKBEXT_BUCKET_SIZE	((__u64)__skbext_cfg.stride)
+#define SKBEXT_SLOTS		((char *)__skbext_slots)
 
 /*
  * Eight bytes of the stack, of which four are read: the compiler may put what the program is going
@@ -102,19 +104,6 @@ const volatile struct skbext_cfg __skbext_cfg __attribute__((section(".rodata.sk
 struct __skbext_index {
 	__u32 n, pad;
 } __attribute__((aligned(8)));
-
-/*
- * n: a number that the verifier knows to be below SKBEXT_BUCKETS. In this order, because up to 6.8
- * it forgets what it knows of a factor that comes second (adjust_scalar_min_max_vals()).
- */
-static inline __attribute__((always_inline, unused)) struct skbext_bucket *skbext_bucket_at(__u64 n)
-{
-	void *bucket = __skbext_slots;
-
-	asm volatile("%1 *= %2; %0 += %1"
-		     : "+r"(bucket), "+r"(n) : "r"((__u64)__skbext_cfg.stride));
-	return bucket;
-}
 
 static inline __attribute__((always_inline, unused)) __u64 *skbext_counter(__u32 n)
 {

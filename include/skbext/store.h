@@ -59,7 +59,7 @@
  *	SKBEXT_CTL		struct skbext_ctl *
  *	SKBEXT_BUCKETS		number of buckets		(constants for the
  *	SKBEXT_ROOM		bytes of a payload		 verifier, if it is BPF)
- *	skbext_bucket_at(n)	struct skbext_bucket *, of a number below SKBEXT_BUCKETS
+ *	SKBEXT_SLOTS		char *, where the buckets are
  *	skbext_count(stat)	adds 1 to an enum skbext_stat, below 16
  *	skbext_look()		brings SKBEXT_CTL->watch up to date
  *	skbext_counter(n)	__u64 *, a counter of references, NULL beyond the last
@@ -75,6 +75,7 @@
 #define SKBEXT_AT_WORDS		SKBEXT_REST((__u64)SKBEXT_SPACING)
 #define SKBEXT_AT_OBJECTS	SKBEXT_OBJECT_AT((__u64)SKBEXT_SPACING, 0)
 #define SKBEXT_OBJECT_SIZE	SKBEXT_OBJECT((__u64)SKBEXT_SPACING)
+#define SKBEXT_BUCKET_SIZE	SKBEXT_STRIDE((__u64)SKBEXT_SPACING)
 #endif
 
 #define SKBEXT_W_ORPHAN		(1ULL << 8)	/* no skb; the object has holders elsewhere */
@@ -134,6 +135,11 @@
 #define __skbext_times(x, constant)								\
 	({ __u64 __x = (x), __by = (constant);							\
 	   asm volatile("%0 *= %1" : "+r"(__x) : "r"(__by)); __x; })
+/* The same, and the pointer first: the n-th of things of this size. */
+#define __skbext_nth(base, n, size)								\
+	({ void *__p = (base);									\
+	   __u64 __n = (n);									\
+	   asm volatile("%1 *= %2; %0 += %1" : "+r"(__p), "+r"(__n) : "r"((__u64)(size))); __p; })
 /* The compiler must use the value that was checked, not one computed again from the parts. */
 #define __skbext_opaque(x)	asm volatile("" : "+r"(x))
 #define __skbext_inline		static inline __attribute__((always_inline, unused))
@@ -144,6 +150,7 @@
 #define __skbext_bump(p)	__skbext_write((p), __skbext_read(p) + 1)
 #define __skbext_opaque(x)	((void)(x))
 #define __skbext_times(x, by)	((x) * (by))
+#define __skbext_nth(base, n, size)	((void *)((base) + (n) * (size)))
 #define __skbext_inline		static inline __attribute__((unused))
 #endif
 
@@ -169,6 +176,12 @@ __skbext_inline int __skbext_match(__u64 word, __u64 h)
 __skbext_inline __u64 __skbext_home(__u64 h)
 {
 	return __skbext_times(h >> 32, SKBEXT_BUCKETS) >> 32;
+}
+
+/* n: below SKBEXT_BUCKETS, which the verifier must know. */
+__skbext_inline struct skbext_bucket *skbext_bucket_at(__u64 n)
+{
+	return __skbext_nth(SKBEXT_SLOTS, n, SKBEXT_BUCKET_SIZE);
 }
 
 /* NULL: there is none of this number. */

@@ -12,11 +12,7 @@ static _Thread_local struct skbext *here;
 #define SKBEXT_CTL	(here->ctl)
 #define SKBEXT_BUCKETS	(here->ctl->buckets)
 #define SKBEXT_ROOM	(here->ctl->payload)
-
-static inline struct skbext_bucket *skbext_bucket_at(__u64 n)
-{
-	return (void *)(here->slots + n * SKBEXT_STRIDE(here->ctl->payload));
-}
+#define SKBEXT_SLOTS	(here->slots)
 
 static inline __u64 *skbext_counter(__u32 n)
 {
