@@ -106,8 +106,8 @@ static __noinline int is_full(struct sock *sk, struct sk_buff *skb)
 SEC("fentry/__udp_enqueue_schedule_skb")
 int __udp_enqueue_schedule_skb(__u64 *ctx)
 {
-	__u64 h = HASH((struct sk_buff *)ctx[1]);
-	struct skbext_bucket *home = skbext_store_home(h);
+	__u64 h = HASH((struct sk_buff *)ctx[1]), first;
+	struct skbext_bucket *home = skbext_store_home(h, &first);
 	struct sock *sk;
 
 	if (!home)

@@ -145,8 +145,7 @@ static inline __u64 env_stat(enum skbext_stat stat)
 		sum += stat == SKBEXT_STAT_ADDS ? __skbext_read(&b->adds) :
 		       stat == SKBEXT_STAT_RELEASED ? __skbext_read(&b->releases) :
 		       stat == SKBEXT_STAT_UDP_DROPPED ? __skbext_read(__skbext_udp_dropped(b)) :
-		       stat == SKBEXT_STAT_DELS || stat == SKBEXT_STAT_DELS_EMPTIED ?
-		       __skbext_read(&b->dels) : 0;
+		       stat == SKBEXT_STAT_DELS_EMPTIED ? __skbext_read(&b->dels) : 0;
 	}
 	return sum;
 }

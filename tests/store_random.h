@@ -120,14 +120,12 @@ static inline bool random_del(struct model_skb *m)
 		return false;
 	if (!active)
 		return true;
-	model.stats[SKBEXT_STAT_DELS]++;
 	if (owner)
 		model_clear(m, 1 << type);
 	m->active &= ~(1 << type);
-	if (!m->active) {
-		model.stats[SKBEXT_STAT_DELS_EMPTIED]++;
+	model.stats[m->active ? SKBEXT_STAT_DELS : SKBEXT_STAT_DELS_EMPTIED]++;
+	if (!m->active)
 		model_leave(m);
-	}
 	return true;
 }
 

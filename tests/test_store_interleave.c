@@ -503,7 +503,7 @@ static void doom(void)
 		__u64 word = IL_LOAD(__skbext_word(slot));
 
 		if (word & SKBEXT_W_ACTIVE && __skbext_older(slot, sim.generation) &&
-		    skbext_store_drop(slot, word))
+		    skbext_store_drop(slot, word, 0))
 			skbext_count(SKBEXT_STAT_PURGED_STALE);
 	}
 	if (il.mutant == IL_PURGE_NO_GRACE)

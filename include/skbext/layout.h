@@ -8,7 +8,7 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	12		/* raise with every change here and in store.h */
+#define SKBEXT_LAYOUT_VERSION	13		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
@@ -138,8 +138,8 @@ enum skbext_stat {
 	SKBEXT_STAT_ADDS,		/* records made by add */
 	SKBEXT_STAT_ADDS_MORE,		/* adds that found a record: another type, or the same */
 	SKBEXT_STAT_ADD_FAILED,		/* adds refused: no room */
-	SKBEXT_STAT_DELS,		/* types deleted */
-	SKBEXT_STAT_DELS_EMPTIED,	/* of these: the record ended with it */
+	SKBEXT_STAT_DELS,		/* types deleted from records that have more */
+	SKBEXT_STAT_DELS_EMPTIED,	/* the last types of records, which ended with it */
 	SKBEXT_STAT_COW,		/* objects copied because they were shared */
 	SKBEXT_STAT_SHARES,		/* records made by clone, copy, segment, fragment */
 	SKBEXT_STAT_SHARE_FAILED,	/* shares that found no room: the copy carries nothing */

@@ -188,10 +188,14 @@ void *__skbext_add(const void *skb, const volatile struct __skbext_ref *ref, __u
 static inline __attribute__((always_inline, unused))
 struct skbext_object *__skbext_lookup(const void *skb, const volatile struct __skbext_ref *ref)
 {
-	__u64 active = ref->active;
+	__u64 h = __skbext_hash_of(skb), first, active;
+	struct skbext_bucket *home = skbext_store_home(h, &first);
 
-	return active ? skbext_store_find(__skbext_hash_of(skb), active) :
-			(struct skbext_object *)0;
+	/* The rest is nothing to most packets. */
+	if (!home)
+		return (struct skbext_object *)0;
+	active = ref->active;
+	return active ? skbext_store_find_at(home, first, h, active) : (struct skbext_object *)0;
 }
 
 static inline __attribute__((always_inline, unused))

@@ -84,6 +84,7 @@
 #define SKBEXT_W_DOOMED		SKBEXT_W_ORPHAN	/* beside a key: purge saw it distrusted */
 #define SKBEXT_W_META_BITS	11
 #define SKBEXT_W_ACTIVE		0xffULL
+#define SKBEXT_W_KEY		(~0ULL << SKBEXT_W_META_BITS)	/* the hash */
 
 #define SKBEXT_H_AWAY		(1ULL << 24)
 #define SKBEXT_H_COUNTS		((1ULL << 48) - 1)
@@ -163,7 +164,7 @@ __skbext_inline __u64 skbext_hash(__u64 diff)
 /* The kernel address whose hash is in a slot word. */
 __skbext_inline __u64 skbext_address(__u64 word, __u64 base)
 {
-	__u64 h = word >> SKBEXT_W_META_BITS << SKBEXT_W_META_BITS;
+	__u64 h = word & SKBEXT_W_KEY;
 
 	return (base + (h * SKBEXT_HASH_INV >> SKBEXT_KEY_SHIFT)) | 0xffULL << 56;
 }
@@ -214,15 +215,21 @@ SKBEXT_FN __u32 skbext_store_next(__u32 bucket, __u64 h, __u32 probe)
 	return bucket < n ? bucket : bucket - n;
 }
 
+/* Of the other slots than the first: the word of slot 1 is [1]. */
+__skbext_inline __u64 *__skbext_words(struct skbext_bucket *b)
+{
+	return (__u64 *)((char *)b + SKBEXT_AT_WORDS);
+}
+
 __skbext_inline __u64 *__skbext_word_in(struct skbext_bucket *b, __u64 i)
 {
-	return i ? (__u64 *)((char *)b + (SKBEXT_AT_WORDS + i * 8)) : &b->first;
+	return i ? __skbext_words(b) + i : &b->first;
 }
 
 /* How many records of the first slot ended at the UDP receive queue, by who had it then. */
 __skbext_inline __u64 *__skbext_udp_dropped(struct skbext_bucket *b)
 {
-	return (__u64 *)((char *)b + SKBEXT_AT_WORDS);
+	return __skbext_words(b);
 }
 
 __skbext_inline __u64 *__skbext_word(__u32 slot)
@@ -320,12 +327,16 @@ SKBEXT_FN int skbext_store_distrusts(__u32 slot)
 	return 1;
 }
 
-/* The home of a record that may be there, NULL: there is none. */
-__skbext_inline struct skbext_bucket *skbext_store_home(__u64 h)
+/*
+ * The home of a record that may be there, and the word that is in its first slot;
+ * NULL: there is none.
+ */
+__skbext_inline struct skbext_bucket *skbext_store_home(__u64 h, __u64 *first)
 {
 	struct skbext_bucket *b = skbext_bucket_at(__skbext_home(h));
 
-	return __skbext_read(&b->first) || __skbext_read(&b->head) ? b : (struct skbext_bucket *)0;
+	*first = __skbext_read(&b->first);
+	return *first || __skbext_read(&b->head) ? b : (struct skbext_bucket *)0;
 }
 
 /*
@@ -334,28 +345,54 @@ __skbext_inline struct skbext_bucket *skbext_store_home(__u64 h)
  */
 __skbext_inline int skbext_store_absent(__u64 h)
 {
-	return !skbext_store_home(h);
+	__u64 first;
+
+	return !skbext_store_home(h, &first);
 }
 
-SKBEXT_FN int skbext_store_slot_any(__u64 h)
+/* Which other slot of this bucket than the first has this hash; SKBEXT_BUCKET_SLOTS: none. */
+__skbext_inline __u64 __skbext_beside(struct skbext_bucket *b, __u64 h)
 {
-	__u32 n = __skbext_home(h), farthest = 0;
+	__u64 *words = __skbext_words(b), i;
 
-	for (__u32 probe = 0; probe < SKBEXT_PROBES; probe++) {
-		struct skbext_bucket *b = skbext_bucket(n);
+#ifdef __clang__
+#pragma clang loop unroll(full)
+#endif
+	for (i = 1; i < SKBEXT_BUCKET_SLOTS; i++)
+		if (__skbext_match(__skbext_read(words + i), h))
+			break;
+	return i;
+}
+
+/* The slot of a record that is not in its home bucket, or -1. */
+SKBEXT_FN int skbext_store_slot_away(__u64 h, __u32 farthest)
+{
+	__u32 n = __skbext_home(h);
+
+	for (__u32 probe = 0; probe < SKBEXT_PROBES && probe < farthest; probe++) {
+		struct skbext_bucket *b = skbext_bucket(n = skbext_store_next(n, h, probe));
+		__u64 i;
 
 		if (!b)
 			return -1;
-		if (!probe)
-			farthest = __skbext_read(&b->head) >> SKBEXT_H_FAR_SHIFT;
-		for (__u64 i = 0; i < SKBEXT_BUCKET_SLOTS; i++)
-			if (__skbext_match(__skbext_read(__skbext_word_in(b, i)), h))
-				return n * SKBEXT_BUCKET_SLOTS + i;
-		if (probe >= farthest)
-			return -1;
-		n = skbext_store_next(n, h, probe);
+		i = __skbext_match(__skbext_read(&b->first), h) ? 0 : __skbext_beside(b, h);
+		if (i < SKBEXT_BUCKET_SLOTS)
+			return n * SKBEXT_BUCKET_SLOTS + i;
 	}
 	return -1;
+}
+
+/* Of a record that is not in the first slot of its home. */
+SKBEXT_FN int skbext_store_slot_any(__u64 h)
+{
+	__u64 n = __skbext_home(h);
+	struct skbext_bucket *b = skbext_bucket_at(n);
+	__u64 farthest = __skbext_read(&b->head) >> SKBEXT_H_FAR_SHIFT;
+	__u64 i = __skbext_beside(b, h);
+
+	if (i < SKBEXT_BUCKET_SLOTS)
+		return n * SKBEXT_BUCKET_SLOTS + i;
+	return farthest ? skbext_store_slot_away(h, farthest) : -1;
 }
 
 /* The slot of the record with this hash, or -1. */
@@ -482,7 +519,7 @@ __skbext_inline int skbext_store_claim(__u64 h)
 	__u64 n = __skbext_home(h);
 	struct skbext_bucket *b = skbext_bucket_at(n);
 
-	if (!__skbext_swap(&b->first, 0, h))
+	if (__skbext_read(&b->first) || !__skbext_swap(&b->first, 0, h))
 		return skbext_store_claim_any(h);
 	return n * SKBEXT_BUCKET_SLOTS;
 }
@@ -607,10 +644,19 @@ __skbext_inline void __skbext_put(__u32 home)
 }
 
 /*
+ * The types of the record of h with this word, as long as that is neither shared nor marked by
+ * purge, and its owner is alone with it; else something above SKBEXT_W_ACTIVE.
+ */
+__skbext_inline __u64 __skbext_sole(__u64 word, __u64 h)
+{
+	return __skbext_read(&SKBEXT_CTL->by_address) ? ~0ULL : word ^ h;
+}
+
+/*
  * End the record in this slot if its word is still this one.
  * The key goes first, the object after it. 1: ended.
  */
-SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 word)
+SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 word, int owner)
 {
 	__u64 *p = __skbext_word(slot);
 	__u64 left = word & SKBEXT_W_SHARED ? SKBEXT_W_ORPHAN : 0;
@@ -618,6 +664,11 @@ SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 word)
 
 	if (!p)
 		return 0;
+	if (owner && __skbext_sole(word, word & SKBEXT_W_KEY) <= SKBEXT_W_ACTIVE) {
+		__skbext_write(p, 0);
+		__skbext_uncount(word, slot);
+		return 1;
+	}
 	obj = __skbext_object_of(slot, word);
 	if (!__skbext_swap(p, word, left))
 		return 0;
@@ -643,7 +694,7 @@ SKBEXT_FN int skbext_store_release_any(__u64 h, __u32 stat)
 			break;
 		p = __skbext_word(slot);
 		word = p ? __skbext_read(p) : 0;
-		if (!__skbext_match(word, h) || !skbext_store_drop(slot, word))
+		if (!__skbext_match(word, h) || !skbext_store_drop(slot, word, 1))
 			continue;
 		skbext_count(stat);
 		ended++;
@@ -696,7 +747,7 @@ SKBEXT_FN int skbext_store_end_doomed(__u32 slot, __u32 generation)
 		__skbext_swap(p, word, word & ~SKBEXT_W_DOOMED);
 		return 0;
 	}
-	if (!skbext_store_drop(slot, word))
+	if (!skbext_store_drop(slot, word, 0))
 		return 0;
 	skbext_count(SKBEXT_STAT_PURGED_STALE);
 	return 1;
@@ -705,18 +756,17 @@ SKBEXT_FN int skbext_store_end_doomed(__u32 slot, __u32 generation)
 SKBEXT_FN int skbext_store_find_any(__u64 h, __u64 active)
 {
 	int slot = skbext_store_slot(h);
-	__u64 *p, word;
+	__u64 *link, *p = slot < 0 ? (__u64 *)0 : __skbext_word_link(slot, &link);
+	__u64 word, own;
 
-	if (slot < 0)
-		return -1;
-	p = __skbext_word(slot);
 	if (!p)
 		return -1;
 	word = __skbext_read(p);
+	own = __skbext_read(link);
 	if (!__skbext_match(word, h) || !(word & active & SKBEXT_W_ACTIVE) ||
-	    skbext_store_distrusts(slot))
+	    (!__skbext_trusted(own) && skbext_store_distrusts(slot)))
 		return -1;
-	return __skbext_object_of(slot, word);
+	return word & SKBEXT_W_REMOTE ? (int)(own & SKBEXT_L_LOW) : slot;
 }
 
 /* active_extensions of an skb. */
@@ -762,7 +812,7 @@ __skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word, __u64 copy)
  */
 __skbext_inline int __skbext_localize(__u32 slot, __u32 obj, __u64 word, __u64 copy)
 {
-	__u64 h = word & ~((1ULL << SKBEXT_W_META_BITS) - 1);
+	__u64 h = word & SKBEXT_W_KEY;
 	__u64 *link, *p = __skbext_word_link(slot, &link);
 
 	if (!p)
@@ -836,7 +886,10 @@ __skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u3
 	skbext_store_zero(slot, offset, size);
 	__skbext_write(link, __skbext_stamp());
 	skbext_count(SKBEXT_STAT_ADDS);	/* before: whoever ends it counts that */
-	if (!__skbext_swap(p, h, h | (active & SKBEXT_W_ACTIVE)))
+	active = h | (active & SKBEXT_W_ACTIVE);
+	if (!__skbext_read(&SKBEXT_CTL->by_address))
+		__skbext_write(p, active);
+	else if (!__skbext_swap(p, h, active))
 		return -1;	/* user space added to an skb that ended meanwhile */
 	return slot;
 }
@@ -904,7 +957,7 @@ __skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types, int owner)
 		return -1;
 	if (!(word & ~types & SKBEXT_W_ACTIVE) &&
 	    (owner || !(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))))
-		return skbext_store_drop(slot, word) ? 1 : -1;
+		return skbext_store_drop(slot, word, owner) ? 1 : -1;
 	if (!__skbext_swap(p, word,
 					  word & ~((types & SKBEXT_W_ACTIVE) | SKBEXT_W_DOOMED)))
 		return -1;
@@ -920,9 +973,7 @@ __skbext_inline int __skbext_del_as(__u64 h, __u64 active, int owner)
 
 	if (cleared < 0)
 		return 0;
-	if (cleared)
-		skbext_count(SKBEXT_STAT_DELS_EMPTIED);
-	skbext_count(SKBEXT_STAT_DELS);
+	skbext_count(cleared ? SKBEXT_STAT_DELS_EMPTIED : SKBEXT_STAT_DELS);
 	return 1;
 }
 
@@ -1084,66 +1135,65 @@ __skbext_inline void *skbext_store_add(__u64 h, __u64 active, __u32 offset, __u3
 	return object < 0 ? (void *)0 : __skbext_payload(skbext_object(object), offset);
 }
 
-/* skb_ext_find(): the object in which the one type in active is, or NULL. Possibly shared. */
-__skbext_inline struct skbext_object *skbext_store_find(__u64 h, __u64 active)
+/*
+ * skb_ext_find(): the object in which the one type in active is, or NULL. Possibly shared. home and
+ * first are those of h.
+ */
+__skbext_inline struct skbext_object *skbext_store_find_at(struct skbext_bucket *home, __u64 first,
+							   __u64 h, __u64 active)
 {
 	const __u64 not_asked = SKBEXT_W_ACTIVE | SKBEXT_W_SHARED | SKBEXT_W_ORPHAN;
-	struct skbext_bucket *b = skbext_bucket_at(__skbext_home(h));
-	__u64 word = __skbext_read(&b->first);
 	int object;
 
-	if (!word && !__skbext_read(&b->head))
-		return (struct skbext_object *)0;
 	/* Nothing else is active: of a record that is not shared the link is the stamp alone. */
-	if ((word ^ h) == active &&
-	    __skbext_read(&b->object.link) == __skbext_read(&SKBEXT_CTL->watch))
-		return &b->object;
-	if (((word ^ h) & (active | ~not_asked)) == active &&
-	    __skbext_trusted(__skbext_read(&b->object.link)))
-		return &b->object;
+	if ((first ^ h) == active &&
+	    __skbext_read(&home->object.link) == __skbext_read(&SKBEXT_CTL->watch))
+		return &home->object;
+	if (((first ^ h) & (active | ~not_asked)) == active &&
+	    __skbext_trusted(__skbext_read(&home->object.link)))
+		return &home->object;
 	object = skbext_store_find_any(h, active);
 	return object < 0 ? (struct skbext_object *)0 : skbext_object(object);
 }
 
-/*
- * The types of the record of h in the first slot of its home, as long as that is neither shared nor
- * marked by purge, and its owner is alone with it; else something above SKBEXT_W_ACTIVE.
- */
-__skbext_inline __u64 __skbext_sole(__u64 first, __u64 h)
+__skbext_inline struct skbext_object *skbext_store_find(__u64 h, __u64 active)
 {
-	return __skbext_read(&SKBEXT_CTL->by_address) ? ~0ULL : first ^ h;
+	__u64 first;
+	struct skbext_bucket *home = skbext_store_home(h, &first);
+
+	return home ? skbext_store_find_at(home, first, h, active) : (struct skbext_object *)0;
 }
 
 /* skb_ext_reset(): how many records ended, counted as stat; more than one is user space's doing. */
 __skbext_inline int skbext_store_release(__u64 h, __u32 stat)
 {
-	struct skbext_bucket *b = skbext_bucket_at(__skbext_home(h));
-	__u64 word = __skbext_read(&b->first);
+	__u64 first;
+	struct skbext_bucket *home = skbext_store_home(h, &first);
 
-	if (!word && !__skbext_read(&b->head))
+	if (!home)
 		return 0;
-	if (__skbext_sole(word, h) > SKBEXT_W_ACTIVE)
+	if (__skbext_sole(first, h) > SKBEXT_W_ACTIVE)
 		return skbext_store_release_any(h, stat);
 	if (stat == SKBEXT_STAT_RELEASED)
-		__skbext_bump(&b->releases);
+		__skbext_bump(&home->releases);
 	else
 		skbext_count(stat);
-	__skbext_write(&b->first, 0);
+	__skbext_write(&home->first, 0);
 	return 1;
 }
 
 /* skb_ext_del(): this skb only, clones keep theirs. 1: deleted, 0: it was not active. */
 __skbext_inline int skbext_store_del(__u64 h, __u64 active)
 {
-	struct skbext_bucket *b = skbext_bucket_at(__skbext_home(h));
-	__u64 word = __skbext_read(&b->first);
+	__u64 first;
+	struct skbext_bucket *home = skbext_store_home(h, &first);
 
-	if (!word && !__skbext_read(&b->head))
+	if (!home)
 		return 0;
-	if (__skbext_sole(word, h) != active)
+	if (__skbext_sole(first, h) != active)
 		return skbext_store_del_any(h, active);
-	__skbext_bump(&b->dels);
-	__skbext_write(&b->first, 0);
+	__skbext_bump(&home->dels);
+	__skbext_write(&home->first, 0);
 	return 1;
 }
 
@@ -1165,7 +1215,8 @@ __skbext_inline int skbext_store_keep_at(struct skbext_bucket *home, __u64 h, __
 
 __skbext_inline int skbext_store_keep(__u64 h, __u64 types, __u32 stat)
 {
-	struct skbext_bucket *home = skbext_store_home(h);
+	__u64 first;
+	struct skbext_bucket *home = skbext_store_home(h, &first);
 
 	return home ? skbext_store_keep_at(home, h, types, stat) : 0;
 }

@@ -93,13 +93,11 @@ static void sum_buckets(struct skbext *sk, __u64 *sum)
 	here = sk;
 	for (__u32 n = 0; n < sk->ctl->buckets; n++) {
 		struct skbext_bucket *b = skbext_bucket(n);
-		__u64 dels = __skbext_read(&b->dels);
 
 		sum[SKBEXT_STAT_ADDS] += __skbext_read(&b->adds);
 		sum[SKBEXT_STAT_RELEASED] += __skbext_read(&b->releases);
 		sum[SKBEXT_STAT_UDP_DROPPED] += __skbext_read(__skbext_udp_dropped(b));
-		sum[SKBEXT_STAT_DELS] += dels;
-		sum[SKBEXT_STAT_DELS_EMPTIED] += dels;
+		sum[SKBEXT_STAT_DELS_EMPTIED] += __skbext_read(&b->dels);
 	}
 }
 
@@ -157,7 +155,7 @@ int skbext_stats(struct skbext *sk, struct skbext_stats *stats)
 	st.adds = sum[SKBEXT_STAT_ADDS];
 	st.adds_more = sum[SKBEXT_STAT_ADDS_MORE];
 	st.add_failed = sum[SKBEXT_STAT_ADD_FAILED];
-	st.dels = sum[SKBEXT_STAT_DELS];
+	st.dels = sum[SKBEXT_STAT_DELS] + sum[SKBEXT_STAT_DELS_EMPTIED];
 	st.dels_emptied = sum[SKBEXT_STAT_DELS_EMPTIED];
 	st.cow = sum[SKBEXT_STAT_COW];
 	st.shares = sum[SKBEXT_STAT_SHARES];
