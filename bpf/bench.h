@@ -27,7 +27,7 @@ struct bench_run {
 	__u64 ns;		/* answer: of the whole loop */
 	__u64 hits;		/* answer: operations that did what they were to do */
 	__u64 sum;		/* what was read, so that reading it is not optimised away */
-	__u64 pad1[3];
+	__u64 pad1[27];		/* processors fetch lines in pairs */
 };
 
 #endif /* SKBEXT_BENCH_H */

@@ -23,7 +23,8 @@
 
 #define SAMPLES		65536
 #define ABSENT		65536	/* keys that are never live before the operation */
-#define FEW		64
+#define FEW		64	/* a NAPI poll's worth */
+#define MANY		1024	/* a large ring's */
 /* More keys than sampled: the same at this distance, still apart from CLONE(). */
 #define SHIFT		34
 
@@ -405,8 +406,11 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* ns of one operation on the slowest of the first n CPUs; negative: it could not be run. */
-static double on_cpus(struct store_bench *s, unsigned int n, int fd, bool absent)
+/*
+ * ns of one operation on the slowest of the first n CPUs, which take keys of their own in turn, so
+ * many each; negative: it could not be run.
+ */
+static double on_cpus(struct store_bench *s, unsigned int n, unsigned int keys, int fd, bool absent)
 {
 	struct worker w[n];
 	pthread_t thread[n];
@@ -416,10 +420,10 @@ static double on_cpus(struct store_bench *s, unsigned int n, int fd, bool absent
 	pthread_barrier_init(&start, NULL, n);
 	for (unsigned int i = 0; i < n; i++) {
 		w[i] = (struct worker){ s, &start,
-					{ .first = absent ? s->live_max : 0, .span = 1024,
+					{ .first = absent ? s->live_max : 0, .span = keys,
 					  .count = s->b->quick ? 1 << 17 : 1 << 20 },
 					s->b->cpus[i], fd, -1 };
-		w[i].args.first += i * 1024;
+		w[i].args.first += i * keys;
 		if (pthread_create(&thread[i], NULL, work, &w[i]))
 			abort();	/* the others wait at the barrier for ever */
 	}
@@ -432,17 +436,17 @@ static double on_cpus(struct store_bench *s, unsigned int n, int fd, bool absent
 	return slowest;
 }
 
-static void scale(struct store_bench *s, size_t impl, size_t op)
+static void scale(struct store_bench *s, unsigned int keys, size_t impl, size_t op)
 {
 	struct figure one = {}, all = {}, times = {};
 	double median;
-	unsigned int n = s->b->nr_cpus < ABSENT / 1024 ? s->b->nr_cpus : ABSENT / 1024;
+	unsigned int n = s->b->nr_cpus < ABSENT / MANY ? s->b->nr_cpus : ABSENT / MANY;
 
 	if (s->fd[impl][op] < 0)
 		return;
 	for (unsigned int round = 0; round < s->b->rounds; round++) {
-		double t1 = on_cpus(s, 1, s->fd[impl][op], ops[op].absent);
-		double tn = on_cpus(s, n, s->fd[impl][op], ops[op].absent);
+		double t1 = on_cpus(s, 1, keys, s->fd[impl][op], ops[op].absent);
+		double tn = on_cpus(s, n, keys, s->fd[impl][op], ops[op].absent);
 
 		figure_add(&one, t1);
 		figure_add(&all, tn);
@@ -453,21 +457,21 @@ static void scale(struct store_bench *s, size_t impl, size_t op)
 		  ops[op].name, figure_median(&one), figure_median(&all), median, times.v[0],
 		  times.v[times.nr - 1]);
 	json_array_append_new(json_object_get(s->b->out, "scaling"),
-			      json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "impl", impls[impl].name,
-					"op", ops[op].name, "cpus", (int)n, "ns_one",
-					figure_json(&one), "ns_all", figure_json(&all),
-					"throughput", figure_json(&times)));
+			      json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:o}", "impl",
+					impls[impl].name, "op", ops[op].name, "cpus", (int)n,
+					"keys", (int)keys, "ns_one", figure_json(&one), "ns_all",
+					figure_json(&all), "throughput", figure_json(&times)));
 }
 
-static void scale_all(struct store_bench *s)
+static void scale_all(struct store_bench *s, unsigned int keys)
 {
 	bench_say(s->b,
-		  "\nstore, ns on one CPU and on %u at once, throughput in times of one CPU\n",
-		  s->b->nr_cpus);
+		  "\nstore, %u addresses a CPU in turn, ns on one CPU and on %u at once, throughput in times of one CPU\n",
+		  keys, s->b->nr_cpus);
 	for (size_t i = 0; i < NR_IMPLS; i++)
 		for (size_t j = 0; j < 3; j++)
 			if (!is_storage(impls[i].prefix))
-				scale(s, i, j);
+				scale(s, keys, i, j);
 }
 
 /*
@@ -483,8 +487,10 @@ static int run_capacity(struct bench *b, const unsigned int *live, unsigned int 
 	for (unsigned int i = 0; !ret && i < nr; i++) {
 		ret = fill(&s, filled, live[i]) ?: measure(&s, live[i]);
 		filled = live[i];
-		if (!ret && live[i] == 4096)
-			scale_all(&s);
+		if (!ret && live[i] == 4096) {
+			scale_all(&s, FEW);
+			scale_all(&s, MANY);
+		}
 	}
 	close_programs(&s);
 	return ret;
