@@ -147,10 +147,11 @@ $(OUT)/tests/%.tsan: tests/%.c
 	$(Q)$(CC) $(USER_CFLAGS) -O1 -fsanitize=thread $(DEPS) $< -lpthread -o $@
 
 install: all				## install to PREFIX (/usr/local), below DESTDIR
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/skbext \
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/skbext/store \
 		$(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 755 $(OUT)/skbext $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 include/skbext/*.h $(DESTDIR)$(PREFIX)/include/skbext/
+	install -m 644 include/skbext/store/*.h $(DESTDIR)$(PREFIX)/include/skbext/store/
 	install -m 644 $(OUT)/libskbext.a $(DESTDIR)$(LIBDIR)/
 	install -m 755 $(OUT)/$(SO) $(DESTDIR)$(LIBDIR)/
 	ln -sf $(SO) $(DESTDIR)$(LIBDIR)/libskbext.so.0

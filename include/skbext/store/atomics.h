@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One access to memory that others access as well, and what the verifier wants to be told. */
+#ifndef SKBEXT_STORE_ATOMICS_H
+#define SKBEXT_STORE_ATOMICS_H
+
+#ifdef __bpf__
+#define __skbext_read(p)	(*(volatile __typeof__(*(p)) *)(p))
+/*
+ * A store after everything before it:
+ * plain on x86, else there is no BPF instruction but the full barrier.
+ */
+#ifdef __TARGET_ARCH_x86
+#define __skbext_write(p, x)							\
+	({ asm volatile("" ::: "memory"); *(volatile __typeof__(*(p)) *)(p) = (x); })
+#else
+#define __skbext_write(p, x)	((void)__sync_lock_test_and_set((p), (x)))
+#endif
+/*
+ * Compare-and-swap; 1: it did. The compiler's own way to say so is a number that it makes of one
+ * comparison to take it to another, so it does not see what is compared.
+ */
+#define __skbext_swap(p, is, becomes)								\
+	({ __u64 __is = (is), __was = __sync_val_compare_and_swap((p), __is, (becomes));	\
+	   asm volatile("" : "+r"(__was)); __was == __is; })
+/* A counter that nobody else has at this moment. */
+#define __skbext_bump(p)	((void)++*(p))
+/*
+ * In this order: up to 6.8 the verifier forgets what it knew when the factor is not a constant
+ * (adjust_scalar_min_max_vals()).
+ */
+#define __skbext_times(x, constant)								\
+	({ __u64 __x = (x), __by = (constant);							\
+	   asm volatile("%0 *= %1" : "+r"(__x) : "r"(__by)); __x; })
+/* The same, and the pointer first: the n-th of things of this size. */
+#define __skbext_nth(base, n, size)								\
+	({ void *__p = (base);									\
+	   __u64 __n = (n);									\
+	   asm volatile("%1 *= %2; %0 += %1" : "+r"(__p), "+r"(__n) : "r"((__u64)(size))); __p; })
+/* The compiler must use the value that was checked, not one computed again from the parts. */
+#define __skbext_opaque(x)	asm volatile("" : "+r"(x))
+#define __skbext_inline		static inline __attribute__((always_inline, unused))
+#else
+#define __skbext_read(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define __skbext_write(p, x)	__atomic_store_n((p), (x), __ATOMIC_RELEASE)
+#define __skbext_swap(p, is, becomes)	__sync_bool_compare_and_swap((p), (is), (becomes))
+#define __skbext_bump(p)	__skbext_write((p), __skbext_read(p) + 1)
+#define __skbext_opaque(x)	((void)(x))
+#define __skbext_times(x, by)	((x) * (by))
+#define __skbext_nth(base, n, size)	((void *)((base) + (n) * (size)))
+#define __skbext_inline		static inline __attribute__((unused))
+#endif
+
+#define SKBEXT_TRIES		16	/* a compare-and-swap that loses this often is given up */
+
+#endif /* SKBEXT_STORE_ATOMICS_H */

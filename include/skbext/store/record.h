@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A record from add to its end, by calls: all that is not the usual case. */
+#ifndef SKBEXT_STORE_RECORD_H
+#define SKBEXT_STORE_RECORD_H
+
+/*
+ * The types of the record of h with this word, as long as that is neither shared nor marked by
+ * purge, and its owner is alone with it; else something above SKBEXT_W_ACTIVE.
+ */
+__skbext_inline __u64 __skbext_sole(__u64 word, __u64 h)
+{
+	return __skbext_read(&SKBEXT_CTL->by_address) ? ~0ULL : word ^ h;
+}
+
+/*
+ * End the record in this slot if its word is still this one.
+ * The key goes first, the object after it. 1: ended.
+ */
+SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 word, int owner)
+{
+	__u64 *p = __skbext_word(slot);
+	__u64 left = word & SKBEXT_W_SHARED ? SKBEXT_W_ORPHAN : 0;
+	__u32 obj;
+
+	if (!p)
+		return 0;
+	if (owner && __skbext_sole(word, word & SKBEXT_W_KEY) <= SKBEXT_W_ACTIVE) {
+		__skbext_write(p, 0);
+		__skbext_uncount(word, slot);
+		return 1;
+	}
+	obj = __skbext_object_of(slot, word);
+	if (!__skbext_swap(p, word, left))
+		return 0;
+	__skbext_uncount(word, slot);
+	if (word & (SKBEXT_W_REMOTE | SKBEXT_W_SHARED))
+		__skbext_put(obj);
+	return 1;
+}
+
+/*
+ * End every record of h, counted as stat.
+ * Returns how many there were; more than one is user space's doing.
+ */
+SKBEXT_FN int skbext_store_release_any(__u64 h, __u32 stat)
+{
+	__u64 *p, word;
+	int ended = 0;
+
+	for (int i = 0; i < SKBEXT_TRIES; i++) {
+		int slot = skbext_store_slot(h);
+
+		if (slot < 0)
+			break;
+		p = __skbext_word(slot);
+		word = p ? __skbext_read(p) : 0;
+		if (!__skbext_match(word, h) || !skbext_store_drop(slot, word, 1))
+			continue;
+		skbext_count(stat);
+		ended++;
+		if (!__skbext_read(&SKBEXT_CTL->by_address))
+			break;
+	}
+	return ended;
+}
+
+SKBEXT_FN int skbext_store_find_any(__u64 h, __u64 active)
+{
+	int slot = skbext_store_slot(h);
+	__u64 *link, *p = slot < 0 ? (__u64 *)0 : __skbext_word_link(slot, &link);
+	__u64 word, own;
+
+	if (!p)
+		return -1;
+	word = __skbext_read(p);
+	own = __skbext_read(link);
+	if (!__skbext_match(word, h) || !(word & active & SKBEXT_W_ACTIVE) ||
+	    (!__skbext_trusted(own) && skbext_store_distrusts(slot)))
+		return -1;
+	return word & SKBEXT_W_REMOTE ? (int)(own & SKBEXT_L_LOW) : slot;
+}
+
+/* active_extensions of an skb. */
+SKBEXT_FN int skbext_store_active(__u64 h)
+{
+	int slot = skbext_store_slot(h);
+	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
+	__u64 word = p ? __skbext_read(p) : 0;
+
+	return p && __skbext_match(word, h) && !skbext_store_distrusts(slot) ?
+	       (int)(word & SKBEXT_W_ACTIVE) : 0;
+}
+
+/*
+ * The owner of a shared home slot writes: it leaves the slot to the others and takes another.
+ * Unless user space ends the record at this moment: then it has ended.
+ */
+__skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word, __u64 copy)
+{
+	__u64 *from = __skbext_word(slot), *link;
+	int claimed = from ? skbext_store_claim_any(h) : -1;
+	__u64 *to = claimed < 0 ? (__u64 *)0 : __skbext_word_link(claimed, &link);
+
+	if (!from || !to)
+		return -1;
+	skbext_store_cow(claimed, slot, word);
+	__skbext_write(link, __skbext_stamp());
+	if (!__skbext_swap(from, word, SKBEXT_W_ORPHAN)) {
+		__skbext_give_back(claimed, SKBEXT_W_ACTIVE);
+		__skbext_write(to, 0);
+		skbext_store_uncount(h, claimed);
+		return -1;
+	}
+	__skbext_write(to, copy);
+	skbext_store_uncount(h, slot);
+	__skbext_put(slot);
+	return claimed;
+}
+
+/*
+ * A copy of the object in the slot's own room, which nobody else uses while the record is REMOTE.
+ * In between the record is as one just claimed, which others leave alone.
+ */
+__skbext_inline int __skbext_localize(__u32 slot, __u32 obj, __u64 word, __u64 copy)
+{
+	__u64 h = word & SKBEXT_W_KEY;
+	__u64 *link, *p = __skbext_word_link(slot, &link);
+
+	if (!p)
+		return -1;
+	skbext_store_cow(slot, obj, word);
+	if (!__skbext_swap(p, word, h)) {
+		__skbext_give_back(slot, SKBEXT_W_ACTIVE);
+		return -1;	/* user space took a type at this moment */
+	}
+	__skbext_write(link, __skbext_stamp());
+	__skbext_write(p, copy);
+	__skbext_put(obj);
+	return 0;
+}
+
+/*
+ * skb_ext_maybe_cow(): make the record in this slot the only holder of its object, copying all of
+ * it if need be. Returns the object, or -1: no room, nothing changed. *slot may move. *is: its
+ * word, unless user space took a type since.
+ */
+__skbext_inline int __skbext_unshare(__u32 *slot, __u64 h, __u64 *is)
+{
+	__u64 *p = __skbext_word(*slot);
+	__u64 word, *link;
+	__u32 obj;
+
+	if (!p)
+		return -1;
+	*is = word = __skbext_read(p);
+	if (!__skbext_match(word, h))
+		return -1;
+	if (!(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE)))
+		return *slot;
+
+	obj = __skbext_object_of(*slot, word);
+	link = __skbext_link(obj);
+	if (!link)
+		return -1;
+	/* The others are gone: write in place, as the kernel does. */
+	if (!(__skbext_read(link) & SKBEXT_L_LOW)) {
+		__skbext_give_back(obj, ~word);
+		return obj;
+	}
+
+	*is = h | (word & SKBEXT_W_ACTIVE) | (word & SKBEXT_CTL->counted ? SKBEXT_W_SHARED : 0);
+	if (word & SKBEXT_W_REMOTE) {
+		if (__skbext_localize(*slot, obj, word, *is))
+			return -1;
+	} else {
+		int moved = __skbext_move(*slot, h, word, *is);
+
+		if (moved < 0)
+			return -1;
+		*slot = moved;
+	}
+	skbext_count(SKBEXT_STAT_COW);
+	return *slot;
+}
+
+/* skb_ext_add() for an skb that has no record. */
+__skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u32 size)
+{
+	int slot = __skbext_read(&SKBEXT_CTL->watch) & SKBEXT_WATCH_DEAD ?
+		   -1 : skbext_store_claim(h);
+	__u64 *link, *p = slot < 0 ? (__u64 *)0 : __skbext_word_link(slot, &link);
+
+	if (!p) {
+		skbext_count(SKBEXT_STAT_ADD_FAILED);
+		return -1;
+	}
+	skbext_store_zero(slot, offset, size);
+	__skbext_write(link, __skbext_stamp());
+	skbext_count(SKBEXT_STAT_ADDS);	/* before: whoever ends it counts that */
+	active = h | (active & SKBEXT_W_ACTIVE);
+	if (!__skbext_read(&SKBEXT_CTL->by_address))
+		__skbext_write(p, active);
+	else if (!__skbext_swap(p, h, active))
+		return -1;	/* user space added to an skb that ended meanwhile */
+	return slot;
+}
+
+/*
+ * skb_ext_add() for an skb that has one:
+ * unshare, then zero the payload unless it is active already.
+ */
+__skbext_inline int __skbext_add_more(__u32 slot, __u64 h, __u64 active, __u32 offset, __u32 size)
+{
+	__u64 word = 0;
+	int obj = __skbext_unshare(&slot, h, &word);
+	__u64 *p = obj < 0 ? (__u64 *)0 : __skbext_word(slot);
+
+	if (!p) {
+		skbext_count(SKBEXT_STAT_ADD_FAILED);
+		return -1;
+	}
+	if (!(word & active)) {
+		skbext_store_zero(obj, offset, size);
+		if (!__skbext_swap(p, word, word | (active & SKBEXT_W_ACTIVE)))
+			return -1;
+	}
+	skbext_count(SKBEXT_STAT_ADDS_MORE);
+	return obj;
+}
+
+SKBEXT_FN int skbext_store_add_any(__u64 h, __u64 active, __u32 offset, __u32 size)
+{
+	int slot = skbext_store_slot(h);
+
+	if (slot >= 0 && skbext_store_distrusts(slot)) {
+		skbext_store_release_any(h, SKBEXT_STAT_PURGED_STALE);
+		slot = -1;
+	}
+	return slot < 0 ? __skbext_add_first(h, active, offset, size) :
+			  __skbext_add_more(slot, h, active, offset, size);
+}
+
+/*
+ * The owner took types from this record and kept these;
+ * an object that others hold keeps its references.
+ */
+__skbext_inline void __skbext_clear_refs(__u32 slot, __u64 word, __u64 active)
+{
+	__u32 obj = __skbext_object_of(slot, word);
+	__u64 *link = __skbext_link(obj);
+
+	if (link && !(__skbext_read(link) & SKBEXT_L_LOW))
+		__skbext_give_back(obj, ~active);
+}
+
+/*
+ * Take types from this skb alone. 1: the record ended with it, 0: it has others, -1: it had none of
+ * them. Who does not own the skb may not end a record that is or was shared, because its owner may
+ * be sharing it: that one stays, empty. Nor may he give back references, because the object may end
+ * at any moment.
+ */
+__skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types, int owner)
+{
+	__u64 *p = __skbext_word(slot);
+	__u64 word = p ? __skbext_read(p) : 0;
+
+	if (!p || !__skbext_match(word, h) || !(word & types & SKBEXT_W_ACTIVE))
+		return -1;
+	if (!(word & ~types & SKBEXT_W_ACTIVE) &&
+	    (owner || !(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))))
+		return skbext_store_drop(slot, word, owner) ? 1 : -1;
+	if (!__skbext_swap(p, word,
+					  word & ~((types & SKBEXT_W_ACTIVE) | SKBEXT_W_DOOMED)))
+		return -1;
+	if (owner && word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))
+		__skbext_clear_refs(slot, word, word & ~types);
+	return 0;
+}
+
+__skbext_inline int __skbext_del_as(__u64 h, __u64 active, int owner)
+{
+	int slot = skbext_store_slot(h);
+	int cleared = slot < 0 ? -1 : __skbext_clear(slot, h, active, owner);
+
+	if (cleared < 0)
+		return 0;
+	skbext_count(cleared ? SKBEXT_STAT_DELS_EMPTIED : SKBEXT_STAT_DELS);
+	return 1;
+}
+
+SKBEXT_FN int skbext_store_del_any(__u64 h, __u64 active)
+{
+	return __skbext_del_as(h, active, 1);
+}
+
+/* The same by who does not own the skb. */
+SKBEXT_FN int skbext_store_del_other(__u64 h, __u64 active)
+{
+	return __skbext_del_as(h, active, 0);
+}
+
+SKBEXT_FN int skbext_store_keep_any(__u64 h, __u64 types, __u32 stat)
+{
+	int slot = skbext_store_slot(h);
+
+	if (slot < 0 || __skbext_clear(slot, h, ~types, 1) <= 0)
+		return 0;
+	skbext_count(stat);
+	return 1;
+}
+
+#endif /* SKBEXT_STORE_RECORD_H */

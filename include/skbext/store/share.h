@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Objects that more than one record holds. */
+#ifndef SKBEXT_STORE_SHARE_H
+#define SKBEXT_STORE_SHARE_H
+
+/* The new record of a share, holding one more reference to obj. */
+__skbext_inline int __skbext_attach(__u64 h, __u32 obj, __u64 active)
+{
+	__u64 *link = __skbext_link(obj), *own;
+	int slot = link ? skbext_store_claim(h) : -1;
+	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word_link(slot, &own);
+
+	if (!link || !p)
+		return -1;
+	__sync_fetch_and_add(link, 1);
+	__skbext_write(own, __skbext_stamp() | obj);
+	__skbext_write(p, h | SKBEXT_W_REMOTE | (active & SKBEXT_W_ACTIVE));
+	return 0;
+}
+
+/*
+ * Another share of the same skb, or user space, changed the word first.
+ * 0: it is SHARED now, -1: gone.
+ */
+SKBEXT_FN int skbext_store_mark_again(__u32 slot, __u64 h)
+{
+	__u64 *p = __skbext_word(slot);
+
+	for (int i = 0; p && i < SKBEXT_TRIES; i++) {
+		__u64 word = __skbext_read(p);
+
+		if (!__skbext_match(word, h))
+			return -1;
+		if (word & SKBEXT_W_SHARED ||
+		    __skbext_swap(p, word, word | SKBEXT_W_SHARED))
+			return 0;
+	}
+	return -1;
+}
+
+/* The word of a record whose object others may hold from now on; 0: the record is gone. */
+__skbext_inline __u64 __skbext_mark_shared(__u32 slot, __u64 *p, __u64 h)
+{
+	__u64 word = __skbext_read(p);
+
+	if (__skbext_match(word, h) && !(word & (SKBEXT_W_REMOTE | SKBEXT_W_SHARED)) &&
+	    !__skbext_swap(p, word, word | SKBEXT_W_SHARED))
+		word = skbext_store_mark_again(slot, h) ? 0 : __skbext_read(p);
+	return __skbext_match(word, h) ? word : 0;
+}
+
+/*
+ * One more reference in the payload of an active type with room for max, by the owner, who has just
+ * added it. Its place; -1: none is left, or no counter.
+ */
+SKBEXT_FN int skbext_store_ref(__u64 h, __u32 type, __u32 max, __u32 id)
+{
+	int slot = skbext_store_slot(h);
+	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
+	__u64 *counter = __skbext_counter(type, id);
+	__u64 word = p && counter ? __skbext_mark_shared(slot, p, h) : 0;
+	struct skbext_object *obj;
+	__u32 *nr, *place, n;
+
+	if (!(word & SKBEXT_W_ACTIVE & 1ULL << type))
+		return -1;
+	obj = skbext_object(__skbext_object_of(slot, word));
+	nr = __skbext_refs(obj, type, 0);
+	n = nr ? *nr : max;
+	place = n < max && n < SKBEXT_MAX_REFS ? __skbext_refs(obj, type, n + 1) : (__u32 *)0;
+	if (!nr || !place)
+		return -1;
+	__sync_fetch_and_add(counter, 1);
+	*place = id;
+	*nr = n + 1;
+	return n;
+}
+
+/*
+ * __skb_ext_copy(): to shares what from has, but for the noclone types; what to had goes first.
+ * 1: shared, 0: there was nothing to share, -1: no room, to has nothing.
+ */
+SKBEXT_FN int skbext_store_share(__u64 to, __u64 from)
+{
+	int slot;
+	__u64 *p, word;
+
+	if (to == from)
+		return 0;
+	if (!skbext_store_absent(to))
+		skbext_store_release_any(to, SKBEXT_STAT_REPLACED);
+	slot = skbext_store_slot(from);
+	p = slot < 0 || skbext_store_distrusts(slot) ? (__u64 *)0 : __skbext_word(slot);
+	word = p ? __skbext_mark_shared(slot, p, from) : 0;
+	if (!(word & SKBEXT_W_ACTIVE & ~SKBEXT_CTL->noclone))
+		return 0;
+	if (__skbext_attach(to, __skbext_object_of(slot, word), word & ~SKBEXT_CTL->noclone)) {
+		skbext_count(SKBEXT_STAT_SHARE_FAILED);
+		return -1;
+	}
+	skbext_count(SKBEXT_STAT_SHARES);
+	return 1;
+}
+
+#endif /* SKBEXT_STORE_SHARE_H */

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The slot of a record: found, claimed, counted at its home. */
+#ifndef SKBEXT_STORE_SLOT_H
+#define SKBEXT_STORE_SLOT_H
+
+/*
+ * The home of a record that may be there, and the word that is in its first slot;
+ * NULL: there is none.
+ */
+__skbext_inline struct skbext_bucket *skbext_store_home(__u64 h, __u64 *first)
+{
+	struct skbext_bucket *b = skbext_bucket_at(__skbext_home(h));
+
+	*first = __skbext_read(&b->first);
+	return *first || __skbext_read(&b->head) ? b : (struct skbext_bucket *)0;
+}
+
+/*
+ * There is no record of this hash: the end of the way for nearly all packets.
+ * Else there may be one.
+ */
+__skbext_inline int skbext_store_absent(__u64 h)
+{
+	__u64 first;
+
+	return !skbext_store_home(h, &first);
+}
+
+/* Which other slot of this bucket than the first has this hash; SKBEXT_BUCKET_SLOTS: none. */
+__skbext_inline __u64 __skbext_beside(struct skbext_bucket *b, __u64 h)
+{
+	__u64 *words = __skbext_words(b), i;
+
+#ifdef __clang__
+#pragma clang loop unroll(full)
+#endif
+	for (i = 1; i < SKBEXT_BUCKET_SLOTS; i++)
+		if (__skbext_match(__skbext_read(words + i), h))
+			break;
+	return i;
+}
+
+/* The slot of a record that is not in its home bucket, or -1. */
+SKBEXT_FN int skbext_store_slot_away(__u64 h, __u32 farthest)
+{
+	__u32 n = __skbext_home(h);
+
+	for (__u32 probe = 0; probe < SKBEXT_PROBES && probe < farthest; probe++) {
+		struct skbext_bucket *b = skbext_bucket(n = skbext_store_next(n, h, probe));
+		__u64 i;
+
+		if (!b)
+			return -1;
+		i = __skbext_match(__skbext_read(&b->first), h) ? 0 : __skbext_beside(b, h);
+		if (i < SKBEXT_BUCKET_SLOTS)
+			return n * SKBEXT_BUCKET_SLOTS + i;
+	}
+	return -1;
+}
+
+/* Of a record that is not in the first slot of its home. */
+SKBEXT_FN int skbext_store_slot_any(__u64 h)
+{
+	__u64 n = __skbext_home(h);
+	struct skbext_bucket *b = skbext_bucket_at(n);
+	__u64 farthest = __skbext_read(&b->head) >> SKBEXT_H_FAR_SHIFT;
+	__u64 i = __skbext_beside(b, h);
+
+	if (i < SKBEXT_BUCKET_SLOTS)
+		return n * SKBEXT_BUCKET_SLOTS + i;
+	return farthest ? skbext_store_slot_away(h, farthest) : -1;
+}
+
+/* The slot of the record with this hash, or -1. */
+__skbext_inline int skbext_store_slot(__u64 h)
+{
+	__u64 n = __skbext_home(h);
+	struct skbext_bucket *b = skbext_bucket_at(n);
+
+	if (__skbext_match(__skbext_read(&b->first), h))
+		return n * SKBEXT_BUCKET_SLOTS;
+	return __skbext_read(&b->head) ? skbext_store_slot_any(h) : -1;
+}
+
+/*
+ * Count a record in that lives probe buckets from home.
+ * 0: done; -1: others changed the head all the while.
+ */
+SKBEXT_FN int skbext_store_count_away(__u32 home, __u64 probe)
+{
+	struct skbext_bucket *b = skbext_bucket(home);
+
+	for (int i = 0; b && i < SKBEXT_TRIES; i++) {
+		__u64 old = __skbext_read(&b->head), far = old >> SKBEXT_H_FAR_SHIFT;
+		__u64 new = (old & SKBEXT_H_COUNTS) + SKBEXT_H_AWAY + 1;
+
+		new |= (far > probe ? far : probe) << SKBEXT_H_FAR_SHIFT;
+		if (__skbext_swap(&b->head, old, new))
+			return 0;
+	}
+	return -1;
+}
+
+/*
+ * With the last record that is away goes the way to it,
+ * or a bucket that is empty again would not look so.
+ */
+__skbext_inline void __skbext_forget_way(__u64 *head)
+{
+#ifdef __clang__
+#pragma clang loop unroll(disable)
+#endif
+	for (int i = 0; i < SKBEXT_TRIES; i++) {
+		__u64 old = __skbext_read(head);
+
+		if (!(old >> SKBEXT_H_FAR_SHIFT) || (old & SKBEXT_H_COUNTS) >= SKBEXT_H_AWAY ||
+		    __skbext_swap(head, old, old & SKBEXT_H_COUNTS))
+			return;
+	}
+}
+
+/* What claim counted in, when the key has left the slot. */
+SKBEXT_FN int skbext_store_uncount(__u64 h, __u32 slot)
+{
+	__u64 home = __skbext_home(h);
+	struct skbext_bucket *b = skbext_bucket_at(home);
+
+	if (slot / SKBEXT_BUCKET_SLOTS == home) {
+		if (slot % SKBEXT_BUCKET_SLOTS)
+			__sync_fetch_and_sub(&b->head, 1);
+		return 0;
+	}
+	__sync_fetch_and_sub(&b->head, SKBEXT_H_AWAY + 1);
+	__skbext_forget_way(&b->head);
+	return 0;
+}
+
+__skbext_inline void __skbext_uncount(__u64 h, __u32 slot)
+{
+	if (slot != __skbext_home(h) * SKBEXT_BUCKET_SLOTS)
+		skbext_store_uncount(h, slot);
+}
+
+/* A free slot of bucket n, now holding h; -1: there is none. */
+SKBEXT_FN int skbext_store_claim_in(__u32 n, __u64 h)
+{
+	struct skbext_bucket *b = skbext_bucket(n);
+
+	for (__u64 i = 0; b && i < SKBEXT_BUCKET_SLOTS; i++) {
+		__u64 *p = __skbext_word_in(b, i);
+
+		if (!__skbext_read(p) && __skbext_swap(p, 0, h))
+			return n * SKBEXT_BUCKET_SLOTS + i;
+	}
+	return -1;
+}
+
+/*
+ * A record of this home now has the slot, so many probes away.
+ * 0: done; -1: others changed the head all the while.
+ */
+__skbext_inline int __skbext_count_in(__u32 home, __u32 slot, __u32 probe)
+{
+	struct skbext_bucket *b = skbext_bucket(home);
+
+	if (slot / SKBEXT_BUCKET_SLOTS != home)
+		return skbext_store_count_away(home, probe);
+	if (b && slot % SKBEXT_BUCKET_SLOTS)
+		__sync_fetch_and_add(&b->head, 1);
+	return 0;
+}
+
+SKBEXT_FN int skbext_store_claim_any(__u64 h)
+{
+	__u32 home = __skbext_home(h), n = home;
+
+	for (__u32 probe = 0; probe < SKBEXT_PROBES; probe++) {
+		int slot = skbext_store_claim_in(n, h);
+		__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
+
+		if (p && !__skbext_count_in(home, slot, probe))
+			return slot;
+		if (p) {
+			__skbext_write(p, 0);
+			return -1;
+		}
+		n = skbext_store_next(n, h, probe);
+	}
+	return -1;
+}
+
+/* A free slot, now holding h with nothing active; -1: no room. */
+__skbext_inline int skbext_store_claim(__u64 h)
+{
+	__u64 n = __skbext_home(h);
+	struct skbext_bucket *b = skbext_bucket_at(n);
+
+	if (__skbext_read(&b->first) || !__skbext_swap(&b->first, 0, h))
+		return skbext_store_claim_any(h);
+	return n * SKBEXT_BUCKET_SLOTS;
+}
+
+#endif /* SKBEXT_STORE_SLOT_H */
