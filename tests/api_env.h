@@ -164,6 +164,29 @@ static inline void api_down(struct skbext *sk)
 	ASSERT_EQ(skbext_unpin(api_bpffs), sk ? 1 : 0, "unpin");
 }
 
+/*
+ * The skbext of a group of cases, which follow each other and do not care what others left: loading
+ * one takes seconds in an emulated machine. NULL ends the last group.
+ */
+static inline struct skbext *api_group(const char *name, __u32 capacity, __u32 payload)
+{
+	static struct skbext *sk;
+	static const char *now;
+
+	if (now && name && !strcmp(now, name))
+		return ASSERT_OK_PTR(sk, name) ? sk : NULL;
+	if (now)
+		api_down(sk);
+	now = name;
+	sk = name ? api_up(capacity, payload) : NULL;
+	return sk;
+}
+
+static inline void api_last_group_ends(void)
+{
+	api_group(NULL, 0, 0);
+}
+
 static inline __u64 api_stat(struct skbext *sk, size_t offset)
 {
 	struct skbext_stats st = { .sz = sizeof(st) };

@@ -74,6 +74,7 @@ static void exercise_with(struct skbext *sk, const struct hook *h, struct bpf_ob
 		ASSERT_EQ(seen->found, 0, "notes found before or after their time");
 		ASSERT_EQ(seen->failed, 0, "line of api_exercise.bpf.h");
 		ASSERT_EQ(API_STAT(sk, add_failed), failed_adds, "adds that were refused");
+		ASSERT_EQ(API_STAT(sk, live), 0, "records left");
 	}
 	h->detach();
 }
@@ -83,7 +84,8 @@ static void exercise(const char *object, const char *program,
 		     void (*detach)(void))
 {
 	struct hook h = { program, attach, traffic, detach };
-	struct skbext *sk = api_up(0, 0);
+	/* One for all: every packet leaves as it came. */
+	struct skbext *sk = api_group("all", 0, 0);
 	struct bpf_object *obj = api_open(object);
 
 	api_from = api_socket(SOCK_DGRAM);
@@ -93,7 +95,6 @@ static void exercise(const char *object, const char *program,
 	bpf_object__close(obj);
 	close(api_from);
 	close(api_to);
-	api_down(sk);
 }
 
 /* tc */
@@ -329,5 +330,6 @@ int main(int argc, char **argv)
 	TEST_CASE(tp_btf_netif_receive_skb);
 	TEST_CASE(tp_btf_kfree_skb);
 	TEST_CASE(fentry);
+	TEST_CASE(api_last_group_ends);
 	return TEST_EXIT();
 }

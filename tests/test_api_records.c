@@ -53,6 +53,7 @@ static void cross_hooks_check(struct skbext *sk, struct bpf_object *writer,
 {
 	struct bpf_program *filter = program(reader, "api_read_netfilter");
 	bool netfilter_too = libbpf_probe_bpf_prog_type(bpf_program__type(filter), NULL) == 1;
+	__u64 more = API_STAT(sk, adds_more), ended = API_STAT(sk, udp_dropped);
 	struct api_seen *wrote, *seen;
 
 	bpf_program__set_autoload(filter, netfilter_too);
@@ -69,11 +70,12 @@ static void cross_hooks_check(struct skbext *sk, struct bpf_object *writer,
 	assert_read(seen, API_SOCKET, "socket filter", true);
 	ASSERT_EQ(seen->added, API_PACKETS, "the reader's own type, added at tc ingress");
 	ASSERT_EQ(seen->found, API_PACKETS, "the reader's own type, at the socket filter");
-	ASSERT_GE(API_STAT(sk, adds_more), API_PACKETS, "second types of a record");
+	ASSERT_GE(API_STAT(sk, adds_more), more + API_PACKETS, "second types of a record");
 	/* Without fentry a datagram's end may go unseen until its sk_buff is used again. */
 	if (api_exact(sk)) {
 		ASSERT_EQ(API_STAT(sk, live), 0, "records left");
-		ASSERT_EQ(API_STAT(sk, udp_dropped), API_PACKETS, "ended at the receive queue");
+		ASSERT_EQ(API_STAT(sk, udp_dropped), ended + API_PACKETS,
+			  "ended at the receive queue");
 	}
 }
 
@@ -86,11 +88,10 @@ static void cross_down(void)
 	api_tc_clear();
 }
 
-/* With a fresh skbext, both sockets, and two objects. */
-static void with_two(const char *a, const char *b,
+/* With the skbext, both sockets, and two objects. */
+static void with_two(struct skbext *sk, const char *a, const char *b,
 		     void (*check)(struct skbext *, struct bpf_object *, struct bpf_object *))
 {
-	struct skbext *sk = api_up(0, SKBEXT_MAX_PAYLOAD);
 	struct bpf_object *first = api_open(a), *second = b ? api_open(b) : NULL;
 
 	api_from = api_socket(SOCK_DGRAM);
@@ -102,17 +103,22 @@ static void with_two(const char *a, const char *b,
 	bpf_object__close(second);
 	close(api_from);
 	close(api_to);
-	api_down(sk);
+}
+
+static struct skbext *with_room(const char *group)
+{
+	return api_group(group, 1024, SKBEXT_MAX_PAYLOAD);
 }
 
 static void cross_hooks(void)
 {
-	with_two("api_write", "api_read", cross_hooks_check);
+	with_two(with_room("cross"), "api_write", "api_read", cross_hooks_check);
 }
 
 /* The kfree_skb tracepoint comes before the release only where release has a hook of its own. */
 static void drop_check(struct skbext *sk, struct bpf_object *writer, struct bpf_object *reader)
 {
+	__u64 dropped = API_STAT(sk, fate_dropped);
 	struct api_seen *wrote, *seen;
 
 	API_ONLY(reader, "api_read_kfree_skb");
@@ -126,7 +132,8 @@ static void drop_check(struct skbext *sk, struct bpf_object *writer, struct bpf_
 	ASSERT_EQ(wrote->added, API_PACKETS, "written");
 	ASSERT_EQ(seen->right[API_KFREE_SKB] + seen->wrong[API_KFREE_SKB], API_PACKETS,
 		  "drops seen");
-	ASSERT_GE(API_STAT(sk, fate_dropped), API_PACKETS, "records seen at kfree_skb");
+	ASSERT_GE(API_STAT(sk, fate_dropped), dropped + API_PACKETS,
+		  "records seen at kfree_skb");
 	if (!api_exact(sk))
 		TEST_SKIP("in tracepoint mode the record ends before later programs look");
 	ASSERT_EQ(seen->right[API_KFREE_SKB], API_PACKETS, "found on the dropped packet");
@@ -134,7 +141,7 @@ static void drop_check(struct skbext *sk, struct bpf_object *writer, struct bpf_
 
 static void drop_reads_note(void)
 {
-	with_two("api_write", "api_read", drop_check);
+	with_two(with_room("cross"), "api_write", "api_read", drop_check);
 }
 
 /* A type that is written by one program of an object and read by another: sizes at the limit. */
@@ -158,7 +165,7 @@ static void eight_check(struct skbext *sk, struct bpf_object *obj, struct bpf_ob
 
 static void eight_types_fill_payload(void)
 {
-	with_two("api_eight", NULL, eight_check);
+	with_two(with_room("eight"), "api_eight", NULL, eight_check);
 }
 
 static void max_check(struct skbext *sk, struct bpf_object *obj, struct bpf_object *none)
@@ -169,7 +176,7 @@ static void max_check(struct skbext *sk, struct bpf_object *obj, struct bpf_obje
 
 static void one_type_of_2040(void)
 {
-	with_two("api_max", NULL, max_check);
+	with_two(with_room("max"), "api_max", NULL, max_check);
 }
 
 /* Copies and want of room. */
@@ -213,7 +220,7 @@ static void copy_check(struct skbext *sk, struct bpf_object *obj, struct bpf_obj
 
 static void copy_shares_and_unshares(void)
 {
-	with_two("api_copy", NULL, copy_check);
+	with_two(api_group("copy", 8, 0), "api_copy", NULL, copy_check);
 }
 
 /*
@@ -241,42 +248,55 @@ static void counted_check(struct skbext *sk, struct bpf_object *obj, struct bpf_
 
 static void references_are_counted(void)
 {
-	with_two("api_counted", NULL, counted_check);
+	with_two(with_room("cross"), "api_counted", NULL, counted_check);
 }
 
-/* Fill a small store with records of addresses where no skb can be; leave @room places. */
+/* Where no skb can be. */
+static __u64 nowhere(__u64 n)
+{
+	return 0xffff888000000000ULL + n * 256;
+}
+
+/* Fill a small store with records of such addresses; leave @room places. */
 static __u64 fill(struct skbext *sk, int room)
 {
-	__u64 base = 0xffff888000000000ULL, n = 0, live;
+	__u64 n = 0, live;
 
-	while (n < 4096 && !skbext_add(sk, base + n * 256, "api_note", "x", 1))
+	while (n < 4096 && !skbext_add(sk, nowhere(n), "api_note", "x", 1))
 		n++;
 	live = API_STAT(sk, live);
 	ASSERT_EQ(live, n, "records until the store is full");
-	ASSERT_EQ(skbext_add(sk, base + n * 256, "api_note", "x", 1), -ENOSPC, "one more");
+	ASSERT_EQ(skbext_add(sk, nowhere(n), "api_note", "x", 1), -ENOSPC, "one more");
 	for (int i = 0; i < room; i++)
-		ASSERT_OK(skbext_del(sk, base + i * 256, NULL), "make room");
+		ASSERT_OK(skbext_del(sk, nowhere(i), NULL), "make room");
 	return live - room;
+}
+
+static void empty(struct skbext *sk, int room, __u64 filled)
+{
+	for (__u64 i = room; i < room + filled; i++)
+		ASSERT_OK(skbext_del(sk, nowhere(i), NULL), "what filled it");
 }
 
 static void full_run(const char *name, int room)
 {
-	struct skbext *sk = api_up(8, 0);
+	struct skbext *sk = api_group("copy", 8, 0);
 	struct bpf_object *obj = sk ? api_open("api_copy") : NULL;
 	__u64 filled, failed;
 
 	api_to = api_socket(SOCK_DGRAM);
-	if (obj && ASSERT_OK(skbext_type_add(sk, "api_note", sizeof(struct api_note), 0), "type")) {
+	if (obj && ASSERT_GE(skbext_type_add(sk, "api_note", sizeof(struct api_note), 0), 0,
+			     "type")) {
 		filled = fill(sk, room);
 		failed = API_STAT(sk, add_failed);
 		copy_run(obj, name);
 		ASSERT_GE(API_STAT(sk, add_failed), failed + API_PACKETS, "adds refused");
 		ASSERT_EQ(API_STAT(sk, live), filled, "records after it");
+		empty(sk, room, filled);
 	}
 	cross_down();
 	bpf_object__close(obj);
 	close(api_to);
-	api_down(sk);
 }
 
 static void full_store_refuses_add(void)
@@ -295,13 +315,14 @@ int main(int argc, char **argv)
 		printf("FAIL api: no network namespace: %s\n", strerror(errno));
 		return 1;
 	}
+	TEST_CASE(references_are_counted);	/* of all records: so before the others */
 	TEST_CASE(cross_hooks);
 	TEST_CASE(drop_reads_note);
 	TEST_CASE(eight_types_fill_payload);
 	TEST_CASE(one_type_of_2040);
 	TEST_CASE(copy_shares_and_unshares);
-	TEST_CASE(references_are_counted);
 	TEST_CASE(full_store_refuses_add);
 	TEST_CASE(full_store_refuses_unshare);
+	TEST_CASE(api_last_group_ends);
 	return TEST_EXIT();
 }
