@@ -8,7 +8,7 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	13		/* raise with every change here and in store.h */
+#define SKBEXT_LAYOUT_VERSION	14		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
@@ -93,14 +93,14 @@ struct skbext_type_info {
 	__u32 pad;
 };
 
-/* The control map: one value, found by every program at the same address (the base of the keys). */
+/* The control map: one value. */
 struct skbext_ctl {
 	__u64 magic;
 	__u32 version;
 	__u32 buckets;			/* prime, so that every probe step visits all of them */
 	__u32 payload;			/* bytes of one object, a multiple of 8 */
 	__u32 skb_size;			/* sizeof(struct sk_buff): distance of an fclone pair */
-	__u64 base;			/* kernel address of this struct */
+	__u64 base;			/* kernel address of the buckets, from which keys are counted */
 	__u8 noclone;			/* active_extensions masks, from the types' flags */
 	__u8 keep_scrub;
 	__u8 keep_udp;
@@ -112,7 +112,7 @@ struct skbext_ctl {
 	__u32 refs;			/* counters of each type with SKBEXT_F_COUNTED */
 	__u8 counted;			/* active_extensions mask of these types */
 	__u8 pad[3];
-	__u64 slots;			/* the buckets' kernel address, for scripts/records.bt */
+	__u64 address;			/* the kernel's, of this struct: for scripts/records.bt */
 	struct skbext_type_info types[SKBEXT_MAX_TYPES];
 } __attribute__((aligned(64)));
 

@@ -133,15 +133,15 @@ static inline __attribute__((always_inline, unused)) void skbext_look(void);
 
 /*
  * The verifier forbids arithmetic on a ctx or BTF pointer, except to subtract another pointer
- * (CAP_PERFMON; kernel adjust_reg_min_max_vals()). The control map's value is at the same address
- * for every program, so the difference is a key. In all skb contexts the ctx is the struct
- * sk_buff * at run time.
+ * (CAP_PERFMON; kernel adjust_reg_min_max_vals()). The buckets are at the same address for every
+ * program, so the difference is a key; and that address is needed next. In all skb contexts the ctx
+ * is the struct sk_buff * at run time.
  */
 static inline __attribute__((always_inline, unused)) __u64 __skbext_hash_of(const void *skb)
 {
 	__u64 diff = (__u64)skb;
 
-	asm volatile("%0 -= %1" : "+r"(diff) : "r"(&__skbext_ctl));
+	asm volatile("%0 -= %1" : "+r"(diff) : "r"(SKBEXT_SLOTS));
 	return skbext_hash(diff);
 }
 

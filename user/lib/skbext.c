@@ -215,7 +215,7 @@ int skbext_status(struct skbext *sk, struct skbext_status *status)
 	st.payload = sk->ctl->payload;
 	st.payload_used = types_room(sk->ctl);
 	st.version = sk->ctl->version;
-	st.ctl = sk->ctl->base;
+	st.ctl = sk->ctl->address;
 	memcpy(status, &st, status->sz < sizeof(st) ? status->sz : sizeof(st));
 	return 0;
 }
