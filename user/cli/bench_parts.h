@@ -10,7 +10,7 @@
 
 #include "cli.h"
 
-#define BENCH_MAX_ROUNDS	15
+#define BENCH_MAX_ROUNDS	45
 
 struct bench {
 	bool quick, json;

@@ -374,8 +374,10 @@ static void report(struct store_bench *s, unsigned int live, struct figure f[NR_
 static int measure(struct store_bench *s, unsigned int live)
 {
 	struct figure f[NR_IMPLS][NR_OPS] = {}, empty = {};
+	/* With few records a round is short, and much of it may be somebody else's interruption. */
+	unsigned int rounds = live <= FEW ? 5 * s->b->rounds : s->b->rounds;
 
-	for (unsigned int round = 0; round < s->b->rounds; round++)
+	for (unsigned int round = 0; round < rounds; round++)
 		if (one_round(s, live, round, f, &empty))
 			return CLI_FAILED;
 	report(s, live, f, &empty);
