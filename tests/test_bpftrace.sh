@@ -20,14 +20,10 @@ fi
 	{ echo "SKIP bpftrace: no tracefs"; exit 0; }
 ip link set lo up || { echo "FAIL bpftrace: no loopback"; exit 1; }
 tmp=$(mktemp -d)
-bpffs=$tmp/bpf	# in its own mounts, as the directory is not
-argument=''
 cleanup()
 {
 	[ "$BASHPID" = $$ ] || return	# a subshell's end is not ours
 	[ -z "$pid" ] || kill "$pid" 2>/dev/null
-	[ ! -e "$bpffs/skbext" ] || skbext unload --bpffs "$bpffs/skbext" >/dev/null
-	! mountpoint -q "$bpffs" || umount -l "$bpffs"
 	rm -rf "$tmp"
 }
 trap cleanup EXIT
@@ -70,8 +66,7 @@ run()
 	local tries n
 	# It says that it attaches before it has; what a timer prints is read after.
 	{ cat "scripts/$1.bt"; echo 'interval:ms:100 { printf("ready\n"); }'; } >"$tmp/script.bt"
-	# shellcheck disable=SC2086 # of some scripts
-	bpftrace "$tmp/script.bt" $argument >"$tmp/out" 2>"$tmp/err" &
+	bpftrace "$tmp/script.bt" >"$tmp/out" 2>"$tmp/err" &
 	pid=$!
 	for ((tries = 0; tries < PATIENCE * 10; tries++)); do
 		grep -q '^ready' "$tmp/out" || ! kill -0 $pid 2>/dev/null ||
@@ -92,44 +87,7 @@ run()
 	fi
 }
 
-# A program, loaded with stock tools, that writes to each datagram.
-hold_records()
-{
-	mkdir "$bpffs" && mount -t bpf bpf "$bpffs" && mkdir "$bpffs/programs" &&
-		skbext load --bpffs "$bpffs/skbext" &&
-		skbext bind "$SKBEXT_TEST_OBJS/api_held.bpf.o" "$tmp/held.o" \
-			--bpffs "$bpffs/skbext" >"$tmp/bind" || return
-	sed -n '/^bpftool/,$p' "$tmp/bind" | sed "s| DIR | $bpffs/programs |" >"$tmp/load"
-	bash "$tmp/load" && tc qdisc add dev lo clsact &&
-		tc filter add dev lo egress bpf direct-action object-pinned \
-			"$bpffs/programs/api_hold"
-}
-
-# What records.bt prints of them, byte for byte: 49 bytes with the header, the color, the end. Not
-# all: what is not printed yet when it is stopped is lost.
-show_records()
-{
-	local n why
-	if ! why=$(hold_records 2>&1); then
-		failed=1
-		echo "FAIL bpftrace_records: $(tail -n 1 <<<"$why")"
-		return
-	fi
-	argument="-- $(($(skbext status --json --bpffs "$bpffs/skbext" | jq -r .ctl)))"
-	run records with:
-	argument=''
-	n=$(grep -cF 'types 01 payload 1\x00\x00\x00g\x12\x00\x00\x09\x00' "$tmp/out")
-	if [ "$n" -gt 0 ] && [ "$n" = "$(grep -c payload "$tmp/out")" ]; then
-		echo "PASS bpftrace_records_payload"
-	else
-		failed=1
-		echo "FAIL bpftrace_records_payload: $n lines are right of" \
-			"$(grep -c payload "$tmp/out"): $(grep -m 1 payload "$tmp/out")"
-	fi
-}
-
 run drops dropped udp
 run lifetimes dropped_us
 run clones holders "[8]"
-show_records
 exit $failed
