@@ -269,8 +269,7 @@ __skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types, int owner)
 	if (!(word & ~types & SKBEXT_W_ACTIVE) &&
 	    (owner || !(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))))
 		return skbext_store_drop(slot, word, owner) ? 1 : -1;
-	if (!__skbext_swap(p, word,
-					  word & ~((types & SKBEXT_W_ACTIVE) | SKBEXT_W_DOOMED)))
+	if (!__skbext_swap(p, word, word & ~((types & SKBEXT_W_ACTIVE) | SKBEXT_W_DOOMED)))
 		return -1;
 	if (owner && word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))
 		__skbext_clear_refs(slot, word, word & ~types);
