@@ -82,11 +82,7 @@ static __always_inline bool store_add(__u64 key)
 
 static __always_inline bool store_find(__u64 key)
 {
-	__u64 h = hash(key), first;
-	struct skbext_bucket *home = skbext_store_home(h, &first);
-	struct skbext_object *obj =
-		home ? skbext_store_find_at(home, first, h, __SKBEXT_REF(bench_note)->active) :
-		       NULL;
+	struct skbext_object *obj = __skbext_lookup_hash(hash(key), __SKBEXT_REF(bench_note));
 	const struct bench_note *n =
 		obj ? __skbext_payload(obj, __SKBEXT_REF(bench_note)->offset) : NULL;
 

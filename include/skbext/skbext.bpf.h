@@ -186,9 +186,9 @@ void *__skbext_add(const void *skb, const volatile struct __skbext_ref *ref, __u
 }
 
 static inline __attribute__((always_inline, unused))
-struct skbext_object *__skbext_lookup(const void *skb, const volatile struct __skbext_ref *ref)
+struct skbext_object *__skbext_lookup_hash(__u64 h, const volatile struct __skbext_ref *ref)
 {
-	__u64 h = __skbext_hash_of(skb), first, active;
+	__u64 first, active;
 	struct skbext_bucket *home = skbext_store_home(h, &first);
 
 	/* The rest is nothing to most packets. */
@@ -196,6 +196,12 @@ struct skbext_object *__skbext_lookup(const void *skb, const volatile struct __s
 		return (struct skbext_object *)0;
 	active = ref->active;
 	return active ? skbext_store_find_at(home, first, h, active) : (struct skbext_object *)0;
+}
+
+static inline __attribute__((always_inline, unused))
+struct skbext_object *__skbext_lookup(const void *skb, const volatile struct __skbext_ref *ref)
+{
+	return __skbext_lookup_hash(__skbext_hash_of(skb), ref);
 }
 
 static inline __attribute__((always_inline, unused))
