@@ -130,7 +130,7 @@ bind_prints_the_command()
 # scripts/records.bt finds in the kernel's memory what the program adds at egress.
 bpftrace_reads_records()
 {
-	local n ctl pid tries
+	local n ctl
 	command -v bpftrace >/dev/null || { skip="no bpftrace"; return; }
 	[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing ||
 		{ skip="no tracefs"; return; }
@@ -142,33 +142,12 @@ bpftrace_reads_records()
 	must tc filter add dev lo egress bpf direct-action object-pinned "$dir-pins/api_hold" &&
 	must self_connected_socket || return
 	ctl=$("$skbext" status --json --bpffs "$dir" | jq -r .ctl)
-	{ cat "$root/scripts/records.bt"; echo 'interval:ms:100 { printf("ready\n"); }'; } \
-		>"$tmp/script.bt"
-	bpftrace "$tmp/script.bt" -- $((ctl)) >"$tmp/trace" 2>"$tmp/err" &
-	pid=$!
-	for ((tries = 0; tries < 3000; tries++)); do
-		grep -q '^ready' "$tmp/trace" || ! kill -0 $pid 2>/dev/null ||
-			{ sleep 0.1; continue; }
-		break
-	done
-	for ((n = 0; n < 20; n++)); do
-		printf 'four' >&3
-	done
-	# 46 bytes and color 4711, as api_held.bpf.c fills it in. What is under way at its end is
-	# lost.
-	for ((tries = 0; tries < 100; tries++)); do
-		n=$(grep -c '^lo skb [0-9a-f]* types 01 payload [.].x00.x00.x00g.x12' "$tmp/trace")
-		[ "$n" -lt 20 ] || break
-		sleep 0.1
-	done
-	# It does not hear of it while it attaches,
-	# and a second one while it prints ends it at once.
-	for ((tries = 0; ; tries++)); do
-		kill -0 $pid 2>/dev/null || break
-		((tries % 300)) || kill -INT $pid
-		sleep 0.1
-	done
-	wait $pid
+	# It sends when it has attached, and prints its maps when all is sent.
+	echo 'for n in {1..20}; do printf four >&3; done' >"$tmp/send"
+	timeout -k 10 300 bpftrace -c "/bin/bash $tmp/send" "$root/scripts/records.bt" -- \
+		$((ctl)) >"$tmp/trace" 2>"$tmp/err"
+	# 46 bytes and color 4711, as api_held.bpf.c fills it in.
+	n=$(grep -c '^lo skb [0-9a-f]* types 01 payload [.].x00.x00.x00g.x12' "$tmp/trace")
 	[ "$n" = 20 ] || wrong "$n records seen: $(tail -n 3 "$tmp/trace" "$tmp/err")"
 	n=$(awk '$1 == "@with:" { print $2 }' "$tmp/trace")
 	[ "${n:-0}" -ge 20 ] || wrong "with a record: $n"

@@ -7,8 +7,16 @@
 cd "$(dirname "$0")/.." || exit 1
 PATH=$PATH:/usr/sbin:/sbin
 PACKETS=200
-PATIENCE=300	# seconds for a script to attach
+PATIENCE=300	# seconds for a script to attach, hear of all, and print
 failed=0
+
+# One datagram each, and no socket that would hear of it.
+if [ "$1" = send ]; then
+	for ((n = 0; n < PACKETS; n++)); do
+		echo skbext >/dev/udp/127.0.0.1/9
+	done
+	exit
+fi
 
 # Its own mounts, for tracefs, and its own loopback.
 if [ -z "$SKBEXT_BT_INSIDE" ]; then
@@ -20,22 +28,7 @@ fi
 	{ echo "SKIP bpftrace: no tracefs"; exit 0; }
 ip link set lo up || { echo "FAIL bpftrace: no loopback"; exit 1; }
 tmp=$(mktemp -d)
-cleanup()
-{
-	[ "$BASHPID" = $$ ] || return	# a subshell's end is not ours
-	[ -z "$pid" ] || kill "$pid" 2>/dev/null
-	rm -rf "$tmp"
-}
-trap cleanup EXIT
-
-# One datagram each, and no socket that would hear of it.
-send()
-{
-	local n
-	for ((n = 0; n < PACKETS; n++)); do
-		echo skbext >/dev/udp/127.0.0.1/9
-	done
-}
+trap 'rm -rf "$tmp"' EXIT
 
 # The number of packets on all lines of a map, "@map[...]: N" or the histogram's "[a, b)   N |@@ |".
 counted()	# MAP [KEY]
@@ -47,34 +40,14 @@ counted()	# MAP [KEY]
 		END { print sum + 0 }' "$tmp/out"
 }
 
-# It does not hear of it while it compiles or attaches,
-# and a second one while it prints ends it at once.
-stop()
-{
-	local tries=0
-	while kill -0 $pid 2>/dev/null; do
-		[ $((tries++ % 300)) -ne 0 ] || kill -INT $pid
-		sleep 0.1
-	done
-	wait $pid
-	pid=''
-}
-
 # run SCRIPT MAP [KEY]: at least what was sent is in the map
 run()
 {
-	local tries n
-	# It says that it attaches before it has; what a timer prints is read after.
-	{ cat "scripts/$1.bt"; echo 'interval:ms:100 { printf("ready\n"); }'; } >"$tmp/script.bt"
-	bpftrace "$tmp/script.bt" >"$tmp/out" 2>"$tmp/err" &
-	pid=$!
-	for ((tries = 0; tries < PATIENCE * 10; tries++)); do
-		grep -q '^ready' "$tmp/out" || ! kill -0 $pid 2>/dev/null ||
-			{ sleep 0.1; continue; }
-		break
-	done
-	send
-	stop
+	local n
+	# bpftrace sends when it has attached, and prints its maps when all is sent. An interrupt
+	# that comes while it prints is lost (0.17), and a second one ends it at once.
+	timeout -k 10 $PATIENCE bpftrace -c "/bin/bash tests/test_bpftrace.sh send" \
+		"scripts/$1.bt" >"$tmp/out" 2>"$tmp/err" </dev/null
 	counted "${@:2}" >"$tmp/n"
 	read -r n <"$tmp/n"
 	echo "  $1: sent $PACKETS, in @$2 $n"
