@@ -65,7 +65,7 @@ BENCH("tc", empty, key != 0)
 
 static __always_inline __u64 hash(__u64 key)
 {
-	asm volatile("%0 -= 4096" : "+r"(key));
+	asm volatile("%0 -= 4224" : "+r"(key));
 	return skbext_hash(key);
 }
 
@@ -82,9 +82,7 @@ static __always_inline bool store_add(__u64 key)
 
 static __always_inline bool store_find(__u64 key)
 {
-	struct skbext_object *obj = __skbext_lookup_hash(hash(key), __SKBEXT_REF(bench_note));
-	const struct bench_note *n =
-		obj ? __skbext_payload(obj, __SKBEXT_REF(bench_note)->offset) : NULL;
+	const struct bench_note *n = __skbext_find_hash(hash(key), __SKBEXT_REF(bench_note));
 
 	return n && n->id == key;
 }
@@ -95,8 +93,11 @@ static __always_inline bool store_release(__u64 key)
 	return skbext_store_release(hash(key), SKBEXT_STAT_RELEASED);
 }
 
-/* A clone's address: no other key's, these are all 8-byte aligned and far less than 2^40 apart. */
-#define CLONE(key) ((key) ^ 1ULL << 40)
+/*
+ * A clone's address, from another slab: no other key's, these are all 8-byte aligned and far less
+ * than 2^40 apart.
+ */
+#define CLONE(key) ((key) ^ (1ULL << 40 | 1 << 20))
 
 static __always_inline bool store_share(__u64 key)
 {
@@ -175,7 +176,7 @@ const volatile __u32 nr_lines = 1;
 
 static __always_inline bool lines_look(__u64 key)
 {
-	__u32 n = (hash(key) >> 32) * nr_lines >> 32;
+	__u32 n = key >> SKBEXT_SKB_SHIFT & (nr_lines - 1);
 	struct bench_line *line = bpf_map_lookup_elem(&lines, &n);
 
 	return line && !line->id;

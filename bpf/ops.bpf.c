@@ -132,7 +132,7 @@ static __always_inline __u64 number(const volatile void *pointer)
 SEC("syscall")
 int init(void *ctx)
 {
-	__skbext_ctl.base = number(__skbext_slots);
+	__skbext_ctl.base = number(SKBEXT_SLOTS);
 	__skbext_ctl.address = number(&__skbext_ctl);
 	return 0;
 }

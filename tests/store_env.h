@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define ENV_CANARY	0x5a5aa5a5c3c33c3cULL
-#define ENV_BASE	0xffffc90000a4d000ULL	/* a vmalloc address, as that of a map's value */
+#define ENV_BASE	(0xffffc90000a4d000ULL + SKBEXT_GAP)	/* vmalloc, as a map's value */
 #define ENV_SLABS	0xffff888003c00000ULL	/* the direct map, where slabs are */
 #define ENV_SKB_SIZE	232
 #define ENV_REFS	8			/* counters of each type */
@@ -29,14 +29,9 @@ static struct {
 
 #define SKBEXT_SPACING	(env.ctl.payload + sizeof(__u64))
 
-static inline size_t env_stride(void)
-{
-	return SKBEXT_STRIDE(SKBEXT_SPACING);
-}
-
 static inline size_t env_bytes(void)
 {
-	return env.ctl.buckets * env_stride();
+	return SKBEXT_BYTES(SKBEXT_SPACING, env.ctl.buckets) - SKBEXT_GAP;
 }
 
 static inline __u64 *skbext_counter(__u32 n)
@@ -75,7 +70,8 @@ static inline void env_open(__u32 buckets, __u32 payload)
 	env.ctl.payload = payload;
 	env.ctl.skb_size = ENV_SKB_SIZE;
 	env.ctl.base = ENV_BASE;
-	env.memory = aligned_alloc(SKBEXT_LINE, env_bytes());
+	env.memory = aligned_alloc(SKBEXT_LINE,
+				   (env_bytes() + SKBEXT_LINE - 1) / SKBEXT_LINE * SKBEXT_LINE);
 	if (!env.memory)
 		abort();
 	memset(env.memory, 0, env_bytes());
@@ -123,15 +119,16 @@ static inline char *env_payload(__u32 object)
 
 static inline int env_number(const void *in_object)
 {
-	size_t at = (const char *)in_object - env.memory, bucket = at / env_stride();
+	size_t at = (const char *)in_object - env.memory, bucket;
 
 	if (!in_object)
 		return -1;
-	at -= bucket * env_stride();
-	for (int i = SKBEXT_BUCKET_SLOTS - 1; i > 0; i--)
-		if (at >= SKBEXT_OBJECT_AT(SKBEXT_SPACING, i))
-			return bucket * SKBEXT_BUCKET_SLOTS + i;
-	return bucket * SKBEXT_BUCKET_SLOTS;
+	if (at < SKBEXT_AT_REST)
+		return at / SKBEXT_FRONT_SIZE * SKBEXT_BUCKET_SLOTS;
+	at -= SKBEXT_AT_REST;
+	bucket = at / SKBEXT_REST_SIZE;
+	at -= bucket * SKBEXT_REST_SIZE + SKBEXT_WORDS;
+	return bucket * SKBEXT_BUCKET_SLOTS + at / SKBEXT_OBJECT_SIZE + 1;
 }
 
 /* A counter, and what first slots have of it. */
@@ -144,7 +141,7 @@ static inline __u64 env_stat(enum skbext_stat stat)
 
 		sum += stat == SKBEXT_STAT_ADDS ? __skbext_read(&b->adds) :
 		       stat == SKBEXT_STAT_RELEASED ? __skbext_read(&b->releases) :
-		       stat == SKBEXT_STAT_UDP_DROPPED ? __skbext_read(__skbext_udp_dropped(b)) :
+		       stat == SKBEXT_STAT_UDP_DROPPED ? __skbext_read(__skbext_udp_dropped(b, n)) :
 		       stat == SKBEXT_STAT_DELS_EMPTIED ? __skbext_read(&b->dels) : 0;
 	}
 	return sum;

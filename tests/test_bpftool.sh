@@ -165,6 +165,18 @@ bind_in_place()
 	return 0
 }
 
+# Its parts would not agree on where records are.
+linked_is_refused()
+{
+	must "$skbext" load --bpffs "$dir" &&
+	must bpftool gen object "$tmp/linked.o" "$objs/api_held.bpf.o" "$objs/api_none.bpf.o" ||
+		return
+	"$skbext" bind "$tmp/linked.o" "$tmp/linked_out.o" --bpffs "$dir" 2>"$tmp/err" &&
+		wrong "it was bound"
+	grep -q 'linked of several' "$tmp/err" || wrong "said: $(cat "$tmp/err")"
+	[ ! -e "$tmp/linked_out.o" ] || wrong "something was written"
+}
+
 # Loaded as it is, with maps of its own, the object does nothing.
 unbound_does_nothing()
 {
@@ -189,5 +201,6 @@ run_case bpftool_loads_bound_object
 run_case bind_prints_the_command
 run_case bpftrace_reads_records
 run_case bind_in_place
+run_case linked_is_refused
 run_case unbound_does_nothing
 exit $failed

@@ -561,7 +561,7 @@ static void choose_skbs(void)
 
 /* What a run begins with, to be put back for the next. */
 struct snapshot {
-	char memory[3 * SKBEXT_STRIDE(ROOM + sizeof(__u64))];
+	char memory[SKBEXT_BYTES(ROOM + sizeof(__u64), 3)];
 	__u64 stats[SKBEXT_STAT_NR], counters[SKBEXT_MAX_TYPES * ENV_REFS], value[SKBS];
 	__u64 watch;
 	bool second[SKBS], old[SKBS];

@@ -8,7 +8,7 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	14		/* raise with every change here and in store.h */
+#define SKBEXT_LAYOUT_VERSION	15		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
@@ -41,12 +41,8 @@ struct skbext_object {
 };
 
 /*
- * A bucket and the objects of its slots are neighbours in memory, all buckets one value of a map.
- * The first slot has nearly every record. All of it, with 16 bytes of payload, is in the cache line
- * that says whether the bucket is empty.
- *
- *	head, first, counters, link, payload of the first slot | counter, word 1, 2... | object 1, 2...
- *	0							 SKBEXT_REST
+ * The front of a bucket: its first slot, which has nearly every record. All of it, with 16 bytes of
+ * payload, is in the cache line that says whether the bucket is empty.
  */
 struct skbext_bucket {
 	/* How many records are at home here but for the first, and where; see store.h. */
@@ -56,31 +52,54 @@ struct skbext_bucket {
 	struct skbext_object object;		/* of the first slot */
 };
 
+/*
+ * All is one value of one map: the fronts of all buckets, one behind the other, and behind them
+ * what else each bucket has.
+ *
+ *	gap | front 0, 1... | rest 0, 1...
+ *	front: struct skbext_bucket | payload | counter, if it has more than one line
+ *	rest: counter, if not | words of slots 1 to 7 | their objects
+ *
+ * Neighbours in a slab are neighbours here: an sk_buff has 256 bytes, or with its clone in the same
+ * allocation (sk_buff_fclones) 512, where the clone begins sizeof(struct sk_buff) after the
+ * original. The front of an address is that of its 256 bytes counted from the fronts' address. That
+ * is 128 bytes beside the start of a page, so clone and original have two fronts.
+ *
+ * Homes are as many as the largest power of two that there are buckets. The others take what finds
+ * no room at home.
+ */
+#define SKBEXT_GAP		128ULL
+#define SKBEXT_SKB_SHIFT	8
 #define SKBEXT_LINE		64ULL		/* bytes of a cache line */
-#define SKBEXT_ROUND_UP(n)	(((n) + SKBEXT_LINE - 1) / SKBEXT_LINE * SKBEXT_LINE)
+#define SKBEXT_HOMES_OF(buckets)	(1U << (31 - __builtin_clz(buckets)))
 
-/*
- * Where the words of the other slots are, if objects have so much payload: one line, which begins
- * with the counter of the first slot's records that a UDP receive queue dropped.
- */
-#define SKBEXT_REST(payload)	SKBEXT_ROUND_UP(sizeof(struct skbext_bucket) + (payload))
-
+/* The first slot's records that a UDP queue dropped are counted where there is room. */
+#define SKBEXT_NARROW		(SKBEXT_LINE - sizeof(struct skbext_bucket))
+#define SKBEXT_FRONT(payload)	\
+	((payload) <= SKBEXT_NARROW ? SKBEXT_LINE : \
+	 (sizeof(struct skbext_bucket) + (payload) + sizeof(__u64) + SKBEXT_LINE - 1) / \
+		SKBEXT_LINE * SKBEXT_LINE)
+#define SKBEXT_WORDS		(8ULL * SKBEXT_BUCKET_SLOTS)
 #define SKBEXT_OBJECT(payload)	(sizeof(struct skbext_object) + (payload))
+#define SKBEXT_REST(payload)	\
+	(SKBEXT_WORDS + (SKBEXT_BUCKET_SLOTS - 1) * SKBEXT_OBJECT(payload))
+
+/* From the fronts: to the rest of bucket 0; to where an object 0 would be in it. */
+#define SKBEXT_REST_AT(payload, buckets)	((buckets) * SKBEXT_FRONT(payload))
+#define SKBEXT_OBJECTS_AT(payload, buckets)	\
+	(SKBEXT_REST_AT(payload, buckets) + SKBEXT_WORDS - SKBEXT_OBJECT(payload))
+
+#define SKBEXT_BYTES(payload, buckets)	\
+	(SKBEXT_GAP + (buckets) * (SKBEXT_FRONT(payload) + SKBEXT_REST(payload)))
 
 /*
- * From its bucket to the object of slot n > 0.
- * In this order the verifier sees that it is nowhere below 0.
+ * Which bits of an address say where its front is, as an offset if fronts are one line. If they are
+ * more, which SKBEXT_WIDE says, it is to be multiplied.
  */
-#define SKBEXT_OBJECT_AT(payload, n)	\
-	(SKBEXT_REST(payload) + SKBEXT_LINE - SKBEXT_OBJECT(payload) + (n) * SKBEXT_OBJECT(payload))
-
-/*
- * Bytes of a bucket. An odd number of lines:
- * an even one would leave half of the sets of a cache to nobody.
- */
-#define SKBEXT_STRIDE(payload)	\
-	((SKBEXT_ROUND_UP(SKBEXT_OBJECT_AT(payload, SKBEXT_BUCKET_SLOTS)) / SKBEXT_LINE | 1) * \
-	 SKBEXT_LINE)
+#define SKBEXT_WIDE		(1U << 31)
+#define SKBEXT_MASK_OF(payload, buckets)	\
+	((SKBEXT_HOMES_OF(buckets) - 1) * (__u32)SKBEXT_LINE | \
+	 (SKBEXT_FRONT(payload) == SKBEXT_LINE ? 0 : SKBEXT_WIDE))
 
 /* As far as the verifier lets a program reach into a value (BPF_MAX_VAR_OFF). */
 #define SKBEXT_MAX_BYTES	(1ULL << 29)
@@ -100,7 +119,7 @@ struct skbext_ctl {
 	__u32 buckets;			/* prime, so that every probe step visits all of them */
 	__u32 payload;			/* bytes of one object, a multiple of 8 */
 	__u32 skb_size;			/* sizeof(struct sk_buff): distance of an fclone pair */
-	__u64 base;			/* kernel address of the buckets, from which keys are counted */
+	__u64 base;			/* kernel address of the fronts, from which keys are counted */
 	__u8 noclone;			/* active_extensions masks, from the types' flags */
 	__u8 keep_scrub;
 	__u8 keep_udp;
@@ -172,10 +191,13 @@ struct skbext_cfg {
 	__u32 buckets;
 	__u32 payload;
 	__u32 cpus;
-	__u32 words;		/* SKBEXT_REST() */
-	__u32 objects;		/* SKBEXT_OBJECT_AT(payload, 0) */
+	__u32 last_home;	/* SKBEXT_HOMES_OF() - 1 */
+	__u32 mask;		/* SKBEXT_MASK_OF() */
+	__u32 front, lines;	/* SKBEXT_FRONT() in bytes, in cache lines */
+	__u32 rest_at;		/* SKBEXT_REST_AT() */
+	__u32 rest;		/* SKBEXT_REST() */
+	__u32 objects_at;	/* SKBEXT_OBJECTS_AT() */
 	__u32 object;		/* SKBEXT_OBJECT() */
-	__u32 stride;		/* SKBEXT_STRIDE() */
 };
 
 #endif /* SKBEXT_LAYOUT_H */

@@ -43,11 +43,28 @@
 struct skbext_ctl __skbext_ctl __attribute__((section(".data.skbext"), weak));
 
 /*
- * All buckets, one behind the other. A variable and no array map of them: its address is a constant
- * of the program, so that a bucket is a multiplication away and no bound is left to be checked.
+ * All buckets. A variable and no array map of them: its address is a constant of the program, so
+ * that a bucket is a shift away and no bound is left to be checked.
  */
-__u64 __skbext_slots[SKBEXT_STRIDE(SKBEXT_MAX_PAYLOAD) / sizeof(__u64)]
+__u64 __skbext_slots[SKBEXT_BYTES(SKBEXT_MAX_PAYLOAD, 1) / sizeof(__u64)]
 	__attribute__((section(".data.skbext_slots"), weak));
+
+/*
+ * The fronts begin SKBEXT_GAP bytes behind. A symbol for there, as the compiler would add that in
+ * each program (BPFTargetLowering::isOffsetFoldingLegal()), and known to the assembler alone, as
+ * the kernel takes no extern variables in BTF (btf_var_check_meta()).
+ */
+_Static_assert(SKBEXT_GAP == 128, "skbext: the symbol is elsewhere");
+asm(".set __skbext_fronts, __skbext_slots + 128");
+
+/*
+ * Where a key is made and where its front is, which is at once: the same register. Elsewhere, a
+ * constant of that instruction: kept, it would take one that calls do not change.
+ */
+#define SKBEXT_FRONTS							\
+	({ char *__fronts; asm("%0 = __skbext_fronts ll" : "=r"(__fronts)); __fronts; })
+#define SKBEXT_SLOTS							\
+	({ char *__fronts; asm volatile("%0 = __skbext_fronts ll" : "=r"(__fronts)); __fronts; })
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -79,10 +96,13 @@ const volatile struct skbext_cfg __skbext_cfg __attribute__((section(".rodata.sk
 	.buckets = 1,
 	.payload = SKBEXT_MAX_PAYLOAD,
 	.cpus = 1,
-	.words = SKBEXT_REST(SKBEXT_MAX_PAYLOAD),
-	.objects = SKBEXT_OBJECT_AT(SKBEXT_MAX_PAYLOAD, 0),
+	.mask = SKBEXT_MASK_OF(SKBEXT_MAX_PAYLOAD, 1),
+	.front = SKBEXT_FRONT(SKBEXT_MAX_PAYLOAD),
+	.lines = SKBEXT_FRONT(SKBEXT_MAX_PAYLOAD) / SKBEXT_LINE,
+	.rest_at = SKBEXT_REST_AT(SKBEXT_MAX_PAYLOAD, 1),
+	.rest = SKBEXT_REST(SKBEXT_MAX_PAYLOAD),
+	.objects_at = SKBEXT_OBJECTS_AT(SKBEXT_MAX_PAYLOAD, 1),
 	.object = SKBEXT_OBJECT(SKBEXT_MAX_PAYLOAD),
-	.stride = SKBEXT_STRIDE(SKBEXT_MAX_PAYLOAD),
 };
 
 /* What store.h wants to know. */
@@ -90,11 +110,14 @@ const volatile struct skbext_cfg __skbext_cfg __attribute__((section(".rodata.sk
 #define SKBEXT_CTL		(&__skbext_ctl)
 #define SKBEXT_BUCKETS		(__skbext_cfg.buckets)
 #define SKBEXT_ROOM		(__skbext_cfg.payload)
-#define SKBEXT_AT_WORDS		((__u64)__skbext_cfg.words)
-#define SKBEXT_AT_OBJECTS	((__u64)__skbext_cfg.objects)
+#define SKBEXT_LAST_HOME	(__skbext_cfg.last_home)
+#define SKBEXT_MASK		(__skbext_cfg.mask)
+#define SKBEXT_FRONT_SIZE	((__u64)__skbext_cfg.front)
+#define SKBEXT_LINES		((__u64)__skbext_cfg.lines)
+#define SKBEXT_AT_REST		((__u64)__skbext_cfg.rest_at)
+#define SKBEXT_REST_SIZE	((__u64)__skbext_cfg.rest)
+#define SKBEXT_AT_OBJECTS	((__u64)__skbext_cfg.objects_at)
 #define SKBEXT_OBJECT_SIZE	((__u64)__skbext_cfg.object)
-#define SKBEXT_BUCKET_SIZE	((__u64)__skbext_cfg.stride)
-#define SKBEXT_SLOTS		((char *)__skbext_slots)
 
 /*
  * Eight bytes of the stack, of which four are read: the compiler may put what the program is going
@@ -141,7 +164,7 @@ static inline __attribute__((always_inline, unused)) __u64 __skbext_hash_of(cons
 {
 	__u64 diff = (__u64)skb;
 
-	asm volatile("%0 -= %1" : "+r"(diff) : "r"(SKBEXT_SLOTS));
+	asm volatile("%0 -= %1" : "+r"(diff) : "r"(SKBEXT_FRONTS));
 	return skbext_hash(diff);
 }
 
@@ -160,56 +183,51 @@ static inline __attribute__((always_inline, unused)) __u64 __skbext_hash_of(cons
 #define SKBEXT_TYPE(name, type)		SKBEXT_TYPE_FLAGS(name, type, 0)
 #define SKBEXT_TYPE_FLAGS(name, type, policy)						\
 	const volatile struct {								\
-		__u32 active, offset, size, flags;					\
+		__u32 active, offset, mask, size, flags;				\
 		type payload[0];	/* for its BTF: a pointer would only name it */		\
 	} __skbext_type_##name __attribute__((section(".rodata.skbext"), used)) = {	\
+		.mask = SKBEXT_MASK_OF(SKBEXT_MAX_PAYLOAD, 1),				\
 		.size = sizeof(type), .flags = (policy),				\
 	};										\
 	_Static_assert(sizeof(#name) <= SKBEXT_NAME_LEN, "skbext: name of type too long");	\
 	_Static_assert(sizeof(type) <= SKBEXT_MAX_PAYLOAD, "skbext: payload too large");	\
 	typedef type __skbext_payload_##name
 
-/* The head of each SKBEXT_TYPE variable; skbext_bind() writes active and offset. */
+/* The head of each SKBEXT_TYPE variable, which skbext_bind() writes. */
 struct __skbext_ref {
 	__u32 active;		/* the type's bit of active_extensions; 0: not bound */
 	__u32 offset;		/* of its payload in an object */
+	__u32 mask;		/* as in __skbext_cfg, which so has not to be read as well */
 };
 #define __SKBEXT_REF(name)	((const volatile struct __skbext_ref *)&__skbext_type_##name)
 
 static inline __attribute__((always_inline, unused))
 void *__skbext_add(const void *skb, const volatile struct __skbext_ref *ref, __u32 size)
 {
-	__u64 active = ref->active;
+	__u64 active = ref->active, h = __skbext_hash_of(skb);
 
-	return active ? skbext_store_add(__skbext_hash_of(skb), active, ref->offset, size) :
-			(void *)0;
+	return active ? skbext_store_add_at(__skbext_front(h, ref->mask), h, active, ref->offset,
+					    size) : (void *)0;
 }
 
 static inline __attribute__((always_inline, unused))
-struct skbext_object *__skbext_lookup_hash(__u64 h, const volatile struct __skbext_ref *ref)
+const void *__skbext_find_hash(__u64 h, const volatile struct __skbext_ref *ref)
 {
 	__u64 first, active;
-	struct skbext_bucket *home = skbext_store_home(h, &first);
+	struct skbext_bucket *b = __skbext_taken(__skbext_front(h, ref->mask), &first);
 
 	/* The rest is nothing to most packets. */
-	if (!home)
-		return (struct skbext_object *)0;
+	if (!b)
+		return (void *)0;
 	active = ref->active;
-	return active ? skbext_store_find_at(home, first, h, active) : (struct skbext_object *)0;
-}
-
-static inline __attribute__((always_inline, unused))
-struct skbext_object *__skbext_lookup(const void *skb, const volatile struct __skbext_ref *ref)
-{
-	return __skbext_lookup_hash(__skbext_hash_of(skb), ref);
+	b = active ? skbext_store_find_at(b, first, h, active) : (struct skbext_bucket *)0;
+	return b ? __skbext_payload_in(b, ref->offset) : (void *)0;
 }
 
 static inline __attribute__((always_inline, unused))
 const void *__skbext_find(const void *skb, const volatile struct __skbext_ref *ref)
 {
-	struct skbext_object *obj = __skbext_lookup(skb, ref);
-
-	return obj ? __skbext_payload(obj, ref->offset) : (void *)0;
+	return __skbext_find_hash(__skbext_hash_of(skb), ref);
 }
 
 static inline __attribute__((always_inline, unused))

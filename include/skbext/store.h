@@ -9,7 +9,7 @@
  *	63                        11 10    8 7                 0
  *	| hash of the skb's address | state | active_extensions |
  *
- * The hash is a bijection of the address, so a matching hash *is* the address: there are no false
+ * The hash is the address from another origin, so a matching hash *is* the address: no false
  * matches to check for. Every transition of a record is one atomic change of its word.
  *
  * Each slot owns the object of its number, the room for the payloads of all types, behind a link
@@ -31,9 +31,10 @@
  *	hash|active --release--> 0        hash|SHARED|active --release--> ORPHAN --last holder--> 0
  *	0 --claim--> hash --publish--> hash|REMOTE|active --unshare--> hash|active
  *
- * A record lives in its home bucket, or if that is full in one of the buckets that follow in its
- * own order (skbext_store_next()). The head of a bucket counts the records that are at home there,
- * wherever they live, but for one in its first slot:
+ * A record lives in its home bucket, which neighbours in a slab have side by side (layout.h), or if
+ * that is full in one of the buckets that follow in its own order (skbext_store_next()). The head
+ * of a bucket counts the records that are at home there, wherever they live, but for one in its
+ * first slot:
  *
  *	63    56 55                 48 47                        24 23                 0
  *	|   0   | farthest, in probes | of these, in other buckets | records at home here |
@@ -60,7 +61,7 @@
  *	SKBEXT_CTL		struct skbext_ctl *
  *	SKBEXT_BUCKETS		number of buckets		(constants for the
  *	SKBEXT_ROOM		bytes of a payload		 verifier, if it is BPF)
- *	SKBEXT_SLOTS		char *, where the buckets are
+ *	SKBEXT_SLOTS		char *, where the fronts begin
  *	skbext_count(stat)	adds 1 to an enum skbext_stat, below 16
  *	skbext_look()		brings SKBEXT_CTL->watch up to date
  *	skbext_counter(n)	__u64 *, a counter of references, NULL beyond the last
@@ -92,20 +93,29 @@ __skbext_inline void *__skbext_payload(struct skbext_object *obj, __u64 offset)
 	return obj->payload + offset;
 }
 
+/* Of the object in the first slot, or as __skbext_around() says. */
+__skbext_inline void *__skbext_payload_in(struct skbext_bucket *b, __u64 offset)
+{
+	if (!b)
+		return (void *)0;
+	__skbext_opaque(offset);
+	return (char *)b + offset + __builtin_offsetof(struct skbext_bucket, object.payload);
+}
+
 /*
  * skb_ext_add(): the payload to write to, or NULL: no room, the skb is as it was. size is a
- * constant. Unlike the kernel's, a payload that was not active comes zeroed.
+ * constant, b the home front of h. Unlike the kernel's, a payload that was not active comes zeroed.
  */
-__skbext_inline void *skbext_store_add(__u64 h, __u64 active, __u32 offset, __u32 size)
+__skbext_inline void *skbext_store_add_at(struct skbext_bucket *b, __u64 h, __u64 active,
+					  __u32 offset, __u32 size)
 {
-	struct skbext_bucket *b = skbext_bucket_at(__skbext_home(h));
 	__u64 *payload, watch = __skbext_read(&SKBEXT_CTL->watch);
 	int object;
 
 	if (size <= SKBEXT_INLINE_ZERO && !(watch & SKBEXT_L_LOW) &&
 	    !(__skbext_read(&b->first) | __skbext_read(&b->head)) &&
 	    __skbext_swap(&b->first, 0, h)) {
-		payload = __skbext_payload(&b->object, offset);
+		payload = __skbext_payload_in(b, offset);
 		for (__u32 i = 0; i < (size + 7) / 8; i++)
 			payload[i] = 0;
 		b->object.link = watch;
@@ -117,11 +127,16 @@ __skbext_inline void *skbext_store_add(__u64 h, __u64 active, __u32 offset, __u3
 	return object < 0 ? (void *)0 : __skbext_payload(skbext_object(object), offset);
 }
 
+__skbext_inline void *skbext_store_add(__u64 h, __u64 active, __u32 offset, __u32 size)
+{
+	return skbext_store_add_at(__skbext_home_front(h), h, active, offset, size);
+}
+
 /*
- * skb_ext_find(): the object in which the one type in active is, or NULL. Possibly shared. home and
- * first are those of h.
+ * skb_ext_find(): around the object in which the one type in active is, or NULL. Possibly shared.
+ * home and first are those of h.
  */
-__skbext_inline struct skbext_object *skbext_store_find_at(struct skbext_bucket *home, __u64 first,
+__skbext_inline struct skbext_bucket *skbext_store_find_at(struct skbext_bucket *home, __u64 first,
 							   __u64 h, __u64 active)
 {
 	const __u64 not_asked = SKBEXT_W_ACTIVE | SKBEXT_W_SHARED | SKBEXT_W_ORPHAN;
@@ -130,20 +145,21 @@ __skbext_inline struct skbext_object *skbext_store_find_at(struct skbext_bucket 
 	/* Nothing else is active: of a record that is not shared the link is the stamp alone. */
 	if ((first ^ h) == active &&
 	    __skbext_read(&home->object.link) == __skbext_read(&SKBEXT_CTL->watch))
-		return &home->object;
+		return home;
 	if (((first ^ h) & (active | ~not_asked)) == active &&
 	    __skbext_trusted(__skbext_read(&home->object.link)))
-		return &home->object;
+		return home;
 	object = skbext_store_find_any(h, active);
-	return object < 0 ? (struct skbext_object *)0 : skbext_object(object);
+	return object < 0 ? (struct skbext_bucket *)0 : __skbext_around(skbext_object(object));
 }
 
 __skbext_inline struct skbext_object *skbext_store_find(__u64 h, __u64 active)
 {
 	__u64 first;
-	struct skbext_bucket *home = skbext_store_home(h, &first);
+	struct skbext_bucket *b = skbext_store_home(h, &first);
 
-	return home ? skbext_store_find_at(home, first, h, active) : (struct skbext_object *)0;
+	b = b ? skbext_store_find_at(b, first, h, active) : b;
+	return b ? &b->object : (struct skbext_object *)0;
 }
 
 /* skb_ext_reset(): how many records ended, counted as stat; more than one is user space's doing. */
@@ -188,7 +204,7 @@ __skbext_inline int skbext_store_keep_at(struct skbext_bucket *home, __u64 h, __
 	if (active > SKBEXT_W_ACTIVE || active & types)
 		return skbext_store_keep_any(h, types, stat);
 	if (stat == SKBEXT_STAT_UDP_DROPPED)
-		__skbext_bump(__skbext_udp_dropped(home));
+		__skbext_bump(__skbext_udp_dropped(home, __skbext_home(h)));
 	else
 		skbext_count(stat);
 	__skbext_write(&home->first, 0);

@@ -52,6 +52,7 @@ static int register_all(struct skbext *sk, const struct btf *btf, const struct b
 			return id;
 		ref->active = 1U << id;
 		ref->offset = sk->ctl->types[id].offset;
+		ref->mask = SKBEXT_MASK_OF(sk->ctl->payload, sk->ctl->buckets);
 		++*bound;
 	}
 	return 0;

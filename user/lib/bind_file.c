@@ -116,7 +116,7 @@ static int bind_image(struct skbext *sk, const char *in, struct image *image)
 	err = err ?: cfg_bind(bpf_object__btf(obj), data, types->sh_size, sk->ctl);
 	err = err ?: bind_section(sk, bpf_object__btf(obj), data, types->sh_size);
 	if (!err)
-		make_room(elf, image, sk->ctl->buckets * SKBEXT_STRIDE(sk->ctl->payload));
+		make_room(elf, image, SKBEXT_BYTES(sk->ctl->payload, sk->ctl->buckets));
 	elf_end(elf);
 	bpf_object__close(obj);
 	return err;

@@ -40,7 +40,7 @@ struct skbext {
 	int prog_op;
 	int type_map[SKBEXT_MAX_TYPES];	/* carries a type's BTF; -1: none */
 	struct skbext_ctl *ctl;		/* mmapped */
-	char *slots;			/* buckets, SKBEXT_STRIDE(ctl->payload) bytes each */
+	char *slots;			/* SKBEXT_BYTES(): the gap, all fronts, all rests */
 	__u64 *counters;		/* of references: ctl->refs for each type */
 	size_t slots_sz, ctl_sz, counters_sz;
 

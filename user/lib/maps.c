@@ -60,7 +60,7 @@ static __u32 buckets_for(__u32 capacity)
 
 __u64 maps_bytes(__u32 capacity, __u32 payload)
 {
-	return buckets_for(capacity) * SKBEXT_STRIDE(payload);
+	return SKBEXT_BYTES((__u64)payload, buckets_for(capacity));
 }
 
 /*
@@ -126,7 +126,8 @@ int maps_create(struct skbext *sk)
 		return fail(-EOPNOTSUPP, "this kernel has no readable BTF (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF");
 
 	err = create(sk, MAP_CTL, "skbext_ctl", sizeof(struct skbext_ctl), 1);
-	err = err ?: create(sk, MAP_SLOTS, "skbext_slots", buckets * SKBEXT_STRIDE(sk->payload), 1);
+	err = err ?: create(sk, MAP_SLOTS, "skbext_slots", SKBEXT_BYTES(sk->payload, buckets),
+			   1);
 	err = err ?: create(sk, MAP_STATS, "skbext_stats", sizeof(struct skbext_cpu_stats),
 			    libbpf_num_possible_cpus());
 	err = err ?: create(sk, MAP_WATCH, "skbext_watches", sizeof(struct skbext_watch),
@@ -218,6 +219,17 @@ int section_var(const struct btf *btf, const char *section, const char *var)
 	return -ENOENT;
 }
 
+/*
+ * Where the fronts are is known to the assembler, so of an object that was linked of several each
+ * part has its own idea of it: programs of two parts would not mean the same record.
+ */
+static bool is_linked(const struct btf *btf)
+{
+	int sec = btf__find_by_name_kind(btf, ".data.skbext", BTF_KIND_DATASEC);
+
+	return sec > 0 && btf__type_by_id(btf, sec)->size > sizeof(struct skbext_ctl);
+}
+
 int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbext_ctl *ctl)
 {
 	int offset = section_var(btf, ".rodata.skbext", "__skbext_cfg");
@@ -228,13 +240,19 @@ int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbe
 	if (cfg->version != SKBEXT_LAYOUT_VERSION)
 		return fail(-ESTALE, "the object was compiled for layout %u of skbext, this is %d; compile it again",
 			    cfg->version, SKBEXT_LAYOUT_VERSION);
+	if (is_linked(btf))
+		return fail(-EINVAL, "the object was linked of several (bpftool gen object); bind and load each of them instead");
 	cfg->buckets = ctl->buckets;
 	cfg->payload = ctl->payload;
 	cfg->cpus = libbpf_num_possible_cpus();
-	cfg->words = SKBEXT_REST(ctl->payload);
-	cfg->objects = SKBEXT_OBJECT_AT(ctl->payload, 0);
+	cfg->last_home = SKBEXT_HOMES_OF(ctl->buckets) - 1;
+	cfg->mask = SKBEXT_MASK_OF(ctl->payload, ctl->buckets);
+	cfg->front = SKBEXT_FRONT(ctl->payload);
+	cfg->lines = cfg->front / SKBEXT_LINE;
+	cfg->rest_at = SKBEXT_REST_AT(ctl->payload, ctl->buckets);
+	cfg->rest = SKBEXT_REST(ctl->payload);
+	cfg->objects_at = SKBEXT_OBJECTS_AT(ctl->payload, ctl->buckets);
 	cfg->object = SKBEXT_OBJECT(ctl->payload);
-	cfg->stride = SKBEXT_STRIDE(ctl->payload);
 	return 0;
 }
 

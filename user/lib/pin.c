@@ -304,7 +304,7 @@ static int check_maps(struct skbext *sk)
 {
 	const struct skbext_ctl *ctl = sk->ctl;
 	const __u32 value[MAP_NR] = {
-		[MAP_SLOTS] = SKBEXT_STRIDE(ctl->payload) * ctl->buckets,
+		[MAP_SLOTS] = SKBEXT_BYTES(ctl->payload, ctl->buckets),
 		[MAP_STATS] = sizeof(struct skbext_cpu_stats),
 		[MAP_WATCH] = sizeof(struct skbext_watch), [MAP_REFS] = sizeof(__u64),
 		[MAP_REQUEST] = sizeof(struct skbext_request),

@@ -12,7 +12,7 @@ static _Thread_local struct skbext *here;
 #define SKBEXT_CTL	(here->ctl)
 #define SKBEXT_BUCKETS	(here->ctl->buckets)
 #define SKBEXT_ROOM	(here->ctl->payload)
-#define SKBEXT_SLOTS	(here->slots)
+#define SKBEXT_SLOTS	(here->slots + SKBEXT_GAP)
 
 static inline __u64 *skbext_counter(__u32 n)
 {
@@ -96,7 +96,7 @@ static void sum_buckets(struct skbext *sk, __u64 *sum)
 
 		sum[SKBEXT_STAT_ADDS] += __skbext_read(&b->adds);
 		sum[SKBEXT_STAT_RELEASED] += __skbext_read(&b->releases);
-		sum[SKBEXT_STAT_UDP_DROPPED] += __skbext_read(__skbext_udp_dropped(b));
+		sum[SKBEXT_STAT_UDP_DROPPED] += __skbext_read(__skbext_udp_dropped(b, n));
 		sum[SKBEXT_STAT_DELS_EMPTIED] += __skbext_read(&b->dels);
 	}
 }

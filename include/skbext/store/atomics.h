@@ -35,7 +35,10 @@
 #define __skbext_nth(base, n, size)								\
 	({ void *__p = (base);									\
 	   __u64 __n = (n);									\
-	   asm volatile("%1 *= %2; %0 += %1" : "+r"(__p), "+r"(__n) : "r"((__u64)(size))); __p; })
+	   asm volatile("%1 *= %2; %0 += %1" : "+r"(__p), "+r"(__n) : "r"((__u64)(size)));	\
+	   if (!__p)										\
+		   __builtin_unreachable();							\
+	   __p; })
 /* The compiler must use the value that was checked, not one computed again from the parts. */
 #define __skbext_opaque(x)	asm volatile("" : "+r"(x))
 #define __skbext_inline		static inline __attribute__((always_inline, unused))

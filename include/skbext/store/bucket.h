@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Words, hashes of addresses, and where buckets, words and objects are. */
+/* Words, keys of addresses, and where buckets, words and objects are. */
 #ifndef SKBEXT_STORE_BUCKET_H
 #define SKBEXT_STORE_BUCKET_H
 
-/* Where things are in a bucket: constants to programs; tests leave a gap between objects. */
-#ifndef SKBEXT_AT_WORDS
+/* Where things are: constants to programs; tests leave a gap between objects. */
+#ifndef SKBEXT_MASK
+#define SKBEXT_FRONTS		SKBEXT_SLOTS
 #ifndef SKBEXT_SPACING
 #define SKBEXT_SPACING		SKBEXT_ROOM
 #endif
-#define SKBEXT_AT_WORDS		SKBEXT_REST((__u64)SKBEXT_SPACING)
-#define SKBEXT_AT_OBJECTS	SKBEXT_OBJECT_AT((__u64)SKBEXT_SPACING, 0)
+#define SKBEXT_LAST_HOME	(SKBEXT_HOMES_OF(SKBEXT_BUCKETS) - 1)
+#define SKBEXT_MASK		SKBEXT_MASK_OF(SKBEXT_SPACING, SKBEXT_BUCKETS)
+#define SKBEXT_FRONT_SIZE	SKBEXT_FRONT((__u64)SKBEXT_SPACING)
+#define SKBEXT_LINES		(SKBEXT_FRONT_SIZE / SKBEXT_LINE)
+#define SKBEXT_AT_REST		SKBEXT_REST_AT((__u64)SKBEXT_SPACING, SKBEXT_BUCKETS)
+#define SKBEXT_REST_SIZE	SKBEXT_REST((__u64)SKBEXT_SPACING)
+#define SKBEXT_AT_OBJECTS	SKBEXT_OBJECTS_AT((__u64)SKBEXT_SPACING, SKBEXT_BUCKETS)
 #define SKBEXT_OBJECT_SIZE	SKBEXT_OBJECT((__u64)SKBEXT_SPACING)
-#define SKBEXT_BUCKET_SIZE	SKBEXT_STRIDE((__u64)SKBEXT_SPACING)
 #endif
 
 #define SKBEXT_W_ORPHAN		(1ULL << 8)	/* no skb; the object has holders elsewhere */
@@ -32,28 +37,23 @@
 /*
  * The key is the low 56 bits of the address minus a constant (SKBEXT_CTL->base). Kernel
  * addresses differ in no other bits, also with five-level page tables, and sk_buffs are 8-byte
- * aligned: 53 bits tell all of them apart, and the odd factor keeps them apart.
+ * aligned: 53 bits tell all of them apart.
  */
 #define SKBEXT_KEY_SHIFT	8
-/*
- * sk_buffs lie 256 bytes apart: 2^64 over the golden ratio in all its bits,
- * and in the 48 that 256 leaves.
- */
-#define SKBEXT_HASH_MUL		0x9e379e3779b97f4bULL
-#define SKBEXT_HASH_INV		0x2672393dee219263ULL	/* its inverse modulo 2^64 */
+
+/* For steps that have nothing to do with where neighbours are: 2^64 over the golden ratio. */
+#define SKBEXT_MIX		0x9e3779b97f4a7c15ULL
 
 /* Of an address minus the base. */
 __skbext_inline __u64 skbext_hash(__u64 diff)
 {
-	return diff * (SKBEXT_HASH_MUL << SKBEXT_KEY_SHIFT);
+	return diff << SKBEXT_KEY_SHIFT;
 }
 
 /* The kernel address whose hash is in a slot word. */
 __skbext_inline __u64 skbext_address(__u64 word, __u64 base)
 {
-	__u64 h = word & SKBEXT_W_KEY;
-
-	return (base + (h * SKBEXT_HASH_INV >> SKBEXT_KEY_SHIFT)) | 0xffULL << 56;
+	return (base + ((word & SKBEXT_W_KEY) >> SKBEXT_KEY_SHIFT)) | 0xffULL << 56;
 }
 
 __skbext_inline int __skbext_match(__u64 word, __u64 h)
@@ -61,31 +61,59 @@ __skbext_inline int __skbext_match(__u64 word, __u64 h)
 	return (word ^ h) >> SKBEXT_W_META_BITS == 0;
 }
 
-__skbext_inline __u64 __skbext_home(__u64 h)
+/* The number of the bucket where a record is at home. */
+__skbext_inline __u32 __skbext_home(__u64 h)
 {
-	return __skbext_times(h >> 32, SKBEXT_BUCKETS) >> 32;
+	return h >> (SKBEXT_KEY_SHIFT + SKBEXT_SKB_SHIFT) & SKBEXT_LAST_HOME;
+}
+
+/*
+ * The front of that bucket: a shift and a mask away. mask: SKBEXT_MASK. The verifier knows
+ * it, and where fronts are one line nothing is left of the multiplication.
+ */
+__skbext_inline struct skbext_bucket *__skbext_front(__u64 h, __u64 mask)
+{
+	char *fronts = SKBEXT_FRONTS;
+	__u64 at = h >> (SKBEXT_KEY_SHIFT + SKBEXT_SKB_SHIFT - 6) & mask;
+
+	if (mask >= SKBEXT_WIDE)
+		at = __skbext_times(at & (SKBEXT_WIDE - 1), SKBEXT_LINES);
+	return (struct skbext_bucket *)(fronts + at);
+}
+
+__skbext_inline struct skbext_bucket *__skbext_home_front(__u64 h)
+{
+	return __skbext_front(h, SKBEXT_MASK);
 }
 
 /* n: below SKBEXT_BUCKETS, which the verifier must know. */
 __skbext_inline struct skbext_bucket *skbext_bucket_at(__u64 n)
 {
-	return __skbext_nth(SKBEXT_SLOTS, n, SKBEXT_BUCKET_SIZE);
+	return __skbext_nth(SKBEXT_SLOTS, n, SKBEXT_FRONT_SIZE);
+}
+
+/* The same in another register: what was checked of this one the verifier knows. */
+__skbext_inline __u64 __skbext_known(__u32 n)
+{
+	__u64 at = n;
+
+	__skbext_opaque(at);
+	return at;
 }
 
 /* NULL: there is none of this number. */
 __skbext_inline struct skbext_bucket *skbext_bucket(__u32 n)
 {
-	__u64 at = n;
+	__u64 at = __skbext_known(n);
 
-	__skbext_opaque(at);
 	return at < SKBEXT_BUCKETS ? skbext_bucket_at(at) : (struct skbext_bucket *)0;
 }
 
 /*
- * From one bucket, which is so many probes from home, to the next where a record may be; other bits
- * of the hash than __skbext_home(). The steps grow: how full buckets are is periodic, as the
- * addresses of slabs are, and equal steps may meet none but full ones. Few buckets are all tried,
- * which takes equal steps and a prime number of them.
+ * From one bucket, which is so many probes from home, to the next where a record may be, by all
+ * bits of the address. The steps grow: how full buckets are is periodic, as the addresses of slabs
+ * are, and equal steps may meet none but full ones. Few buckets are all tried, which takes equal
+ * steps and a prime number of them.
  *
  * A call: all that the verifier knows of the result is that it is a number, or it would follow each
  * way to it.
@@ -96,70 +124,91 @@ SKBEXT_FN __u32 skbext_store_next(__u32 bucket, __u64 h, __u32 probe)
 
 	if (n < 2)
 		return 0;
-	step = 1 + (__u32)((h >> 20 & 0xffffffff) * (n - 1) >> 32) +
+	step = 1 + (__u32)((h * SKBEXT_MIX >> 32) * (n - 1) >> 32) +
 	       n / SKBEXT_PROBES * probe * (n > SKBEXT_PROBES);
 	bucket += step < n ? step : step - n;
 	return bucket < n ? bucket : bucket - n;
 }
 
-/* Of the other slots than the first: the word of slot 1 is [1]. */
-__skbext_inline __u64 *__skbext_words(struct skbext_bucket *b)
+/*
+ * Of the other slots than the first: the word of slot 1 is [1]. n: as for skbext_bucket_at().
+ */
+__skbext_inline __u64 *__skbext_words(__u64 n)
 {
-	return (__u64 *)((char *)b + SKBEXT_AT_WORDS);
+	return __skbext_nth(SKBEXT_SLOTS + SKBEXT_AT_REST, n, SKBEXT_REST_SIZE);
 }
 
-__skbext_inline __u64 *__skbext_word_in(struct skbext_bucket *b, __u64 i)
+__skbext_inline __u64 *__skbext_word_in(__u64 n, __u64 i)
 {
-	return i ? __skbext_words(b) + i : &b->first;
+	return i ? __skbext_words(n) + i : &skbext_bucket_at(n)->first;
 }
 
-/* How many records of the first slot ended at the UDP receive queue, by who had it then. */
-__skbext_inline __u64 *__skbext_udp_dropped(struct skbext_bucket *b)
+__skbext_inline struct skbext_object *__skbext_object_in(__u64 n, __u64 i)
 {
-	return __skbext_words(b);
+	if (!i)
+		return &skbext_bucket_at(n)->object;
+	return (struct skbext_object *)((char *)__skbext_nth(SKBEXT_SLOTS + SKBEXT_AT_OBJECTS, n,
+							     SKBEXT_REST_SIZE) +
+					__skbext_times(i, SKBEXT_OBJECT_SIZE));
 }
+
+/* How many records of b's first slot ended at the UDP receive queue, by who had it then; b is n. */
+__skbext_inline __u64 *__skbext_udp_dropped(struct skbext_bucket *b, __u64 n)
+{
+	if (SKBEXT_MASK >= SKBEXT_WIDE)
+		return (__u64 *)((char *)b + SKBEXT_FRONT_SIZE - sizeof(__u64));
+	return __skbext_words(n);
+}
+
+/* Does this slot exist, and where? As the verifier has to be told. */
+#define __skbext_is_slot(slot, n, i)								\
+	({ (n) = __skbext_known((slot) / SKBEXT_BUCKET_SLOTS);					\
+	   (i) = (slot) % SKBEXT_BUCKET_SLOTS;							\
+	   (n) < SKBEXT_BUCKETS; })
 
 __skbext_inline __u64 *__skbext_word(__u32 slot)
 {
-	struct skbext_bucket *b = skbext_bucket(slot / SKBEXT_BUCKET_SLOTS);
+	__u64 n, i;
 
-	if (!b)
-		return (__u64 *)0;
-	/* Or the compiler adds to it before the check, which the verifier forbids. */
-	__skbext_opaque(b);
-	return __skbext_word_in(b, slot % SKBEXT_BUCKET_SLOTS);
-}
-
-__skbext_inline struct skbext_object *__skbext_object_in(struct skbext_bucket *b, __u64 i)
-{
-	if (!i)
-		return &b->object;
-	return (struct skbext_object *)((char *)b + (SKBEXT_AT_OBJECTS +
-						     __skbext_times(i, SKBEXT_OBJECT_SIZE)));
+	return __skbext_is_slot(slot, n, i) ? __skbext_word_in(n, i) : (__u64 *)0;
 }
 
 /* NULL: no bucket has this slot. */
 __skbext_inline struct skbext_object *skbext_object(__u32 slot)
 {
-	struct skbext_bucket *b = skbext_bucket(slot / SKBEXT_BUCKET_SLOTS);
+	__u64 n, i;
 
-	if (!b)
-		return (struct skbext_object *)0;
-	__skbext_opaque(b);
-	return __skbext_object_in(b, slot % SKBEXT_BUCKET_SLOTS);
+	return __skbext_is_slot(slot, n, i) ? __skbext_object_in(n, i) : (struct skbext_object *)0;
+}
+
+/*
+ * The bucket that an object would be in the first slot of: a payload is as far from there wherever
+ * its object was found.
+ */
+__skbext_inline struct skbext_bucket *__skbext_around(struct skbext_object *obj)
+{
+	const __u64 at = __builtin_offsetof(struct skbext_bucket, object);
+
+	return obj ? (struct skbext_bucket *)((char *)obj - at) : (struct skbext_bucket *)0;
 }
 
 /* Both: the word, and *link; of no bucket, NULL. */
 __skbext_inline __u64 *__skbext_word_link(__u32 slot, __u64 **link)
 {
-	struct skbext_bucket *b = skbext_bucket(slot / SKBEXT_BUCKET_SLOTS);
-	__u64 i = slot % SKBEXT_BUCKET_SLOTS;
+	struct skbext_bucket *b;
+	__u64 n, i, *words;
 
-	if (!b)
+	if (!__skbext_is_slot(slot, n, i))
 		return (__u64 *)0;
-	__skbext_opaque(b);
-	*link = &__skbext_object_in(b, i)->link;
-	return __skbext_word_in(b, i);
+	if (!i) {
+		b = skbext_bucket_at(n);
+		*link = &b->object.link;
+		return &b->first;
+	}
+	words = __skbext_words(n);
+	*link = (__u64 *)((char *)words + SKBEXT_WORDS - SKBEXT_OBJECT_SIZE +
+			  __skbext_times(i, SKBEXT_OBJECT_SIZE));
+	return words + i;
 }
 
 __skbext_inline __u64 *__skbext_link(__u32 slot)

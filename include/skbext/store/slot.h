@@ -3,16 +3,17 @@
 #ifndef SKBEXT_STORE_SLOT_H
 #define SKBEXT_STORE_SLOT_H
 
-/*
- * The home of a record that may be there, and the word that is in its first slot;
- * NULL: there is none.
- */
-__skbext_inline struct skbext_bucket *skbext_store_home(__u64 h, __u64 *first)
+/* A bucket that is not empty, and the word that is in its first slot; NULL: there is nothing. */
+__skbext_inline struct skbext_bucket *__skbext_taken(struct skbext_bucket *b, __u64 *first)
 {
-	struct skbext_bucket *b = skbext_bucket_at(__skbext_home(h));
-
 	*first = __skbext_read(&b->first);
 	return *first || __skbext_read(&b->head) ? b : (struct skbext_bucket *)0;
+}
+
+/* The home of a record that may be there. */
+__skbext_inline struct skbext_bucket *skbext_store_home(__u64 h, __u64 *first)
+{
+	return __skbext_taken(__skbext_home_front(h), first);
 }
 
 /*
@@ -26,10 +27,10 @@ __skbext_inline int skbext_store_absent(__u64 h)
 	return !skbext_store_home(h, &first);
 }
 
-/* Which other slot of this bucket than the first has this hash; SKBEXT_BUCKET_SLOTS: none. */
-__skbext_inline __u64 __skbext_beside(struct skbext_bucket *b, __u64 h)
+/* Which other slot of bucket n than the first has this hash; SKBEXT_BUCKET_SLOTS: none. */
+__skbext_inline __u64 __skbext_beside(__u64 n, __u64 h)
 {
-	__u64 *words = __skbext_words(b), i;
+	__u64 *words = __skbext_words(n), i;
 
 #ifdef __clang__
 #pragma clang loop unroll(full)
@@ -46,12 +47,12 @@ SKBEXT_FN int skbext_store_slot_away(__u64 h, __u32 farthest)
 	__u32 n = __skbext_home(h);
 
 	for (__u32 probe = 0; probe < SKBEXT_PROBES && probe < farthest; probe++) {
-		struct skbext_bucket *b = skbext_bucket(n = skbext_store_next(n, h, probe));
-		__u64 i;
+		__u64 at = __skbext_known(n = skbext_store_next(n, h, probe)), i;
 
-		if (!b)
+		if (at >= SKBEXT_BUCKETS)
 			return -1;
-		i = __skbext_match(__skbext_read(&b->first), h) ? 0 : __skbext_beside(b, h);
+		i = __skbext_match(__skbext_read(&skbext_bucket_at(at)->first), h) ?
+		    0 : __skbext_beside(at, h);
 		if (i < SKBEXT_BUCKET_SLOTS)
 			return n * SKBEXT_BUCKET_SLOTS + i;
 	}
@@ -61,10 +62,9 @@ SKBEXT_FN int skbext_store_slot_away(__u64 h, __u32 farthest)
 /* Of a record that is not in the first slot of its home. */
 SKBEXT_FN int skbext_store_slot_any(__u64 h)
 {
-	__u64 n = __skbext_home(h);
-	struct skbext_bucket *b = skbext_bucket_at(n);
-	__u64 farthest = __skbext_read(&b->head) >> SKBEXT_H_FAR_SHIFT;
-	__u64 i = __skbext_beside(b, h);
+	__u32 n = __skbext_home(h);
+	__u64 farthest = __skbext_read(&__skbext_home_front(h)->head) >> SKBEXT_H_FAR_SHIFT;
+	__u64 i = __skbext_beside(n, h);
 
 	if (i < SKBEXT_BUCKET_SLOTS)
 		return n * SKBEXT_BUCKET_SLOTS + i;
@@ -74,11 +74,10 @@ SKBEXT_FN int skbext_store_slot_any(__u64 h)
 /* The slot of the record with this hash, or -1. */
 __skbext_inline int skbext_store_slot(__u64 h)
 {
-	__u64 n = __skbext_home(h);
-	struct skbext_bucket *b = skbext_bucket_at(n);
+	struct skbext_bucket *b = __skbext_home_front(h);
 
 	if (__skbext_match(__skbext_read(&b->first), h))
-		return n * SKBEXT_BUCKET_SLOTS;
+		return __skbext_home(h) * SKBEXT_BUCKET_SLOTS;
 	return __skbext_read(&b->head) ? skbext_store_slot_any(h) : -1;
 }
 
@@ -122,10 +121,9 @@ __skbext_inline void __skbext_forget_way(__u64 *head)
 /* What claim counted in, when the key has left the slot. */
 SKBEXT_FN int skbext_store_uncount(__u64 h, __u32 slot)
 {
-	__u64 home = __skbext_home(h);
-	struct skbext_bucket *b = skbext_bucket_at(home);
+	struct skbext_bucket *b = __skbext_home_front(h);
 
-	if (slot / SKBEXT_BUCKET_SLOTS == home) {
+	if (slot / SKBEXT_BUCKET_SLOTS == __skbext_home(h)) {
 		if (slot % SKBEXT_BUCKET_SLOTS)
 			__sync_fetch_and_sub(&b->head, 1);
 		return 0;
@@ -144,10 +142,10 @@ __skbext_inline void __skbext_uncount(__u64 h, __u32 slot)
 /* A free slot of bucket n, now holding h; -1: there is none. */
 SKBEXT_FN int skbext_store_claim_in(__u32 n, __u64 h)
 {
-	struct skbext_bucket *b = skbext_bucket(n);
+	__u64 at = __skbext_known(n);
 
-	for (__u64 i = 0; b && i < SKBEXT_BUCKET_SLOTS; i++) {
-		__u64 *p = __skbext_word_in(b, i);
+	for (__u64 i = 0; at < SKBEXT_BUCKETS && i < SKBEXT_BUCKET_SLOTS; i++) {
+		__u64 *p = __skbext_word_in(at, i);
 
 		if (!__skbext_read(p) && __skbext_swap(p, 0, h))
 			return n * SKBEXT_BUCKET_SLOTS + i;
@@ -192,12 +190,11 @@ SKBEXT_FN int skbext_store_claim_any(__u64 h)
 /* A free slot, now holding h with nothing active; -1: no room. */
 __skbext_inline int skbext_store_claim(__u64 h)
 {
-	__u64 n = __skbext_home(h);
-	struct skbext_bucket *b = skbext_bucket_at(n);
+	struct skbext_bucket *b = __skbext_home_front(h);
 
 	if (__skbext_read(&b->first) || !__skbext_swap(&b->first, 0, h))
 		return skbext_store_claim_any(h);
-	return n * SKBEXT_BUCKET_SLOTS;
+	return __skbext_home(h) * SKBEXT_BUCKET_SLOTS;
 }
 
 #endif /* SKBEXT_STORE_SLOT_H */
