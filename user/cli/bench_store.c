@@ -2,8 +2,9 @@
 /*
  * skbext bench: operations of the store in ns, beside maps of the kernel. All run as BPF
  * programs (bpf/bench_store.bpf.c) on the same keys: addresses of sk_buffs that were in use at
- * one time, sampled from packets which nobody reads. What the empty loop takes in a round is
- * subtracted in that round.
+ * one time, sampled from packets which nobody reads. So many as are live are those that followed
+ * each other from the allocator, as the packets do that are under way at one time; they are used in
+ * random order. What the empty loop takes in a round is subtracted in that round.
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -25,8 +26,8 @@
 #define ABSENT		65536	/* keys that are never live before the operation */
 #define FEW		64	/* a NAPI poll's worth */
 #define MANY		1024	/* a large ring's */
-/* More keys than sampled: the same at this distance, still apart from CLONE(). */
-#define SHIFT		34
+/* More keys than sampled: the same in other slabs, far away, still apart from CLONE(). */
+#define DISTANCE	((1ULL << 34) + 12345 * 8192)
 
 static const struct impl {
 	const char *name, *prefix;
@@ -65,6 +66,7 @@ struct store_bench {
 	struct bench_store *skel;
 	struct bench_run *runs;		/* one per CPU, shared with the programs */
 	__u64 *keys;
+	__u64 *allocated;		/* the same, as they came from the allocator */
 	unsigned int live_max;
 	int fd[NR_IMPLS][NR_OPS];	/* -1: it has no such operation */
 	int fill[NR_IMPLS];
@@ -81,21 +83,44 @@ static __u64 random_next(__u64 *state)
 	return *state ^= *state << 17;
 }
 
+struct sampled {
+	__u64 key;
+	unsigned int nr;
+};
+
 static int compare_keys(const void *a, const void *b)
 {
-	__u64 x = *(const __u64 *)a, y = *(const __u64 *)b;
+	const struct sampled *x = a, *y = b;
 
-	return (x > y) - (x < y);
+	return x->key != y->key ? (x->key > y->key) - (x->key < y->key) :
+				  (x->nr > y->nr) - (x->nr < y->nr);
 }
 
+static int compare_order(const void *a, const void *b)
+{
+	const struct sampled *x = a, *y = b;
+
+	return (x->nr > y->nr) - (x->nr < y->nr);
+}
+
+/* In their order, each where it came first. Returns how many. */
 static unsigned int unique(__u64 *keys, unsigned int n)
 {
+	struct sampled *all = calloc(n, sizeof(*all));
 	unsigned int kept = 0;
 
-	qsort(keys, n, sizeof(*keys), compare_keys);
-	for (unsigned int i = 0; i < n; i++)
-		if (!kept || keys[i] != keys[kept - 1])
-			keys[kept++] = keys[i];
+	for (unsigned int i = 0; all && i < n; i++)
+		all[i] = (struct sampled){ keys[i], i };
+	if (all)
+		qsort(all, n, sizeof(*all), compare_keys);
+	for (unsigned int i = 0; all && i < n; i++)
+		if (!kept || all[i].key != all[kept - 1].key)
+			all[kept++] = all[i];
+	if (all)
+		qsort(all, kept, sizeof(*all), compare_order);
+	for (unsigned int i = 0; i < kept; i++)
+		keys[i] = all[i].key;
+	free(all);
 	return kept;
 }
 
@@ -121,25 +146,43 @@ static int sample(struct store_bench *s)
 
 static int make_keys(struct store_bench *s)
 {
-	unsigned int want = s->live_max + ABSENT, n, have;
-	__u64 state = 88172645463325252ULL;
+	unsigned int want = s->live_max + ABSENT, n;
 	int ret = sample(s);
 
-	if (ret)
-		return ret;
+	s->allocated = calloc(want, sizeof(*s->allocated));
+	if (ret || !s->allocated)
+		return ret ?: bench_error("keep the keys", -ENOMEM);
 	n = unique(s->keys, s->skel->bss->sampled);
-	for (have = n; have < want; have++)
-		s->keys[have] = s->keys[have - n] + (1ULL << SHIFT);
-	if (unique(s->keys, want) < want)
-		return cli_error("cannot run the bench: sampled addresses overlap; the machine has too much memory for SHIFT");
-	for (unsigned int i = want - 1; i; i--) {
-		unsigned int j = random_next(&state) % (i + 1);
-		__u64 key = s->keys[i];
-
-		s->keys[i] = s->keys[j];
-		s->keys[j] = key;
-	}
+	for (unsigned int have = n; have < want; have++)
+		s->keys[have] = s->keys[have - n] + DISTANCE;
+	if (!n || unique(s->keys, want) < want)
+		return cli_error("cannot run the bench: sampled addresses overlap; the machine has too much memory for DISTANCE");
+	memcpy(s->allocated, s->keys, want * sizeof(*s->keys));
 	return CLI_DONE;
+}
+
+/* So many addresses each that followed each other, in random order. */
+static void mix_some(struct store_bench *s, unsigned int from, unsigned int to, unsigned int each)
+{
+	__u64 state = 88172645463325252ULL;
+
+	memcpy(s->keys + from, s->allocated + from, (to - from) * sizeof(*s->keys));
+	for (; from < to; from += each) {
+		for (unsigned int i = each - 1; i; i--) {
+			__u64 *a = &s->keys[from + i];
+			__u64 *b = &s->keys[from + random_next(&state) % (i + 1)], key = *a;
+
+			*a = *b;
+			*b = key;
+		}
+	}
+}
+
+/* Of those that are live, and of the others. */
+static void mix_keys(struct store_bench *s, unsigned int live, unsigned int absent)
+{
+	mix_some(s, 0, s->live_max, live);
+	mix_some(s, s->live_max, s->live_max + ABSENT, absent);
 }
 
 /* ---- programs */
@@ -233,6 +276,7 @@ static void close_programs(struct store_bench *s)
 {
 	if (s->keys && s->keys != MAP_FAILED)
 		munmap(s->keys, (s->live_max + ABSENT) * sizeof(__u64));
+	free(s->allocated);
 	bench_store__destroy(s->skel);
 	if (s->sk)
 		skbext_unpin(NULL);
@@ -257,17 +301,22 @@ static double run(struct store_bench *s, int fd, int cpu, struct bench_run args)
 	return err || !r->ns ? -1 : (double)r->ns / r->count;
 }
 
+/*
+ * The slab hands out again what came back last: no more addresses are in use than packets are under
+ * way.
+ */
+static unsigned int absent_span(unsigned int live)
+{
+	return live < FEW ? FEW : live > ABSENT ? ABSENT : live;
+}
+
 static struct bench_run run_args(struct store_bench *s, const struct op *op, unsigned int live)
 {
 	struct bench_run args = { .span = live, .count = s->b->quick ? 1 << 16 : 1 << 18 };
 
-	/*
-	 * The slab hands out again what came back last: no more addresses are in use than packets
-	 * are under way.
-	 */
 	if (op->absent) {
 		args.first = s->live_max;
-		args.span = live < FEW ? FEW : live > ABSENT ? ABSENT : live;
+		args.span = absent_span(live);
 	}
 	return args;
 }
@@ -305,6 +354,7 @@ static int fill_one(struct store_bench *s, size_t impl, struct bench_run args)
 /* What is live doubles: from 0 to 1, to 2, to 4. */
 static int fill(struct store_bench *s, unsigned int from, unsigned int to)
 {
+	mix_keys(s, 1, 1);
 	for (size_t i = 0; i < NR_IMPLS; i++) {
 		for (unsigned int n = from; s->fill[i] >= 0 && n < to; n = n ? 2 * n : 1) {
 			struct bench_run args = { .first = n, .span = n ?: 1, .count = n ?: 1 };
@@ -377,6 +427,7 @@ static int measure(struct store_bench *s, unsigned int live)
 	/* With few records a round is short, and much of it may be somebody else's interruption. */
 	unsigned int rounds = live <= FEW ? 5 * s->b->rounds : s->b->rounds;
 
+	mix_keys(s, live, absent_span(live));
 	for (unsigned int round = 0; round < rounds; round++)
 		if (one_round(s, live, round, f, &empty))
 			return CLI_FAILED;
@@ -409,35 +460,34 @@ static void *work(void *arg)
 }
 
 /*
- * ns of one operation on the slowest of the first n CPUs, which take keys of their own in turn, so
- * many each; negative: it could not be run.
+ * ns of one operation on each of these CPUs at once, which take keys of their own in turn, so many
+ * each; negative: it could not be run.
  */
-static double on_cpus(struct store_bench *s, unsigned int n, unsigned int keys, int fd, bool absent)
+static void on_cpus(struct store_bench *s, unsigned int first, unsigned int n, unsigned int keys,
+		    int fd, bool absent, double *ns)
 {
 	struct worker w[n];
 	pthread_t thread[n];
 	pthread_barrier_t start;
-	double slowest = 0;
 
 	pthread_barrier_init(&start, NULL, n);
 	for (unsigned int i = 0; i < n; i++) {
 		w[i] = (struct worker){ s, &start,
 					{ .first = absent ? s->live_max : 0, .span = keys,
 					  .count = s->b->quick ? 1 << 17 : 1 << 20 },
-					s->b->cpus[i], fd, -1 };
-		w[i].args.first += i * keys;
+					s->b->cpus[first + i], fd, -1 };
+		w[i].args.first += (first + i) * keys;
 		if (pthread_create(&thread[i], NULL, work, &w[i]))
 			abort();	/* the others wait at the barrier for ever */
 	}
 	for (unsigned int i = 0; i < n; i++) {
 		pthread_join(thread[i], NULL);
-		if (w[i].ns > slowest)
-			slowest = w[i].ns;
+		ns[first + i] = w[i].ns;
 	}
 	pthread_barrier_destroy(&start);
-	return slowest;
 }
 
+/* Throughput: of each CPU beside the others, in times of what it does alone with its keys. */
 static void scale(struct store_bench *s, unsigned int keys, size_t impl, size_t op)
 {
 	struct figure one = {}, all = {}, times = {};
@@ -447,12 +497,19 @@ static void scale(struct store_bench *s, unsigned int keys, size_t impl, size_t 
 	if (s->fd[impl][op] < 0)
 		return;
 	for (unsigned int round = 0; round < s->b->rounds; round++) {
-		double t1 = on_cpus(s, 1, keys, s->fd[impl][op], ops[op].absent);
-		double tn = on_cpus(s, n, keys, s->fd[impl][op], ops[op].absent);
+		double alone[n], beside[n], sum_alone = 0, sum_beside = 0, sum = 0;
 
-		figure_add(&one, t1);
-		figure_add(&all, tn);
-		figure_add(&times, n * t1 / tn);
+		for (unsigned int i = 0; i < n; i++)
+			on_cpus(s, i, 1, keys, s->fd[impl][op], ops[op].absent, alone);
+		on_cpus(s, 0, n, keys, s->fd[impl][op], ops[op].absent, beside);
+		for (unsigned int i = 0; i < n; i++) {
+			sum_alone += alone[i];
+			sum_beside += beside[i];
+			sum += alone[i] / beside[i];
+		}
+		figure_add(&one, sum_alone / n);
+		figure_add(&all, sum_beside / n);
+		figure_add(&times, sum);
 	}
 	median = figure_median(&times);
 	bench_say(s->b, "  %-24s%-16s%10.1f%10.1f%10.2f (%.2f to %.2f)\n", impls[impl].name,
@@ -467,6 +524,7 @@ static void scale(struct store_bench *s, unsigned int keys, size_t impl, size_t 
 
 static void scale_all(struct store_bench *s, unsigned int keys)
 {
+	mix_keys(s, keys, keys);
 	bench_say(s->b,
 		  "\nstore, %u addresses a CPU in turn, ns on one CPU and on %u at once, throughput in times of one CPU\n",
 		  keys, s->b->nr_cpus);
