@@ -71,8 +71,7 @@ static __always_inline __u64 hash(__u64 key)
 
 static __always_inline bool store_add(__u64 key)
 {
-	struct bench_note *n = skbext_store_add(hash(key), __SKBEXT_REF(bench_note)->active,
-						__SKBEXT_REF(bench_note)->offset, sizeof(*n));
+	struct bench_note *n = __skbext_add_hash(hash(key), __SKBEXT_REF(bench_note), sizeof(*n));
 
 	if (!n)
 		return false;

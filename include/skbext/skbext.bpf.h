@@ -202,26 +202,43 @@ struct __skbext_ref {
 #define __SKBEXT_REF(name)	((const volatile struct __skbext_ref *)&__skbext_type_##name)
 
 static inline __attribute__((always_inline, unused))
-void *__skbext_add(const void *skb, const volatile struct __skbext_ref *ref, __u32 size)
+void *__skbext_add_hash(__u64 h, const volatile struct __skbext_ref *ref, __u32 size)
 {
-	__u64 active = ref->active, h = __skbext_hash_of(skb);
+	__u64 active = ref->active;
 
 	return active ? skbext_store_add_at(__skbext_front(h, ref->mask), h, active, ref->offset,
 					    size) : (void *)0;
 }
 
 static inline __attribute__((always_inline, unused))
+void *__skbext_add(const void *skb, const volatile struct __skbext_ref *ref, __u32 size)
+{
+	return __skbext_add_hash(__skbext_hash_of(skb), ref, size);
+}
+
+/* Up to the call the type's address is in one register; behind it, a constant again. */
+static inline __attribute__((always_inline, unused))
 const void *__skbext_find_hash(__u64 h, const volatile struct __skbext_ref *ref)
 {
+	const volatile struct __skbext_ref *here = ref;
+	struct skbext_bucket *b;
 	__u64 first, active;
-	struct skbext_bucket *b = __skbext_taken(__skbext_front(h, ref->mask), &first);
+	__u32 offset;
 
+	asm("" : "+r"(here));
+	b = __skbext_taken(__skbext_front(h, here->mask), &first);
 	/* The rest is nothing to most packets. */
 	if (!b)
 		return (void *)0;
-	active = ref->active;
-	b = active ? skbext_store_find_at(b, first, h, active) : (struct skbext_bucket *)0;
-	return b ? __skbext_payload_in(b, ref->offset) : (void *)0;
+	active = here->active;
+	offset = here->offset;
+	if (!active)
+		return (void *)0;
+	if (!__skbext_in_first(b, first, h, active)) {
+		b = __skbext_around(skbext_store_find_object(h, active));
+		offset = ref->offset;
+	}
+	return __skbext_payload_in(b, offset);
 }
 
 static inline __attribute__((always_inline, unused))

@@ -133,33 +133,38 @@ __skbext_inline void *skbext_store_add(__u64 h, __u64 active, __u32 offset, __u3
 }
 
 /*
- * skb_ext_find(): around the object in which the one type in active is, or NULL. Possibly shared.
+ * Is the one type in active in the first slot of home, and is that seen without a call?
  * home and first are those of h.
  */
-__skbext_inline struct skbext_bucket *skbext_store_find_at(struct skbext_bucket *home, __u64 first,
-							   __u64 h, __u64 active)
+__skbext_inline int __skbext_in_first(struct skbext_bucket *home, __u64 first, __u64 h, __u64 active)
 {
 	const __u64 not_asked = SKBEXT_W_ACTIVE | SKBEXT_W_SHARED | SKBEXT_W_ORPHAN;
-	int object;
 
 	/* Nothing else is active: of a record that is not shared the link is the stamp alone. */
 	if ((first ^ h) == active &&
 	    __skbext_read(&home->object.link) == __skbext_read(&SKBEXT_CTL->watch))
-		return home;
-	if (((first ^ h) & (active | ~not_asked)) == active &&
-	    __skbext_trusted(__skbext_read(&home->object.link)))
-		return home;
-	object = skbext_store_find_any(h, active);
-	return object < 0 ? (struct skbext_bucket *)0 : __skbext_around(skbext_object(object));
+		return 1;
+	return ((first ^ h) & (active | ~not_asked)) == active &&
+	       __skbext_trusted(__skbext_read(&home->object.link));
+}
+
+/* skb_ext_find(): the object in which the one type in active is, or NULL. Possibly shared. */
+__skbext_inline struct skbext_object *skbext_store_find_object(__u64 h, __u64 active)
+{
+	int object = skbext_store_find_any(h, active);
+
+	return object < 0 ? (struct skbext_object *)0 : skbext_object(object);
 }
 
 __skbext_inline struct skbext_object *skbext_store_find(__u64 h, __u64 active)
 {
 	__u64 first;
-	struct skbext_bucket *b = skbext_store_home(h, &first);
+	struct skbext_bucket *home = skbext_store_home(h, &first);
 
-	b = b ? skbext_store_find_at(b, first, h, active) : b;
-	return b ? &b->object : (struct skbext_object *)0;
+	if (!home)
+		return (struct skbext_object *)0;
+	return __skbext_in_first(home, first, h, active) ? &home->object :
+							   skbext_store_find_object(h, active);
 }
 
 /* skb_ext_reset(): how many records ended, counted as stat; more than one is user space's doing. */
