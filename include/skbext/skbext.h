@@ -123,9 +123,9 @@ SKBEXT_API void skbext_close(struct skbext *sk);
  * A type that nobody named before is registered with the size, policy and BTF of @obj; all or none
  * of them.
  * Returns: 0. -ENOENT (not loaded), -EEXIST (a type is known with another size or policy), -ENOSPC
- * (a ninth type, or no room in the payload), -EINVAL (@obj has no SKBEXT_TYPE or no BTF, or adds
- * where packets have ended), -EBUSY (@obj is loaded already), -ESTALE (@obj or what is loaded is of
- * another version of skbext).
+ * (a ninth type, or no room in the payload), -EINVAL (@obj has no SKBEXT_TYPE or no BTF, was linked
+ * of several, or adds where packets have ended), -EBUSY (@obj is loaded already), -ESTALE (@obj or
+ * what is loaded is of another version of skbext).
  */
 SKBEXT_API int skbext_bind(struct bpf_object *obj, const char *bpffs_dir);
 
