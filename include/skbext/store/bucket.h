@@ -69,7 +69,7 @@ __skbext_inline __u32 __skbext_home(__u64 h)
 
 /*
  * The front of that bucket: a shift and a mask away. mask: SKBEXT_MASK. The verifier knows
- * it, and where fronts are one line nothing is left of the multiplication.
+ * it, and where fronts are one line nothing is left of the multiplication. 6: bits of SKBEXT_LINE.
  */
 __skbext_inline struct skbext_bucket *__skbext_front(__u64 h, __u64 mask)
 {
@@ -192,7 +192,10 @@ __skbext_inline struct skbext_bucket *__skbext_around(struct skbext_object *obj)
 	return obj ? (struct skbext_bucket *)((char *)obj - at) : (struct skbext_bucket *)0;
 }
 
-/* Both: the word, and *link; of no bucket, NULL. */
+/*
+ * Both: the word, and *link; of no bucket, NULL. From one look at where the bucket is:
+ * __skbext_word_in() and __skbext_object_in() would take two, and programs have a limit.
+ */
 __skbext_inline __u64 *__skbext_word_link(__u32 slot, __u64 **link)
 {
 	struct skbext_bucket *b;
