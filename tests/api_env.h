@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "api_common.h"
+#include "settle.h"
 #include "test.h"
 #include <skbext/skbext.h>
 
@@ -371,6 +372,7 @@ static inline void api_dropped_traffic(void)
 	for (int i = 0; i < API_PACKETS; i++)
 		ASSERT_EQ(sendto(api_from, "skbext", 6, 0, (struct sockaddr *)&sa, len), 6,
 			  "send to nobody");
+	ASSERT_TRUE(settle(), "what was sent arrives");
 }
 
 #endif /* API_ENV_H */

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "settle.h"
 #include "traffic.h"
 
 #ifndef IPPROTO_MPTCP
@@ -374,7 +375,7 @@ int traffic_udp_closed_port(const struct traffic_net *net, const struct traffic 
 			r->sent++;
 	}
 	close(fd);
-	return err;
+	return err ?: settle() ? 0 : -ETIMEDOUT;
 }
 
 int traffic_udp_overflow(const struct traffic_net *net, const struct traffic *t,
@@ -402,6 +403,8 @@ int traffic_udp_overflow(const struct traffic_net *net, const struct traffic *t,
 		if (!err)
 			r->sent++;
 	}
+	if (!err && !settle())
+		err = -ETIMEDOUT;
 	while (!err && recv(rx, buf, sizeof(buf), MSG_DONTWAIT) >= 0)
 		r->received++;
 	close(fd);
