@@ -461,8 +461,8 @@ mptcp_bed()	# SUBFLOWS CHECKSUM
 		must in_ns ${ns% *} ip addr add 10.9.1.${ns#* }/24 dev m1 &&
 		must in_ns ${ns% *} ip addr add 10.9.2.${ns#* }/24 dev m2 &&
 		must in_ns ${ns% *} ip mptcp limits set subflow 2 add_addr_accepted 2 &&
-		must in_ns ${ns% *} sh -c "echo 1 >/proc/sys/net/mptcp/enabled
-			echo $2 >/proc/sys/net/mptcp/checksum_enabled" &&
+		must in_ns ${ns% *} sh -c "cd /proc/sys/net/mptcp && echo 1 >enabled &&
+			echo $2 >checksum_enabled && echo 1 >add_addr_timeout" &&
 		must in_ns ${ns% *} nft -f - <<-NFT || return
 			table ip t {
 				counter second { }
@@ -476,15 +476,27 @@ mptcp_bed()	# SUBFLOWS CHECKSUM
 	[ "$1" = 1 ] || must in_ns $far ip mptcp endpoint add 10.9.2.2 dev m2 signal
 }
 
-# mptcp_traffic PROTOCOL-OF-THE-SERVER BYTES SUBFLOWS: watched on both sides
+# mptcp_traffic PROTOCOL-OF-THE-SERVER BYTES SUBFLOWS: watched on both sides. Sets joined to "" if
+# the further subflows did not come: the kernel tries each once, and on a busy machine that may
+# come to nothing.
 mptcp_traffic()
 {
+	local client server
 	start near $near "$built/mptcp/mptcp" watch m1 m2 &&
 	start far $far "$built/mptcp/mptcp" watch m1 m2 &&
 	start server $far "$built/mptcp/mptcp" serve "$1" 7000 "$2" $(($3 - 1)) || return
-	must in_ns $near "$built/mptcp/mptcp" connect 10.9.1.2 7000 "$2" $(($3 - 1))
-	wait "${pids%% *}" || wrong "server: $(tail -n 1 "$tmp/server")"
+	in_ns $near "$built/mptcp/mptcp" connect 10.9.1.2 7000 "$2" $(($3 - 1)) 2>"$tmp/err"
+	client=$?
+	wait "${pids%% *}"
+	server=$?
 	pids=${pids#* }
+	joined=yes
+	if [ $client = 3 ] || [ $server = 3 ]; then
+		joined=''
+	else
+		[ $client = 0 ] || wrong "client: $(tail -n 1 "$tmp/err")"
+		[ $server = 0 ] || wrong "server: $(tail -n 1 "$tmp/server")"
+	fi
 	stop_all
 	sed 's/^/mptcp: near: /' "$tmp/near" | grep -v ready
 	sed 's/^/mptcp: far: /' "$tmp/far" | grep -v ready
@@ -506,6 +518,7 @@ mptcp_transfer()	# SUBFLOWS
 	local side places='queue sent'
 	! is_complete || places='incoming queue sent'
 	mptcp_traffic mptcp 3000000 "$1" || return
+	[ -n "$joined" ] || return 0
 	for side in near far; do
 		# 64 KiB at most in a packet
 		# shellcheck disable=SC2086 # a list
@@ -524,12 +537,13 @@ mptcp_as_native()	# SUBFLOWS CHECKSUM
 		[ "$(number far first)" -gt 0 ] || wrong "no data in an MP_CAPABLE"
 		return
 	fi
-	# Both are there, but the kernel takes the second one only while data waits in the first.
+	# Once both are there, the kernel takes the second one only while data waits in the first.
 	for ((tries = 0; tries < 20; tries++)); do
 		mptcp_transfer 2 || return
-		[ "$(count $near second)" = 0 ] || [ "$(count $far second)" = 0 ] || return 0
+		[ -z "$joined" ] || [ "$(count $near second)" = 0 ] ||
+			[ "$(count $far second)" = 0 ] || return 0
 	done
-	wrong "the second subflow was not used"
+	wrong "the second subflow was not used, or did not come: $(tail -n 1 "$tmp/err")"
 }
 
 mptcp_one_subflow() { mptcp_as_native 1 0; }

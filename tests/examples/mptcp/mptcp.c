@@ -7,7 +7,8 @@
  *						most of them when there are MORE subflows than one
  *	mptcp connect ADDRESS PORT BYTES MORE	its other end
  *
- * Exit status 77: this kernel has no MPTCP, or neither fentry nor netfilter programs (6.4).
+ * Exit status 77: this kernel has no MPTCP, or neither fentry nor netfilter programs (6.4). 3: the
+ * further subflows did not come.
  * SKBEXT_BPFFS: where skbext is loaded, if not in the usual place.
  */
 #include <bpf/bpf.h>

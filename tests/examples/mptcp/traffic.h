@@ -25,6 +25,8 @@
 #define SUBFLOWS	8
 #define CHUNK		20000	/* no multiple of what a packet carries */
 #define PATIENCE_MS	60000	/* for progress, in an emulated machine on a busy one */
+#define JOIN_MS		20000	/* for further subflows; the kernel may have given up on them */
+#define NOT_JOINED	3	/* exit status */
 
 /* The byte at an offset of the stream: packets in the wrong place would show. */
 static unsigned char byte_at(long long at)
@@ -86,7 +88,7 @@ static bool has_subflows(int fd, int further)
 	if (!further)
 		return true;
 	for (int ms = 0; count_subflows(fd) < 1 + further; ms += 10) {
-		if (ms >= PATIENCE_MS)
+		if (ms >= JOIN_MS)
 			return false;
 		usleep(10000);
 	}
@@ -94,13 +96,11 @@ static bool has_subflows(int fd, int further)
 	return true;
 }
 
-/* 0: all of it went both ways. The server keeps silent until it hears something. */
-static int exchange(int fd, long long bytes, bool server, int further)
+/* 0: all of it went both ways. */
+static int exchange(int fd, long long bytes, long long out)
 {
-	struct pollfd first = { .fd = fd, .events = server ? POLLIN : POLLOUT };
-	long long out = 0, in = 0;
-	bool end = poll(&first, 1, PATIENCE_MS) != 1 || (!server && send_some(fd, &out, bytes)) ||
-		   !has_subflows(fd, further);
+	long long in = 0;
+	bool end = false;
 
 	while (!end || out < bytes) {
 		short events = (end ? 0 : POLLIN) | (out < bytes ? POLLOUT : 0);
@@ -118,8 +118,28 @@ static int exchange(int fd, long long bytes, bool server, int further)
 	}
 	if (out != bytes || in != bytes)
 		fprintf(stderr, "of %lld bytes %lld sent, %lld received: %m\n", bytes, out, in);
-	close(fd);
 	return out != bytes || in != bytes;
+}
+
+/* The server keeps silent until it hears something. */
+static int converse(int fd, long long bytes, bool server, int further)
+{
+	struct pollfd first = { .fd = fd, .events = server ? POLLIN : POLLOUT };
+	long long out = 0;
+	int status;
+
+	if (poll(&first, 1, PATIENCE_MS) != 1 || (!server && send_some(fd, &out, bytes))) {
+		perror("the first bytes");
+		status = 1;
+	} else if (!has_subflows(fd, further)) {
+		fprintf(stderr, "of %d further subflows %d came\n", further,
+			count_subflows(fd) - 1);
+		status = NOT_JOINED;
+	} else {
+		status = exchange(fd, bytes, out);
+	}
+	close(fd);
+	return status;
 }
 
 static int serve(bool mptcp, int port, long long bytes, int further)
@@ -135,7 +155,7 @@ static int serve(bool mptcp, int port, long long bytes, int further)
 	puts("ready");
 	fflush(stdout);
 	/* The listener stays: it is what further subflows come to. */
-	return exchange(accept(fd, NULL, NULL), bytes, true, further);
+	return converse(accept(fd, NULL, NULL), bytes, true, further);
 }
 
 static int connect_to(const char *address, int port, long long bytes, int further)
@@ -148,7 +168,7 @@ static int connect_to(const char *address, int port, long long bytes, int furthe
 		perror("connect");
 		return 1;
 	}
-	return exchange(fd, bytes, false, further);
+	return converse(fd, bytes, false, further);
 }
 
 #endif /* TRAFFIC_H */
