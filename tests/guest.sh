@@ -1,11 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# What tests/test_kernels.sh runs inside each kernel: the command line in the mode that this kernel
-# must offer, then the test programs that are named, then some rows of the path table, then the
-# examples if they were brought.
+# What tests/test_kernels.sh runs inside each kernel, step by step:
 #
-#	tests/guest.sh BUILD_DIRECTORY TEST...
+#	tests/guest.sh BUILD_DIRECTORY STEP...
+#
+#	cli		the command line in the mode that this kernel must offer
+#	paths		some rows of the path table
+#	examples	those that were brought
+#	anything else	the test program of that name
+#
+# After each step comes a line "done: STEP n s".
 
 out=$1
 shift
@@ -66,11 +71,10 @@ cli_bench()
 
 run_examples()
 {
-	local status start=$SECONDS
+	local status
 	"$(dirname "$0")/examples.sh" --brief "$out/tests/examples" >/run/lines 2>&1
 	status=$?
 	cat /run/lines
-	echo "time: examples $((SECONDS - start)) s"
 	[ "$status" = 0 ] || bad=1
 	grep -qE '^(PASS|FAIL|SKIP) ' /run/lines ||
 		result examples "exit status $status without a case"
@@ -78,12 +82,11 @@ run_examples()
 
 run_test()	# LABEL PROGRAM ARGUMENT...
 {
-	local label=$1 program=$2 lines status start=$SECONDS
+	local label=$1 program=$2 lines status
 	shift 2
 	"$out/tests/$program" "$@" >/run/lines
 	status=$?
 	sed "s/^\(PASS\|FAIL\|SKIP\) /&$label/" /run/lines
-	echo "time: $label$program $((SECONDS - start)) s"
 	lines=$(grep -cE '^(PASS|FAIL|SKIP) ' /run/lines)
 	[ "$status" = 0 ] || bad=1
 	if [ "$lines" = 0 ] || { [ "$status" != 0 ] && ! grep -q '^FAIL ' /run/lines; }; then
@@ -91,14 +94,27 @@ run_test()	# LABEL PROGRAM ARGUMENT...
 	fi
 }
 
-result cli_complete "$(cli_complete 2>&1)"
-result cli_records "$(cli_records 2>&1)"
-result cli_bench "$(cli_bench 2>&1)"
-for test; do
-	run_test "" "$test"
-	[ "$test" != test_lifecycle ] || SKBEXT_TEST_MODE=tracepoint run_test "tracepoint_" "$test"
+run_step()
+{
+	case $1 in
+	cli)
+		result cli_complete "$(cli_complete 2>&1)"
+		result cli_records "$(cli_records 2>&1)"
+		result cli_bench "$(cli_bench 2>&1)" ;;
+	paths)
+		# shellcheck disable=SC2086 # names of rows
+		run_test path_ paths $PATHS ;;
+	examples) run_examples ;;
+	test_lifecycle)
+		run_test "" test_lifecycle
+		SKBEXT_TEST_MODE=tracepoint run_test tracepoint_ test_lifecycle ;;
+	*) run_test "" "$1" ;;
+	esac
+}
+
+for step; do
+	start=$SECONDS
+	run_step "$step"
+	echo "done: $step $((SECONDS - start)) s"
 done
-# shellcheck disable=SC2086 # names of rows
-run_test path_ paths $PATHS
-[ ! -d "$out/tests/examples" ] || run_examples
 exit $bad
