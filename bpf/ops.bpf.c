@@ -87,7 +87,7 @@ static __always_inline __u32 look(void)
 	__u64 watch;
 
 	skbext_look();
-	watch = *(volatile __u64 *)&__skbext_ctl.watch;
+	watch = *(volatile __u64 *)&SKBEXT_STATE->watch;
 	return (watch >> 32) + !!(watch & SKBEXT_WATCH_DEAD);
 }
 

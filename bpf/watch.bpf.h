@@ -84,7 +84,7 @@ static __always_inline void end_of_link(const struct bpf_link *link)
 
 	for (int i = 0; i < MAX_OWN; i++)
 		if (prog == learnt.own[i])
-			__sync_fetch_and_or(&__skbext_ctl.watch, SKBEXT_WATCH_DEAD);
+			__sync_fetch_and_or(&SKBEXT_STATE->watch, SKBEXT_WATCH_DEAD);
 }
 
 /* kernel.ftrace_enabled = 0 silences all fentry programs of the machine, which stay attached. */
@@ -95,7 +95,7 @@ static __always_inline void sysctl_written(struct kiocb *iocb)
 	bpf_probe_read_kernel_str(name, sizeof(name),
 				  BPF_CORE_READ(iocb, ki_filp, f_path.dentry, d_name.name));
 	if (!bpf_strncmp(name, sizeof(name), "ftrace_enabled"))
-		__sync_fetch_and_or(&__skbext_ctl.watch, SKBEXT_WATCH_DEAD);
+		__sync_fetch_and_or(&SKBEXT_STATE->watch, SKBEXT_WATCH_DEAD);
 }
 
 /* The interruption that begins here may keep a release from its end: is one running on this CPU? */
@@ -115,7 +115,7 @@ static __always_inline void suspend(void)
 	if (!running)
 		return;
 	/* In this order: who closes what it sees opened finds it counted. */
-	__sync_fetch_and_add(&__skbext_ctl.watch, 1);
+	__sync_fetch_and_add(&SKBEXT_STATE->watch, 1);
 	__sync_fetch_and_add(&w->opened, 1);
 }
 

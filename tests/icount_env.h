@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -289,22 +290,14 @@ static void take_hooks(struct set *set)
  * Its hooks are taken from it and come and go here, which ends all trust in its records; links end
  * some time after their pins, and the last that ends is the one that could tell.
  */
-static void trust_again(int ctl_fd)
+static void trust_again(struct skbext_state *state)
 {
-	struct skbext_ctl ctl;
-	__u32 zero = 0;
-
 	for (int quiet = 0; quiet < 20; quiet++) {
-		if (bpf_map_lookup_elem(ctl_fd, &zero, &ctl))
-			die("control map");
-		if (ctl.watch)
+		if (__atomic_exchange_n(&state->watch, 0, __ATOMIC_SEQ_CST))
 			quiet = 0;
-		ctl.watch = 0;
-		if (bpf_map_update_elem(ctl_fd, &zero, &ctl, BPF_ANY))
-			die("control map");
 		usleep(20000);
 	}
-	close(ctl_fd);
+	munmap(state, sizeof(*state));
 }
 
 static struct skbext *load_skbext(const char *dir)
@@ -315,7 +308,8 @@ static struct skbext *load_skbext(const char *dir)
 	};
 	struct skbext *sk = skbext_open(&opts);
 	struct bpf_object *obj = open_object(dir, "skbext");
-	int ctl;
+	struct skbext_state *state;
+	int slots;
 
 	if (!sk || skbext_load(sk) || skbext_attach(sk) || skbext_pin(sk) ||
 	    skbext_bind(obj, BPFFS))
@@ -325,9 +319,13 @@ static struct skbext *load_skbext(const char *dir)
 	sk = skbext_open_pinned(BPFFS);
 	if (!sk)
 		die("%s", skbext_errmsg());
-	ctl = bpf_obj_get(BPFFS "/ctl");
+	slots = bpf_obj_get(BPFFS "/slots");
+	state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE, MAP_SHARED, slots, 0);
+	if (state == MAP_FAILED)
+		die("slots");
+	close(slots);
 	take_hooks(&skbext);
-	trust_again(ctl);
+	trust_again(state);
 	return sk;
 }
 

@@ -22,6 +22,7 @@
 
 static struct {
 	struct skbext_ctl ctl;
+	struct skbext_state state;
 	char *memory;
 	__u64 stats[SKBEXT_STAT_NR];
 	__u64 counters[SKBEXT_MAX_TYPES * ENV_REFS];
@@ -55,6 +56,7 @@ static inline void skbext_look(void)
 #define SKBEXT_BUCKETS	(env.ctl.buckets)
 #define SKBEXT_ROOM	(env.ctl.payload)
 #define SKBEXT_SLOTS	(env.memory)
+#define SKBEXT_STATE	(&env.state)
 
 #include <skbext/store.h>
 

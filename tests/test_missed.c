@@ -9,6 +9,7 @@
  */
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -360,13 +361,13 @@ static void adds_refused_after_release(void)
 
 static bool is_dead(void)
 {
-	int fd = bpf_obj_get(BPFFS "/ctl");
-	struct skbext_ctl ctl = {};
-	__u32 zero = 0;
+	int fd = bpf_obj_get(BPFFS "/slots");
+	struct skbext_state *state = mmap(NULL, sizeof(*state), PROT_READ, MAP_SHARED, fd, 0);
+	bool dead = ASSERT_TRUE(state != MAP_FAILED, "slots") && state->watch & SKBEXT_WATCH_DEAD;
 
-	ASSERT_OK(bpf_map_lookup_elem(fd, &zero, &ctl), "ctl");
+	munmap(state, sizeof(*state));
 	close(fd);
-	return ctl.watch & SKBEXT_WATCH_DEAD;
+	return dead;
 }
 
 /* The kernel releases links in a worker. */

@@ -16,7 +16,7 @@
 
 static struct skbext *sk;
 static struct bpf_object *obj;
-static struct skbext_ctl *ctl;
+static struct skbext_state *state;
 static struct purge_test *test;
 
 static void *map_value(int fd, size_t size)
@@ -36,8 +36,8 @@ static void load(void)
 	if (!obj || !ASSERT_OK(skbext_bind(obj, api_bpffs), skbext_errmsg()) ||
 	    !ASSERT_OK(bpf_object__load(obj), "load"))
 		return;
-	snprintf(path, sizeof(path), "%s/ctl", api_bpffs);
-	ctl = map_value(bpf_obj_get(path), sizeof(*ctl));
+	snprintf(path, sizeof(path), "%s/slots", api_bpffs);
+	state = map_value(bpf_obj_get(path), sizeof(*state));
 	test = map_value(dup(bpf_object__find_map_fd_by_name(obj, ".data.test")), sizeof(*test));
 }
 
@@ -45,8 +45,8 @@ static void unload(void)
 {
 	if (test)
 		munmap(test, sizeof(*test));
-	if (ctl)
-		munmap(ctl, sizeof(*ctl));
+	if (state)
+		munmap(state, sizeof(*state));
 	bpf_object__close(obj);
 	api_down(sk);
 }
@@ -68,7 +68,7 @@ static void make(int families)
 
 static void miss(void)
 {
-	__atomic_fetch_add(&ctl->watch, 1ULL << 32, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&state->watch, 1ULL << 32, __ATOMIC_SEQ_CST);
 }
 
 static void check_balance(void)
@@ -111,7 +111,7 @@ static bool up(void)
 {
 	if (!sk)
 		load();
-	if (!ASSERT_TRUE(ctl && test, "loaded"))
+	if (!ASSERT_TRUE(state && test, "loaded"))
 		return false;
 	test->next = 0;
 	miss();
@@ -184,11 +184,11 @@ static void emptied_end(void)
 static void generation_goes_round(void)
 {
 	if (up()) {
-		ctl->watch |= 0xffffffffULL << 32;
+		state->watch |= 0xffffffffULL << 32;
 		make(FAMILIES);
 		check_purge(0);
 		miss();
-		ASSERT_EQ(ctl->watch >> 32, 0, "generation");
+		ASSERT_EQ(state->watch >> 32, 0, "generation");
 		make(4);
 		check_purge(RECORDS);
 		check_left(6, 1, 3);
@@ -211,7 +211,7 @@ static void purge_looks_for_misses(void)
 		make(FAMILIES);
 		__atomic_fetch_add(&watch->seen, 1, __ATOMIC_SEQ_CST);
 		check_purge(0);
-		__atomic_fetch_add(&ctl->watch, 1, __ATOMIC_SEQ_CST);
+		__atomic_fetch_add(&state->watch, 1, __ATOMIC_SEQ_CST);
 		__atomic_fetch_add(&watch->opened, 1, __ATOMIC_SEQ_CST);
 		check_purge(RECORDS);
 		check_left(0, 0, 0);
@@ -227,7 +227,7 @@ static void all_end_with_trust(void)
 		make(FAMILIES);
 		miss();
 		make(FAMILIES);
-		__atomic_fetch_or(&ctl->watch, SKBEXT_WATCH_DEAD, __ATOMIC_SEQ_CST);
+		__atomic_fetch_or(&state->watch, SKBEXT_WATCH_DEAD, __ATOMIC_SEQ_CST);
 		check_purge(2 * RECORDS);
 		check_left(0, 0, 0);
 	}

@@ -410,7 +410,7 @@ static void store_duplicates_are_all_released(void)
 	__u64 a = env_skb(0);
 
 	env_open(2, 2 * SIZE);
-	env.ctl.by_address = 1;
+	env.state.by_address = 1;
 	for (int i = 0; i < 4; i++)
 		ASSERT_GE(__skbext_add_first(a, T0, 0, SIZE), 0, "one more record of this skb");
 	ASSERT_EQ(skbext_store_share(env_skb(1), a), 1, "share of one of them");

@@ -284,7 +284,7 @@ static struct {
 static __u64 il_state(void)
 {
 	const __u64 *words = (__u64 *)env.memory;
-	__u64 hash = il_mix(0, env.ctl.watch | sim.generation);
+	__u64 hash = il_mix(0, env.state.watch | sim.generation);
 
 	for (int n = ENV_REFS; sim.scene->counted && n < 2 * ENV_REFS; n++)
 		hash = il_mix(hash, env.counters[n]);
@@ -479,7 +479,7 @@ static void do_user_add(int skb)
 /* Before the threads; or beside them, where nobody knows what then is found. */
 static void do_miss(void)
 {
-	IL_STORE(&env.ctl.watch, env.ctl.watch + (1ULL << 32));
+	IL_STORE(&env.state.watch, env.state.watch + (1ULL << 32));
 	for (int skb = 0; skb < SKBS && !il.running; skb++) {
 		sim.old[skb] = sim.value[skb] || sim.second[skb];
 		sim.value[skb] = sim.second[skb] = 0;
@@ -494,7 +494,7 @@ static void end_doomed(void)
 
 static void doom(void)
 {
-	sim.generation = IL_LOAD(&env.ctl.watch) >> 32;
+	sim.generation = IL_LOAD(&env.state.watch) >> 32;
 	for (__u32 slot = 0; slot < env_slots(); slot++) {
 		if (il.mutant != IL_PURGE_UNMARKED) {
 			skbext_store_doom(slot, sim.generation);
@@ -576,7 +576,7 @@ static void snapshot_take(struct snapshot *s)
 	memcpy(s->value, sim.value, sizeof(s->value));
 	memcpy(s->second, sim.second, sizeof(s->second));
 	memcpy(s->old, sim.old, sizeof(s->old));
-	s->watch = env.ctl.watch;
+	s->watch = env.state.watch;
 	s->generation = sim.generation;
 }
 
@@ -589,7 +589,7 @@ static void snapshot_put_back(const struct snapshot *s)
 	memcpy(sim.second, s->second, sizeof(s->second));
 	memcpy(sim.old, s->old, sizeof(s->old));
 	sim.generation = s->generation;
-	env.ctl.watch = s->watch;
+	env.state.watch = s->watch;
 }
 
 static void check_skbs(void)
@@ -636,7 +636,7 @@ static bool search(const struct scenario *scene, int variant)
 	sim.variant = variant;
 	env_open(scene->buckets ?: 1, ROOM);
 	env.ctl.noclone = scene->noclone;
-	env.ctl.by_address = scene->shared && !scene->purge && il.mutant != IL_ALONE;
+	env.state.by_address = scene->shared && !scene->purge && il.mutant != IL_ALONE;
 	if (scene->counted)
 		env_count_refs(1, 8, 8);
 	choose_skbs();

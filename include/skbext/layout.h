@@ -8,7 +8,7 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	15		/* raise with every change here and in store.h */
+#define SKBEXT_LAYOUT_VERSION	16		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
@@ -56,7 +56,8 @@ struct skbext_bucket {
  * All is one value of one map: the fronts of all buckets, one behind the other, and behind them
  * what else each bucket has.
  *
- *	gap | front 0, 1... | rest 0, 1...
+ *	state, gap | front 0, 1... | rest 0, 1...
+ *	state: struct skbext_state
  *	front: struct skbext_bucket | payload | counter, if it has more than one line
  *	rest: counter, if not | words of slots 1 to 7 | their objects
  *
@@ -104,6 +105,15 @@ struct skbext_bucket {
 /* As far as the verifier lets a program reach into a value (BPF_MAX_VAR_OFF). */
 #define SKBEXT_MAX_BYTES	(1ULL << 29)
 
+/* What operations look at, a constant away from the fronts, whose address they have at hand. */
+struct skbext_state {
+	/* generation << 32 | SKBEXT_WATCH_*: can records be trusted? */
+	__u64 watch;
+	/* User space has changed records by address: their owners are not alone. */
+	__u32 by_address;
+	__u32 pad;
+};
+
 struct skbext_type_info {
 	char name[SKBEXT_NAME_LEN];	/* "": this place is not taken */
 	__u32 size;			/* bytes of payload */
@@ -124,13 +134,9 @@ struct skbext_ctl {
 	__u8 keep_scrub;
 	__u8 keep_udp;
 	__u8 mode;			/* enum skbext_mode */
-	/* User space has changed records by address: their owners are not alone. */
-	__u32 by_address;
-	/* generation << 32 | SKBEXT_WATCH_*: can records be trusted? */
-	__u64 watch;
 	__u32 refs;			/* counters of each type with SKBEXT_F_COUNTED */
 	__u8 counted;			/* active_extensions mask of these types */
-	__u8 pad[3];
+	__u8 pad[7];
 	__u64 address;			/* the kernel's, of this struct: for scripts/records.bt */
 	struct skbext_type_info types[SKBEXT_MAX_TYPES];
 } __attribute__((aligned(64)));

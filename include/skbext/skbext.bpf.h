@@ -66,6 +66,10 @@ asm(".set __skbext_fronts, __skbext_slots + 128");
 #define SKBEXT_SLOTS							\
 	({ char *__fronts; asm volatile("%0 = __skbext_fronts ll" : "=r"(__fronts)); __fronts; })
 
+#define SKBEXT_STATE		((struct skbext_state *)__skbext_slots)
+/* Where the register that has the fronts' address is at hand. */
+#define SKBEXT_STATE_BESIDE	((struct skbext_state *)(SKBEXT_FRONTS - SKBEXT_GAP))
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

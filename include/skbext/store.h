@@ -19,7 +19,7 @@
  *	| generation it was made in    | REMOTE: slot whose object is used; else holders beyond 1 |
  *
  * A record is trusted while no release was missed since it was made: its generation is that of
- * SKBEXT_CTL->watch. Only watch.bpf.h moves that.
+ * SKBEXT_STATE->watch. Only watch.bpf.h moves that.
  *
  * While a record is not shared its object is the one of its slot, and nothing but the word is
  * touched to end it. A share claims a slot for the new skb and points it (REMOTE) at the object's
@@ -62,8 +62,9 @@
  *	SKBEXT_BUCKETS		number of buckets		(constants for the
  *	SKBEXT_ROOM		bytes of a payload		 verifier, if it is BPF)
  *	SKBEXT_SLOTS		char *, where the fronts begin
+ *	SKBEXT_STATE		struct skbext_state *
  *	skbext_count(stat)	adds 1 to an enum skbext_stat, below 16
- *	skbext_look()		brings SKBEXT_CTL->watch up to date
+ *	skbext_look()		brings SKBEXT_STATE->watch up to date
  *	skbext_counter(n)	__u64 *, a counter of references, NULL beyond the last
  */
 #ifndef SKBEXT_STORE_H
@@ -109,7 +110,7 @@ __skbext_inline void *__skbext_payload_in(struct skbext_bucket *b, __u64 offset)
 __skbext_inline void *skbext_store_add_at(struct skbext_bucket *b, __u64 h, __u64 active,
 					  __u32 offset, __u32 size)
 {
-	__u64 *payload, watch = __skbext_read(&SKBEXT_CTL->watch);
+	__u64 *payload, watch = __skbext_read(&SKBEXT_STATE_BESIDE->watch);
 	int object;
 
 	if (size <= SKBEXT_INLINE_ZERO && !(watch & SKBEXT_L_LOW) &&
@@ -141,9 +142,9 @@ __skbext_inline int __skbext_in_first(struct skbext_bucket *home, __u64 first, _
 	const __u64 not_asked = SKBEXT_W_ACTIVE | SKBEXT_W_SHARED | SKBEXT_W_ORPHAN;
 
 	/* Nothing else is active: of a record that is not shared the link is the stamp alone. */
-	if ((first ^ h) == active &&
-	    __skbext_read(&home->object.link) == __skbext_read(&SKBEXT_CTL->watch))
-		return 1;
+	if ((first ^ h) == active)
+		return __skbext_read(&home->object.link) ==
+		       __skbext_read(&SKBEXT_STATE_BESIDE->watch);
 	return ((first ^ h) & (active | ~not_asked)) == active &&
 	       __skbext_trusted(__skbext_read(&home->object.link));
 }
@@ -175,7 +176,7 @@ __skbext_inline int skbext_store_release(__u64 h, __u32 stat)
 
 	if (!home)
 		return 0;
-	if (__skbext_sole(first, h) > SKBEXT_W_ACTIVE)
+	if (__skbext_sole(SKBEXT_STATE_BESIDE, first, h) > SKBEXT_W_ACTIVE)
 		return skbext_store_release_any(h, stat);
 	if (stat == SKBEXT_STAT_RELEASED)
 		__skbext_bump(&home->releases);
@@ -193,7 +194,7 @@ __skbext_inline int skbext_store_del(__u64 h, __u64 active)
 
 	if (!home)
 		return 0;
-	if (__skbext_sole(first, h) != active)
+	if (__skbext_sole(SKBEXT_STATE_BESIDE, first, h) != active)
 		return skbext_store_del_any(h, active);
 	__skbext_bump(&home->dels);
 	__skbext_write(&home->first, 0);
@@ -204,7 +205,8 @@ __skbext_inline int skbext_store_del(__u64 h, __u64 active)
 __skbext_inline int skbext_store_keep_at(struct skbext_bucket *home, __u64 h, __u64 types,
 					 __u32 stat)
 {
-	__u64 active = __skbext_sole(__skbext_read(&home->first), h);
+	/* Programs may call in between: not the register that has the fronts, which then is saved. */
+	__u64 active = __skbext_sole(SKBEXT_STATE, __skbext_read(&home->first), h);
 
 	if (active > SKBEXT_W_ACTIVE || active & types)
 		return skbext_store_keep_any(h, types, stat);

@@ -12,7 +12,7 @@
  * CPUs. But a release can only be missed while another one is suspended on its CPU, and that begins
  * in one of two rare places, whatever the interruption does later: irq_enter_rcu() and
  * preempt_schedule_irq(). Programs there (bpf/watch.bpf.h) look whether they suspend a release, and
- * if so open SKBEXT_CTL->watch. Finds then do read the counters, until the suspended release was
+ * if so open SKBEXT_STATE->watch. Finds then do read the counters, until the suspended release was
  * seen to be over; and when a counter has moved, the generation moves, and no record made before
  * that is trusted any more. Packets that carry nothing pay nothing for it, finds one comparison.
  *
@@ -59,17 +59,17 @@ long __skbext_look_at(__u32 cpu, void *unused __attribute__((unused)))
 	seen = __skbext_read(&w->seen);
 	err = __skbext_peek(w, &active, &misses);
 	if (err || misses != seen) {	/* the generation first: who sees the sum sees it too */
-		__sync_fetch_and_add(&__skbext_ctl.watch, 1ULL << 32);
+		__sync_fetch_and_add(&SKBEXT_STATE->watch, 1ULL << 32);
 		__sync_val_compare_and_swap(&w->seen, seen, misses);
 	}
 	if (!err && !active && __sync_bool_compare_and_swap(&w->closed, closed, opened))
-		__sync_fetch_and_add(&__skbext_ctl.watch, closed - opened);
+		__sync_fetch_and_add(&SKBEXT_STATE->watch, closed - opened);
 	return 0;
 }
 
 static inline __attribute__((always_inline, unused)) void skbext_look(void)
 {
-	if (*(volatile __u64 *)&__skbext_ctl.watch & SKBEXT_WATCH_OPEN)
+	if (*(volatile __u64 *)&SKBEXT_STATE->watch & SKBEXT_WATCH_OPEN)
 		bpf_loop(__skbext_cfg.cpus, __skbext_look_at, (void *)0, 0);
 }
 

@@ -69,7 +69,7 @@ int make(struct __sk_buff *skb)
 
 static __always_inline __u32 generation(void)
 {
-	return *(volatile __u64 *)&__skbext_ctl.watch >> 32;
+	return *(volatile __u64 *)&SKBEXT_STATE->watch >> 32;
 }
 
 /* 1: what this packet has just added is there. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -179,19 +180,19 @@ static int take(struct bench_hooks *h, const char *name)
  */
 static int trust_again(void)
 {
-	int fd = bpf_obj_get(SKBEXT_DEFAULT_BPFFS "/ctl"), err = fd < 0 ? -errno : 0;
-	struct skbext_ctl ctl;
-	__u32 zero = 0;
+	const __u64 dead = SKBEXT_WATCH_DEAD;
+	int fd = bpf_obj_get(SKBEXT_DEFAULT_BPFFS "/slots");
+	struct skbext_state *state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE, MAP_SHARED,
+					  fd, 0);
+	int err = state == MAP_FAILED ? -errno : 0;
 
 	for (int quiet = 0; !err && quiet < 20; quiet++) {
-		err = bpf_map_lookup_elem(fd, &zero, &ctl) ? -errno : 0;
-		if (!err && ctl.watch & SKBEXT_WATCH_DEAD) {
-			ctl.watch &= ~(__u64)SKBEXT_WATCH_DEAD;
-			err = bpf_map_update_elem(fd, &zero, &ctl, BPF_ANY) ? -errno : 0;
+		if (__atomic_fetch_and(&state->watch, ~dead, __ATOMIC_SEQ_CST) & dead)
 			quiet = 0;
-		}
 		usleep(20000);
 	}
+	if (!err)
+		munmap(state, sizeof(*state));
 	if (fd >= 0)
 		close(fd);
 	return err;

@@ -40,7 +40,10 @@ struct skbext {
 	int prog_op;
 	int type_map[SKBEXT_MAX_TYPES];	/* carries a type's BTF; -1: none */
 	struct skbext_ctl *ctl;		/* mmapped */
-	char *slots;			/* SKBEXT_BYTES(): the gap, all fronts, all rests */
+	union {				/* mmapped too */
+		char *slots;		/* SKBEXT_BYTES(): the gap, all fronts, all rests */
+		struct skbext_state *state;	/* in the gap */
+	};
 	__u64 *counters;		/* of references: ctl->refs for each type */
 	size_t slots_sz, ctl_sz, counters_sz;
 

@@ -51,12 +51,12 @@ static int end_solitude(struct skbext *sk)
 {
 	int err;
 
-	if (sk->ctl->by_address)
+	if (sk->state->by_address)
 		return 0;
-	__atomic_store_n(&sk->ctl->by_address, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&sk->state->by_address, 1, __ATOMIC_SEQ_CST);
 	err = grace();
 	if (err)
-		sk->ctl->by_address = 0;
+		sk->state->by_address = 0;
 	return err;
 }
 

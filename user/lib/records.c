@@ -13,6 +13,7 @@ static _Thread_local struct skbext *here;
 #define SKBEXT_BUCKETS	(here->ctl->buckets)
 #define SKBEXT_ROOM	(here->ctl->payload)
 #define SKBEXT_SLOTS	(here->slots + SKBEXT_GAP)
+#define SKBEXT_STATE	(here->state)
 
 static inline __u64 *skbext_counter(__u32 n)
 {

@@ -210,7 +210,7 @@ int skbext_status(struct skbext *sk, struct skbext_status *status)
 	st.mode = sk->ctl->mode;
 	st.guarantee = guarantee_of(sk);
 	st.healthy = hooks_complete(sk, st.mode, &missing) && !stats.add_failed &&
-		     !stats.share_failed && !(sk->ctl->watch & SKBEXT_WATCH_DEAD);
+		     !stats.share_failed && !(sk->state->watch & SKBEXT_WATCH_DEAD);
 	st.capacity = stats.capacity;
 	st.payload = sk->ctl->payload;
 	st.payload_used = types_room(sk->ctl);

@@ -39,6 +39,13 @@
 	   if (!__p)										\
 		   __builtin_unreachable();							\
 	   __p; })
+/* The same in the register of the offset: the pointer is needed again. */
+#define __skbext_behind(base, offset)								\
+	({ __u64 __at = (offset);								\
+	   asm("%0 += %1" : "+r"(__at) : "r"(base));						\
+	   if (!__at)										\
+		   __builtin_unreachable();							\
+	   (void *)__at; })
 /* The compiler must use the value that was checked, not one computed again from the parts. */
 #define __skbext_opaque(x)	asm volatile("" : "+r"(x))
 #define __skbext_inline		static inline __attribute__((always_inline, unused))
@@ -50,6 +57,7 @@
 #define __skbext_opaque(x)	((void)(x))
 #define __skbext_times(x, by)	((x) * (by))
 #define __skbext_nth(base, n, size)	((void *)((base) + (n) * (size)))
+#define __skbext_behind(base, offset)	((void *)((base) + (offset)))
 #define __skbext_inline		static inline __attribute__((unused))
 #endif
 

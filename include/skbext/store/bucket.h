@@ -6,6 +6,7 @@
 /* Where things are: constants to programs; tests leave a gap between objects. */
 #ifndef SKBEXT_MASK
 #define SKBEXT_FRONTS		SKBEXT_SLOTS
+#define SKBEXT_STATE_BESIDE	SKBEXT_STATE
 #ifndef SKBEXT_SPACING
 #define SKBEXT_SPACING		SKBEXT_ROOM
 #endif
@@ -78,7 +79,7 @@ __skbext_inline struct skbext_bucket *__skbext_front(__u64 h, __u64 mask)
 
 	if (mask >= SKBEXT_WIDE)
 		at = __skbext_times(at & (SKBEXT_WIDE - 1), SKBEXT_LINES);
-	return (struct skbext_bucket *)(fronts + at);
+	return __skbext_behind(fronts, at);
 }
 
 __skbext_inline struct skbext_bucket *__skbext_home_front(__u64 h)

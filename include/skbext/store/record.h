@@ -7,9 +7,9 @@
  * The types of the record of h with this word, as long as that is neither shared nor marked by
  * purge, and its owner is alone with it; else something above SKBEXT_W_ACTIVE.
  */
-__skbext_inline __u64 __skbext_sole(__u64 word, __u64 h)
+__skbext_inline __u64 __skbext_sole(const struct skbext_state *state, __u64 word, __u64 h)
 {
-	return __skbext_read(&SKBEXT_CTL->by_address) ? ~0ULL : word ^ h;
+	return __skbext_read(&state->by_address) ? ~0ULL : word ^ h;
 }
 
 /*
@@ -24,7 +24,7 @@ SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 word, int owner)
 
 	if (!p)
 		return 0;
-	if (owner && __skbext_sole(word, word & SKBEXT_W_KEY) <= SKBEXT_W_ACTIVE) {
+	if (owner && __skbext_sole(SKBEXT_STATE, word, word & SKBEXT_W_KEY) <= SKBEXT_W_ACTIVE) {
 		__skbext_write(p, 0);
 		__skbext_uncount(word, slot);
 		return 1;
@@ -58,7 +58,7 @@ SKBEXT_FN int skbext_store_release_any(__u64 h, __u32 stat)
 			continue;
 		skbext_count(stat);
 		ended++;
-		if (!__skbext_read(&SKBEXT_CTL->by_address))
+		if (!__skbext_read(&SKBEXT_STATE->by_address))
 			break;
 	}
 	return ended;
@@ -186,7 +186,7 @@ __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h, __u64 *is)
 /* skb_ext_add() for an skb that has no record. */
 __skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
-	int slot = __skbext_read(&SKBEXT_CTL->watch) & SKBEXT_WATCH_DEAD ?
+	int slot = __skbext_read(&SKBEXT_STATE->watch) & SKBEXT_WATCH_DEAD ?
 		   -1 : skbext_store_claim(h);
 	__u64 *link, *p = slot < 0 ? (__u64 *)0 : __skbext_word_link(slot, &link);
 
@@ -198,7 +198,7 @@ __skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u3
 	__skbext_write(link, __skbext_stamp());
 	skbext_count(SKBEXT_STAT_ADDS);	/* before: whoever ends it counts that */
 	active = h | (active & SKBEXT_W_ACTIVE);
-	if (!__skbext_read(&SKBEXT_CTL->by_address))
+	if (!__skbext_read(&SKBEXT_STATE->by_address))
 		__skbext_write(p, active);
 	else if (!__skbext_swap(p, h, active))
 		return -1;	/* user space added to an skb that ended meanwhile */

@@ -6,7 +6,7 @@
 /* The upper half of the link of a record that is made now. */
 __skbext_inline __u64 __skbext_stamp(void)
 {
-	return __skbext_read(&SKBEXT_CTL->watch) & ~SKBEXT_L_LOW;
+	return __skbext_read(&SKBEXT_STATE->watch) & ~SKBEXT_L_LOW;
 }
 
 /*
@@ -15,7 +15,11 @@ __skbext_inline __u64 __skbext_stamp(void)
  */
 __skbext_inline int __skbext_trusted(__u64 link)
 {
-	return (link & ~SKBEXT_L_LOW) == __skbext_read(&SKBEXT_CTL->watch);
+	__u64 apart = (link & ~SKBEXT_L_LOW) ^ __skbext_read(&SKBEXT_STATE->watch);
+
+	/* Or the compiler lets the usual find, which compares a whole link, end here too. */
+	__skbext_opaque(apart);
+	return !apart;
 }
 
 /*
@@ -30,7 +34,7 @@ SKBEXT_FN int skbext_store_distrusts(__u32 slot)
 	if (!link || __skbext_trusted(__skbext_read(link)))
 		return !link;
 	skbext_look();
-	watch = __skbext_read(&SKBEXT_CTL->watch);
+	watch = __skbext_read(&SKBEXT_STATE->watch);
 	if (!((watch ^ __skbext_read(link)) >> 32) && !(watch & SKBEXT_WATCH_DEAD))
 		return 0;
 	skbext_count(SKBEXT_STAT_DISTRUSTED);
