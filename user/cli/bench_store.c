@@ -103,7 +103,7 @@ static int compare_order(const void *a, const void *b)
 	return (x->nr > y->nr) - (x->nr < y->nr);
 }
 
-/* In their order, each where it came first. Returns how many. */
+/* In their order, each where it came first. Returns how many; 0: no memory. */
 static unsigned int unique(__u64 *keys, unsigned int n)
 {
 	struct sampled *all = calloc(n, sizeof(*all));
@@ -153,9 +153,12 @@ static int make_keys(struct store_bench *s)
 	if (ret || !s->allocated)
 		return ret ?: bench_error("keep the keys", -ENOMEM);
 	n = unique(s->keys, s->skel->bss->sampled);
-	for (unsigned int have = n; have < want; have++)
+	for (unsigned int have = n; n && have < want; have++)
 		s->keys[have] = s->keys[have - n] + DISTANCE;
-	if (!n || unique(s->keys, want) < want)
+	n = n ? unique(s->keys, want) : 0;
+	if (!n)
+		return bench_error("keep the keys", -ENOMEM);
+	if (n < want)
 		return cli_error("cannot run the bench: sampled addresses overlap; the machine has too much memory for DISTANCE");
 	memcpy(s->allocated, s->keys, want * sizeof(*s->keys));
 	return CLI_DONE;
@@ -366,9 +369,15 @@ static int fill(struct store_bench *s, unsigned int from, unsigned int to)
 	return CLI_DONE;
 }
 
+/* times: how long it takes beside what skbext takes in the same round. */
+struct figures {
+	struct figure ns[NR_IMPLS][NR_OPS], times[NR_IMPLS][NR_OPS], empty;
+};
+
 static int one_round(struct store_bench *s, unsigned int live, unsigned int round,
-		     struct figure f[NR_IMPLS][NR_OPS], struct figure *empty_loop)
+		     struct figures *f)
 {
+	double took[NR_IMPLS][NR_OPS];
 	int cpu = s->b->cpus[0];
 
 	for (size_t k = 0; k < NR_IMPLS; k++) {
@@ -386,52 +395,66 @@ static int one_round(struct store_bench *s, unsigned int live, unsigned int roun
 				return bench_error(impls[i].name, -errno);
 			if (check_hits(i, j, &s->runs[cpu]))
 				return CLI_FAILED;
-			figure_add(&f[i][j], ns - empty);
+			took[i][j] = ns - empty;
+			figure_add(&f->ns[i][j], took[i][j]);
 		}
 	}
-	figure_add(empty_loop, run(s, s->empty, cpu, run_args(s, &ops[0], live)));
+	for (size_t i = 0; i < NR_IMPLS; i++)
+		for (size_t j = 0; j < NR_OPS; j++)
+			if (s->fd[i][j] >= 0)
+				figure_add(&f->times[i][j], took[i][j] / took[0][j]);
+	figure_add(&f->empty, run(s, s->empty, cpu, run_args(s, &ops[0], live)));
 	return CLI_DONE;
 }
 
-static void report(struct store_bench *s, unsigned int live, struct figure f[NR_IMPLS][NR_OPS],
-		   struct figure *empty)
+static void report_one(struct store_bench *s, unsigned int live, size_t impl, size_t op,
+		       struct figures *f)
 {
-	json_t *list = json_object_get(s->b->out, "store");
+	struct figure *ns = &f->ns[impl][op], *times = &f->times[impl][op];
+	char cell[32];
 
-	bench_say(s->b, "\nstore, ns per operation above an empty loop of %.1f, %u live\n%-38s",
-		  figure_median(empty), live, "");
-	json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:o}", "impl", "empty loop", "op",
-					      "key", "live", (int)live, "ns", figure_json(empty)));
+	if (!ns->nr) {
+		bench_say(s->b, "%17s", "-");
+		return;
+	}
+	snprintf(cell, sizeof(cell), impl ? "%.1f (%.1fx)" : "%.1f", figure_median(ns),
+		 figure_median(times));
+	bench_say(s->b, "%17s", cell);
+	json_array_append_new(json_object_get(s->b->out, "store"),
+			      json_pack("{s:s, s:s, s:i, s:o, s:o}", "impl", impls[impl].name,
+					"op", ops[op].name, "live", (int)live, "ns",
+					figure_json(ns), "times", figure_json(times)));
+}
+
+static void report(struct store_bench *s, unsigned int live, struct figures *f)
+{
+	bench_say(s->b,
+		  "\nstore, ns per operation above an empty loop of %.1f (times skbext's, round by round), %u live\n%-38s",
+		  figure_median(&f->empty), live, "");
+	json_array_append_new(json_object_get(s->b->out, "store"),
+			      json_pack("{s:s, s:s, s:i, s:o}", "impl", "empty loop", "op", "key",
+					"live", (int)live, "ns", figure_json(&f->empty)));
 	for (size_t j = 0; j < NR_OPS; j++)
 		bench_say(s->b, "%17s", ops[j].name);
 	for (size_t i = 0; i < NR_IMPLS; i++) {
 		bench_say(s->b, "\n  %-36s", impls[i].name);
-		for (size_t j = 0; j < NR_OPS; j++) {
-			if (!f[i][j].nr) {
-				bench_say(s->b, "%17s", "-");
-				continue;
-			}
-			bench_say(s->b, "%17.1f", figure_median(&f[i][j]));
-			json_array_append_new(list,
-					      json_pack("{s:s, s:s, s:i, s:o}", "impl",
-							impls[i].name, "op", ops[j].name, "live",
-							(int)live, "ns", figure_json(&f[i][j])));
-		}
+		for (size_t j = 0; j < NR_OPS; j++)
+			report_one(s, live, i, j, f);
 	}
 	bench_say(s->b, "\n");
 }
 
 static int measure(struct store_bench *s, unsigned int live)
 {
-	struct figure f[NR_IMPLS][NR_OPS] = {}, empty = {};
+	struct figures f = {};
 	/* With few records a round is short, and much of it may be somebody else's interruption. */
 	unsigned int rounds = live <= FEW ? 5 * s->b->rounds : s->b->rounds;
 
 	mix_keys(s, live, absent_span(live));
 	for (unsigned int round = 0; round < rounds; round++)
-		if (one_round(s, live, round, f, &empty))
+		if (one_round(s, live, round, &f))
 			return CLI_FAILED;
-	report(s, live, f, &empty);
+	report(s, live, &f);
 	return CLI_DONE;
 }
 
@@ -443,6 +466,7 @@ struct worker {
 	struct bench_run args;
 	int cpu, fd;
 	double ns;
+	int err;
 };
 
 static void *work(void *arg)
@@ -455,27 +479,30 @@ static void *work(void *arg)
 	pthread_barrier_wait(w->start);
 	empty = run(w->s, w->s->empty, w->cpu, w->args);
 	pthread_barrier_wait(w->start);
-	w->ns = run(w->s, w->fd, w->cpu, w->args) - empty;
+	w->ns = run(w->s, w->fd, w->cpu, w->args);
+	w->err = empty < 0 || w->ns < 0 ? -(errno ?: EIO) : 0;
+	w->ns -= empty;
 	return NULL;
 }
 
 /*
  * ns of one operation on each of these CPUs at once, which take keys of their own in turn, so many
- * each; negative: it could not be run.
+ * each. 0 or a negative errno.
  */
-static void on_cpus(struct store_bench *s, unsigned int first, unsigned int n, unsigned int keys,
+static int on_cpus(struct store_bench *s, unsigned int first, unsigned int n, unsigned int keys,
 		    int fd, bool absent, double *ns)
 {
 	struct worker w[n];
 	pthread_t thread[n];
 	pthread_barrier_t start;
+	int err = 0;
 
 	pthread_barrier_init(&start, NULL, n);
 	for (unsigned int i = 0; i < n; i++) {
 		w[i] = (struct worker){ s, &start,
 					{ .first = absent ? s->live_max : 0, .span = keys,
 					  .count = s->b->quick ? 1 << 17 : 1 << 20 },
-					s->b->cpus[first + i], fd, -1 };
+					s->b->cpus[first + i], fd, 0, 0 };
 		w[i].args.first += (first + i) * keys;
 		if (pthread_create(&thread[i], NULL, work, &w[i]))
 			abort();	/* the others wait at the barrier for ever */
@@ -483,25 +510,30 @@ static void on_cpus(struct store_bench *s, unsigned int first, unsigned int n, u
 	for (unsigned int i = 0; i < n; i++) {
 		pthread_join(thread[i], NULL);
 		ns[first + i] = w[i].ns;
+		err = err ?: w[i].err;
 	}
 	pthread_barrier_destroy(&start);
+	return err;
 }
 
 /* Throughput: of each CPU beside the others, in times of what it does alone with its keys. */
-static void scale(struct store_bench *s, unsigned int keys, size_t impl, size_t op)
+static int scale(struct store_bench *s, unsigned int keys, size_t impl, size_t op)
 {
 	struct figure one = {}, all = {}, times = {};
 	double median;
 	unsigned int n = s->b->nr_cpus < ABSENT / MANY ? s->b->nr_cpus : ABSENT / MANY;
 
 	if (s->fd[impl][op] < 0)
-		return;
+		return CLI_DONE;
 	for (unsigned int round = 0; round < s->b->rounds; round++) {
 		double alone[n], beside[n], sum_alone = 0, sum_beside = 0, sum = 0;
+		int err = 0;
 
 		for (unsigned int i = 0; i < n; i++)
-			on_cpus(s, i, 1, keys, s->fd[impl][op], ops[op].absent, alone);
-		on_cpus(s, 0, n, keys, s->fd[impl][op], ops[op].absent, beside);
+			err = err ?: on_cpus(s, i, 1, keys, s->fd[impl][op], ops[op].absent, alone);
+		err = err ?: on_cpus(s, 0, n, keys, s->fd[impl][op], ops[op].absent, beside);
+		if (err)
+			return bench_error(impls[impl].name, err);
 		for (unsigned int i = 0; i < n; i++) {
 			sum_alone += alone[i];
 			sum_beside += beside[i];
@@ -520,9 +552,10 @@ static void scale(struct store_bench *s, unsigned int keys, size_t impl, size_t 
 					impls[impl].name, "op", ops[op].name, "cpus", (int)n,
 					"keys", (int)keys, "ns_one", figure_json(&one), "ns_all",
 					figure_json(&all), "throughput", figure_json(&times)));
+	return CLI_DONE;
 }
 
-static void scale_all(struct store_bench *s, unsigned int keys)
+static int scale_all(struct store_bench *s, unsigned int keys)
 {
 	mix_keys(s, keys, keys);
 	bench_say(s->b,
@@ -530,8 +563,9 @@ static void scale_all(struct store_bench *s, unsigned int keys)
 		  keys, s->b->nr_cpus);
 	for (size_t i = 0; i < NR_IMPLS; i++)
 		for (size_t j = 0; j < 3; j++)
-			if (!is_storage(impls[i].prefix))
-				scale(s, keys, i, j);
+			if (!is_storage(impls[i].prefix) && scale(s, keys, i, j))
+				return CLI_FAILED;
+	return CLI_DONE;
 }
 
 /*
@@ -547,10 +581,8 @@ static int run_capacity(struct bench *b, const unsigned int *live, unsigned int 
 	for (unsigned int i = 0; !ret && i < nr; i++) {
 		ret = fill(&s, filled, live[i]) ?: measure(&s, live[i]);
 		filled = live[i];
-		if (!ret && live[i] == 4096) {
-			scale_all(&s, FEW);
-			scale_all(&s, MANY);
-		}
+		if (!ret && live[i] == 4096)
+			ret = scale_all(&s, FEW) ?: scale_all(&s, MANY);
 	}
 	close_programs(&s);
 	return ret;
