@@ -308,14 +308,14 @@ test_add_find_del()
 # As when a release was missed: what was added before is found by nobody, and holds its place.
 test_purge()
 {
-	load --type a:4
+	load --type a:4 --capacity 64 --payload 16
 	sk purge
 	expect_done "purge of nothing"
 	[ "$out" = "ended 0 records that missed releases had left" ] || wrong "purge: $out"
 	for n in 1 2 3; do
 		sk add "$(address $n)" a 01
 	done
-	patch_ctl 44 0x01	# the generation in struct skbext_ctl
+	patch slots 4 0x01	# the generation in struct skbext_state
 	sk find "$(address 1)" a
 	expect_error 1 "find of what is distrusted"
 	sk add "$(address 4)" a 04
@@ -879,24 +879,24 @@ test_damaged_pins()
 	done
 }
 
-# Change one byte of the pinned control map: bpftool wants all of it.
-patch_ctl()	# OFFSET VALUE
+# Change one byte of the value of a pinned map: bpftool wants all of it.
+patch()	# PIN OFFSET VALUE
 {
 	local value
 
-	value=$(bpftool -j map lookup pinned "$dir/ctl" key 0 0 0 0 |
-		jq -r ".value[$1] = \"$2\" | .value[]")
-	bpftool map update pinned "$dir/ctl" key 0 0 0 0 value $value
+	value=$(bpftool -j map lookup pinned "$dir/$1" key 0 0 0 0 |
+		jq -r ".value[$2] = \"$3\" | .value[]")
+	bpftool map update pinned "$dir/$1" key 0 0 0 0 value $value
 }
 
 test_other_version()
 {
 	load --type a:16
-	patch_ctl 8 0x63
+	patch ctl 8 0x63
 	bpftool map pin pinned "$dir/slots" "$dir/objects"	# as layout 10 had it
 	expect_damaged "layout of another version" "layout 99"
 	load --type a:16
-	patch_ctl 0 0x00
+	patch ctl 0 0x00
 	expect_damaged "no magic" ''
 }
 
