@@ -399,9 +399,10 @@ static int one_round(struct store_bench *s, unsigned int live, unsigned int roun
 			figure_add(&f->ns[i][j], took[i][j]);
 		}
 	}
+	/* Nothing can be said of a round in which the empty loop took longer than skbext. */
 	for (size_t i = 0; i < NR_IMPLS; i++)
 		for (size_t j = 0; j < NR_OPS; j++)
-			if (s->fd[i][j] >= 0)
+			if (s->fd[i][j] >= 0 && took[0][j] > 0)
 				figure_add(&f->times[i][j], took[i][j] / took[0][j]);
 	figure_add(&f->empty, run(s, s->empty, cpu, run_args(s, &ops[0], live)));
 	return CLI_DONE;
