@@ -129,8 +129,9 @@ ACTS("?fentry/skb_copy_bits", mirror_mptcp_move, ORACLE_ACT_MPTCP_MOVED)
 /*
  * skb_ext_reset() when MPTCP takes a packet from its subflow: __mptcp_move_skb() up to 6.17,
  * mptcp_init_skb() after, both inlined into __mptcp_move_skbs_from_subflow(). Next it orphans the
- * packet (sock_rfree), or in 7.x tries to coalesce it. Softirqs are off in there, so a mark per CPU
- * tells these calls from others.
+ * packet (sock_rfree), or in 7.x tries to coalesce it. A mark per CPU tells these calls from others,
+ * and as softirqs are on in there if the subflow is in use (lock_sock_fast()), so do the sockets: a
+ * softirq may find that TCP can coalesce what it has just received.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -186,7 +187,9 @@ ACTS("?fentry/sock_rfree", mirror_mptcp_orphan, ORACLE_ACT_MPTCP_TAKEN)
 
 static __always_inline int mirror_mptcp_coalesce(__u64 *ctx)
 {
-	return taken(SKB(1));
+	const struct sock *sk = SKB(0)->sk;
+
+	return sk && sk->sk_protocol == IPPROTO_TCP ? 0 : taken(SKB(1));
 }
 ACTS("?fentry/skb_try_coalesce", mirror_mptcp_coalesce, ORACLE_ACT_MPTCP_TAKEN)
 
