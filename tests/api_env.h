@@ -23,8 +23,8 @@
 #include <unistd.h>
 
 #include "api_common.h"
-#include "settle.h"
 #include "test.h"
+#include "traffic.h"
 #include <skbext/skbext.h>
 
 static char api_bpffs[64], api_objs[256], api_cgroup[128], api_home_cgroup[300], api_mnt[64];
@@ -372,7 +372,7 @@ static inline void api_dropped_traffic(void)
 	for (int i = 0; i < API_PACKETS; i++)
 		ASSERT_EQ(sendto(api_from, "skbext", 6, 0, (struct sockaddr *)&sa, len), 6,
 			  "send to nobody");
-	ASSERT_TRUE(settle(), "what was sent arrives");
+	ASSERT_TRUE(traffic_settle(), "what was sent arrives");
 }
 
 #endif /* API_ENV_H */

@@ -84,7 +84,7 @@ static void refused_traffic(void)
 {
 	for (int i = 0; i < API_PACKETS; i++)
 		ASSERT_OK(api_send(api_from, api_to, 10 + i), "send");
-	ASSERT_TRUE(settle(), "what was sent arrives");
+	ASSERT_TRUE(traffic_settle(), "what was sent arrives");
 }
 
 static void sk_filter_to_kfree_skb(void)

@@ -22,7 +22,6 @@
 
 #include <skbext/skbext.h>
 #include "api_common.h"
-#include "settle.h"
 #include "test.h"
 #include "traffic.h"
 
@@ -264,7 +263,7 @@ static int udp_to_address(const char *address, int port, int n)
 	while (fd >= 0 && sent < n && sendto(fd, "12345678", 8, 0, (void *)&to, sizeof(to)) == 8)
 		sent++;
 	close(fd);
-	ASSERT_TRUE(settle(), "what was sent arrives");
+	ASSERT_TRUE(traffic_settle(), "what was sent arrives");
 	return sent;
 }
 

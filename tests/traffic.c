@@ -17,9 +17,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "settle.h"
 #include "traffic.h"
 
 #ifndef IPPROTO_MPTCP
@@ -375,7 +375,7 @@ int traffic_udp_closed_port(const struct traffic_net *net, const struct traffic 
 			r->sent++;
 	}
 	close(fd);
-	return err ?: settle() ? 0 : -ETIMEDOUT;
+	return err ?: traffic_settle() ? 0 : -ETIMEDOUT;
 }
 
 int traffic_udp_overflow(const struct traffic_net *net, const struct traffic *t,
@@ -403,7 +403,7 @@ int traffic_udp_overflow(const struct traffic_net *net, const struct traffic *t,
 		if (!err)
 			r->sent++;
 	}
-	if (!err && !settle())
+	if (!err && !traffic_settle())
 		err = -ETIMEDOUT;
 	while (!err && recv(rx, buf, sizeof(buf), MSG_DONTWAIT) >= 0)
 		r->received++;
@@ -667,11 +667,51 @@ int traffic_icmp(const struct traffic_net *net, const struct traffic *t, struct 
 
 /* ---- quiet */
 
+/* Packets in this CPU's backlog: softnet_seq_show(), the same columns since 5.10. -1: none such. */
+static int backlog_of(int cpu)
+{
+	FILE *f = fopen("/proc/self/net/softnet_stat", "r");
+	unsigned int backlog, index;
+	char line[256];
+	int found = -1;
+
+	while (f && found < 0 && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*x %*x %*x %*x %*x %*x %*x %*x %*x %*x %*x %x %x", &backlog,
+			   &index) == 2 && index == (unsigned int)cpu)
+			found = backlog;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/*
+ * Looks from each CPU at its own backlog: nothing of it is under way then, because a softirq is
+ * never interrupted by a process.
+ */
+bool traffic_settle(void)
+{
+	time_t end = time(NULL) + 3 * PATIENCE;
+	cpu_set_t all;
+	int backlog = 0;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return false;
+	for (int cpu = 0; !backlog && cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &all))
+			continue;
+		traffic_pin(cpu);
+		while ((backlog = backlog_of(cpu)) > 0 && time(NULL) < end)
+			sched_yield();
+	}
+	sched_setaffinity(0, sizeof(all), &all);
+	return !backlog;
+}
+
 int traffic_poke(const struct traffic_net *net)
 {
 	const struct traffic one = { .place = TRAFFIC_LO, .count = 1 };
 	struct traffic_result r;
-	cpu_set_t all, cpu;
+	cpu_set_t all;
 	int err = 0;
 
 	if (sched_getaffinity(0, sizeof(all), &all))
@@ -679,9 +719,7 @@ int traffic_poke(const struct traffic_net *net)
 	for (int n = 0; !err && n < CPU_SETSIZE; n++) {
 		if (!CPU_ISSET(n, &all))
 			continue;
-		CPU_ZERO(&cpu);
-		CPU_SET(n, &cpu);
-		sched_setaffinity(0, sizeof(cpu), &cpu);
+		traffic_pin(n);
 		err = traffic_udp(net, &one, &r);
 	}
 	sched_setaffinity(0, sizeof(all), &all);

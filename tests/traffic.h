@@ -76,6 +76,13 @@ int traffic_tcp_connections(const struct traffic_net *net, const struct traffic 
 
 int traffic_icmp(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r);
 
+/*
+ * Wait for what was sent to a device of this machine and that nobody receives, as it is dropped
+ * before a socket. On a busy machine it is still in a CPU's backlog when the sender goes on.
+ * False: it does not come to an end.
+ */
+bool traffic_settle(void);
+
 /* One datagram over loopback on every CPU, so that each runs its receive softirq. */
 int traffic_poke(const struct traffic_net *net);
 
