@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "oracle_traffic.h"
 #include "traffic_ext.h"
@@ -91,16 +92,26 @@ static int run_mptcp_interrupted(void)
 	return err;
 }
 
+/* Since 7.x TCP rarely takes more than it has room for. */
+static int run_mptcp_collapse(void)
+{
+	int err = traffic_ext_little_room(net) ?: mptcp_bulk(MiB / 16);
+
+	if (!err && traffic_ext_counted(net, 1, "TCPRcvCollapsed"))
+		fprintf(stderr, "    mptcp_collapse: nothing had to be collapsed\n");
+	return err;
+}
+
 static int run_mptcp_fallback(void)
 {
 	return traffic_ext_strip_mptcp(net) ?: mptcp_bulk(MiB / 16) ?:
-	       traffic_ext_mptcp_counted(net, 0, "MPCapableFallbackSYNACK");
+	       traffic_ext_counted(net, 0, "MPCapableFallbackSYNACK");
 }
 
 static int run_mptcp_join(void)
 {
 	return traffic_ext_mptcp_join(net) ?: mptcp_bulk(MiB / 4) ?:
-	       traffic_ext_mptcp_counted(net, 1, "MPJoinAckRx");
+	       traffic_ext_counted(net, 1, "MPJoinAckRx");
 }
 
 static int run_esp(enum traffic_esp kind)
@@ -156,6 +167,7 @@ const struct oracle_traffic oracle_traffic[ORACLE_TRAFFIC_MAX] = {
 	{ "mptcp_connections", "mptcp", run_mptcp_connections, 0 },
 	{ "mptcp_data_acks", "mptcp", run_mptcp_data_acks, 0 },
 	{ "mptcp_join", "mptcp", run_mptcp_join, ORACLE_BRIEF },
+	{ "mptcp_collapse", "mptcp", run_mptcp_collapse, ORACLE_BRIEF },
 	{ "mptcp_fallback", NULL, run_mptcp_fallback, 0 },
 	{ "mptcp_interrupted", "mptcp", run_mptcp_interrupted, ORACLE_BRIEF },
 	{ "esp_transport", "sec_path", run_esp_transport, 0 },

@@ -261,11 +261,21 @@ int traffic_ext_data_acks_counted(const struct traffic_net *net)
 }
 
 /* Two lines each: names, then numbers. */
-int traffic_ext_mptcp_counted(const struct traffic_net *net, int side, const char *counter)
+int traffic_ext_counted(const struct traffic_net *net, int side, const char *counter)
 {
 	return traffic_ext_run(net, side,
-		"awk '/^MPTcpExt:/ { if (!n) n = split($0, name); "
-		"else for (i = 2; i <= n; i++) if (name[i] == \"%s\" && $i > 0) found = 1 } "
+		"awk 'NR %% 2 { n = split($0, name); next } "
+		"{ for (i = 2; i <= n; i++) if (name[i] == \"%s\" && $i > 0) found = 1 } "
 		"END { exit !found }' /proc/net/netstat",
 		counter);
+}
+
+int traffic_ext_little_room(const struct traffic_net *net)
+{
+	int err = traffic_ext_small(net, 300);
+
+	for (int side = 0; !err && side < 2; side++)
+		err = traffic_ext_run(net, side,
+				      "echo 4096 20000 20000 >/proc/sys/net/ipv4/tcp_rmem");
+	return err;
 }

@@ -63,9 +63,15 @@ int traffic_ext_data_acks_counted(const struct traffic_net *net);	/* 0: there we
 int traffic_ext_mptcp_join(const struct traffic_net *net);
 
 /*
- * 0 if one of the kernel's MPTCP counters (MPTcpExt) of this side has moved:
+ * Sockets have so little room, and packets so little data for the room they take, that TCP copies
+ * the data of those that wait into fewer (tcp_collapse()).
+ */
+int traffic_ext_little_room(const struct traffic_net *net);
+
+/*
+ * 0 if one of the kernel's counters for TCP and MPTCP (/proc/net/netstat) of this side has moved:
  * what was to be shown did happen.
  */
-int traffic_ext_mptcp_counted(const struct traffic_net *net, int side, const char *counter);
+int traffic_ext_counted(const struct traffic_net *net, int side, const char *counter);
 
 #endif /* TRAFFIC_EXT_H */

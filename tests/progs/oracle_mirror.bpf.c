@@ -109,20 +109,33 @@ static __always_inline int mirror_mptcp_put(__u64 *ctx)
 }
 ACTS("?fentry/skb_put", mirror_mptcp_put, ORACLE_ACT_MPTCP_MOVED)
 
+/* What moves is no longer trusted: as renew() does it, for the one extension that moves. */
+static __always_inline void renew_moved(__u64 h)
+{
+	struct oracle_payload *p = __skbext_add_hash(h, __SKBEXT_REF(mptcp), sizeof(*p));
+
+	if (p)
+		p->taken = 0;
+	__sync_fetch_and_add(&renewed, 1);
+}
+
 static __always_inline int mirror_mptcp_move(__u64 *ctx)
 {
 	__u64 from = __skbext_hash_of(SKB(0)), to = ctx[2], extensions = 0;
 	struct moved *m;
 
-	if (skbext_store_absent(from) || SKB(0)->active_extensions)
+	/* The second of the three finds it done: other records in the same bucket are none of it. */
+	if (skbext_store_absent(from) || SKB(0)->active_extensions || skbext_store_slot(from) < 0)
 		return 0;
 	m = bpf_map_lookup_elem(&moved, &to);
 	bpf_probe_read_kernel(&extensions, sizeof(extensions), &SKB(0)->extensions);
 	if (!m || m->extensions != extensions)
 		return 0;
-	skbext_store_share(m->h, from);
+	if (skbext_store_share(m->h, from) <= 0)
+		renew_moved(m->h);
 	skbext_reset(SKB(0));
-	return 1;
+	__sync_fetch_and_add(&acts[ORACLE_ACT_MPTCP_MOVED], 1);
+	return 0;
 }
 ACTS("?fentry/skb_copy_bits", mirror_mptcp_move, ORACLE_ACT_MPTCP_MOVED)
 
@@ -130,8 +143,8 @@ ACTS("?fentry/skb_copy_bits", mirror_mptcp_move, ORACLE_ACT_MPTCP_MOVED)
  * skb_ext_reset() when MPTCP takes a packet from its subflow: __mptcp_move_skb() up to 6.17,
  * mptcp_init_skb() after, both inlined into __mptcp_move_skbs_from_subflow(). Next it orphans the
  * packet (sock_rfree), or in 7.x tries to coalesce it. A mark per CPU tells these calls from others,
- * and as softirqs are on in there if the subflow is in use (lock_sock_fast()), so do the sockets: a
- * softirq may find that TCP can coalesce what it has just received.
+ * and as softirqs are on in there if the subflow is in use (lock_sock_fast()), so does the packet: of
+ * one that TCP has just received in a softirq nothing was reset.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -164,7 +177,7 @@ static __always_inline int taken(const struct sk_buff *skb)
 	__u32 zero = 0;
 	__u64 *mark = bpf_map_lookup_elem(&taking, &zero);
 
-	return mark && *mark && reset(skb);
+	return mark && *mark && !skb->active_extensions && reset(skb);
 }
 
 SEC("?fentry/__mptcp_move_skbs_from_subflow")
@@ -187,9 +200,7 @@ ACTS("?fentry/sock_rfree", mirror_mptcp_orphan, ORACLE_ACT_MPTCP_TAKEN)
 
 static __always_inline int mirror_mptcp_coalesce(__u64 *ctx)
 {
-	const struct sock *sk = SKB(0)->sk;
-
-	return sk && sk->sk_protocol == IPPROTO_TCP ? 0 : taken(SKB(1));
+	return taken(SKB(1));
 }
 ACTS("?fentry/skb_try_coalesce", mirror_mptcp_coalesce, ORACLE_ACT_MPTCP_TAKEN)
 
