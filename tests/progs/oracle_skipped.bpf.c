@@ -99,7 +99,7 @@ struct {
 
 static __always_inline struct window *window_of(__u64 h)
 {
-	__u32 n = h >> 48;
+	__u32 n = h * SKBEXT_MIX >> 48;	/* sk_buffs are apart in their low bits alone */
 
 	return bpf_map_lookup_elem(&windows, &n);
 }
@@ -152,6 +152,7 @@ static __always_inline
 int after_share(const struct sk_buff *to, const struct sk_buff *from, __u32 which)
 {
 	__u64 h = __skbext_hash_of(to);
+	int again = 0;
 	bool missed;
 
 	if (!concerned(to, from))
@@ -161,12 +162,16 @@ int after_share(const struct sk_buff *to, const struct sk_buff *from, __u32 whic
 		skbext_reset(to);
 	if (now_and_then(skips.invent))
 		add(to, skips.invented);
-	/* A release may have been skipped meanwhile, on any CPU: then this was not shared. */
-	if (renew(from)) {
+	/*
+	 * A release may have been skipped meanwhile, on any CPU: then this was not shared. Another
+	 * one may be while that is made up for.
+	 */
+	while (again < 4 && renew(from)) {
 		skbext_copy(to, from);
-		return 0;
+		again++;
 	}
-	if (!missed || skbext_store_active(h) == skbext_store_active(__skbext_hash_of(from)))
+	if (again || !missed ||
+	    skbext_store_active(h) == skbext_store_active(__skbext_hash_of(from)))
 		return 0;
 	skbext_copy(to, from);
 	__sync_fetch_and_add(&skips.skipped[which], 1);
