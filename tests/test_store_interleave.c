@@ -332,7 +332,7 @@ static int broken_release(__u64 h)
 		__skbext_put(__skbext_object_of(slot, word));
 	if (!il_cas(p, word, word & SKBEXT_W_SHARED ? SKBEXT_W_ORPHAN : 0))
 		return 0;
-	skbext_store_uncount(h, slot);
+	__skbext_uncount(h, slot);
 	skbext_count(SKBEXT_STAT_RELEASED);
 	return 1;
 }
@@ -503,7 +503,7 @@ static void doom(void)
 		__u64 word = IL_LOAD(__skbext_word(slot));
 
 		if (word & SKBEXT_W_ACTIVE && __skbext_older(slot, sim.generation) &&
-		    skbext_store_drop(slot, word, 0))
+		    skbext_store_drop_any(slot, word))
 			skbext_count(SKBEXT_STAT_PURGED_STALE);
 	}
 	if (il.mutant == IL_PURGE_NO_GRACE)

@@ -46,7 +46,7 @@ SKBEXT_FN int skbext_store_end_doomed(__u32 slot, __u32 generation)
 		__skbext_swap(p, word, word & ~SKBEXT_W_DOOMED);
 		return 0;
 	}
-	if (!skbext_store_drop(slot, word, 0))
+	if (!skbext_store_drop_any(slot, word))
 		return 0;
 	skbext_count(SKBEXT_STAT_PURGED_STALE);
 	return 1;

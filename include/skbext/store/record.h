@@ -12,29 +12,31 @@ __skbext_inline __u64 __skbext_sole(const struct skbext_state *state, __u64 word
 	return __skbext_read(&state->by_address) ? ~0ULL : word ^ h;
 }
 
-/*
- * End the record in this slot if its word is still this one.
- * The key goes first, the object after it. 1: ended.
- */
-SKBEXT_FN int skbext_store_drop(__u32 slot, __u64 word, int owner)
+/* Its object may have more holders, or its owner is not alone with it. */
+SKBEXT_FN int skbext_store_drop_any(__u32 slot, __u64 word)
 {
 	__u64 *p = __skbext_word(slot);
 	__u64 left = word & SKBEXT_W_SHARED ? SKBEXT_W_ORPHAN : 0;
-	__u32 obj;
+	__u32 obj = __skbext_object_of(slot, word);
 
-	if (!p)
+	if (!p || !__skbext_swap(p, word, left))
 		return 0;
-	if (owner && __skbext_sole(SKBEXT_STATE, word, word & SKBEXT_W_KEY) <= SKBEXT_W_ACTIVE) {
-		__skbext_write(p, 0);
-		__skbext_uncount(word, slot);
-		return 1;
-	}
-	obj = __skbext_object_of(slot, word);
-	if (!__skbext_swap(p, word, left))
-		return 0;
-	__skbext_uncount(word, slot);
+	skbext_store_uncount(word, slot);
 	if (word & (SKBEXT_W_REMOTE | SKBEXT_W_SHARED))
 		__skbext_put(obj);
+	return 1;
+}
+
+/*
+ * End the record in this slot if its word, at p, is still this one.
+ * The key goes first, the object after it. 1: ended.
+ */
+__skbext_inline int __skbext_drop(__u64 *p, __u32 slot, __u64 word, int owner)
+{
+	if (!owner || __skbext_sole(SKBEXT_STATE, word, word & SKBEXT_W_KEY) > SKBEXT_W_ACTIVE)
+		return skbext_store_drop_any(slot, word);
+	__skbext_write(p, 0);
+	__skbext_uncount(word, slot);
 	return 1;
 }
 
@@ -54,7 +56,7 @@ SKBEXT_FN int skbext_store_release_any(__u64 h, __u32 stat)
 			break;
 		p = __skbext_word(slot);
 		word = p ? __skbext_read(p) : 0;
-		if (!__skbext_match(word, h) || !skbext_store_drop(slot, word, 1))
+		if (!p || !__skbext_match(word, h) || !__skbext_drop(p, slot, word, 1))
 			continue;
 		skbext_count(stat);
 		ended++;
@@ -268,7 +270,7 @@ __skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types, int owner)
 		return -1;
 	if (!(word & ~types & SKBEXT_W_ACTIVE) &&
 	    (owner || !(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))))
-		return skbext_store_drop(slot, word, owner) ? 1 : -1;
+		return __skbext_drop(p, slot, word, owner) ? 1 : -1;
 	if (!__skbext_swap(p, word, word & ~((types & SKBEXT_W_ACTIVE) | SKBEXT_W_DOOMED)))
 		return -1;
 	if (owner && word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))

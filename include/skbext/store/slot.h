@@ -118,29 +118,32 @@ __skbext_inline void __skbext_forget_way(__u64 *head)
 	}
 }
 
-/* What claim counted in, when the key has left the slot. */
-SKBEXT_FN int skbext_store_uncount(__u64 h, __u32 slot)
+SKBEXT_FN int skbext_store_uncount_away(__u64 h)
 {
 	struct skbext_bucket *b = __skbext_home_front(h);
 
-	if (slot / SKBEXT_BUCKET_SLOTS == __skbext_home(h)) {
-		if (slot % SKBEXT_BUCKET_SLOTS)
-			__sync_fetch_and_sub(&b->head, 1);
-		return 0;
-	}
 	__sync_fetch_and_sub(&b->head, SKBEXT_H_AWAY + 1);
 	__skbext_forget_way(&b->head);
 	return 0;
 }
 
+/* What claim counted in, when the key has left the slot. */
 __skbext_inline void __skbext_uncount(__u64 h, __u32 slot)
 {
-	if (slot != __skbext_home(h) * SKBEXT_BUCKET_SLOTS)
-		skbext_store_uncount(h, slot);
+	if (slot / SKBEXT_BUCKET_SLOTS != __skbext_home(h))
+		skbext_store_uncount_away(h);
+	else if (slot % SKBEXT_BUCKET_SLOTS)
+		__sync_fetch_and_sub(&__skbext_home_front(h)->head, 1);
+}
+
+SKBEXT_FN int skbext_store_uncount(__u64 h, __u32 slot)
+{
+	__skbext_uncount(h, slot);
+	return 0;
 }
 
 /* A free slot of bucket n, now holding h; -1: there is none. */
-SKBEXT_FN int skbext_store_claim_in(__u32 n, __u64 h)
+__skbext_inline int __skbext_claim_in(__u32 n, __u64 h)
 {
 	__u64 at = __skbext_known(n);
 
@@ -153,38 +156,43 @@ SKBEXT_FN int skbext_store_claim_in(__u32 n, __u64 h)
 	return -1;
 }
 
-/*
- * A record of this home now has the slot, so many probes away.
- * 0: done; -1: others changed the head all the while.
- */
-__skbext_inline int __skbext_count_in(__u32 home, __u32 slot, __u32 probe)
+SKBEXT_FN int skbext_store_claim_in(__u32 n, __u64 h)
 {
-	struct skbext_bucket *b = skbext_bucket(home);
-
-	if (slot / SKBEXT_BUCKET_SLOTS != home)
-		return skbext_store_count_away(home, probe);
-	if (b && slot % SKBEXT_BUCKET_SLOTS)
-		__sync_fetch_and_add(&b->head, 1);
-	return 0;
+	return __skbext_claim_in(n, h);
 }
 
-SKBEXT_FN int skbext_store_claim_any(__u64 h)
+/* Beyond the home bucket, which others may have made room in meanwhile. */
+SKBEXT_FN int skbext_store_claim_away(__u64 h)
 {
 	__u32 home = __skbext_home(h), n = home;
 
-	for (__u32 probe = 0; probe < SKBEXT_PROBES; probe++) {
-		int slot = skbext_store_claim_in(n, h);
-		__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
+	for (__u32 probe = 1; probe < SKBEXT_PROBES; probe++) {
+		int slot;
+		__u64 *p;
 
-		if (p && !__skbext_count_in(home, slot, probe))
+		n = skbext_store_next(n, h, probe - 1);
+		slot = n == home ? -1 : skbext_store_claim_in(n, h);
+		p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
+		if (p && !skbext_store_count_away(home, probe))
 			return slot;
 		if (p) {
 			__skbext_write(p, 0);
 			return -1;
 		}
-		n = skbext_store_next(n, h, probe);
 	}
 	return -1;
+}
+
+/* Most that find their first slot taken find another one beside it: that takes this call alone. */
+SKBEXT_FN int skbext_store_claim_any(__u64 h)
+{
+	int slot = __skbext_claim_in(__skbext_home(h), h);
+
+	if (slot < 0)
+		return skbext_store_claim_away(h);
+	if (slot % SKBEXT_BUCKET_SLOTS)
+		__sync_fetch_and_add(&__skbext_home_front(h)->head, 1);
+	return slot;
 }
 
 /* A free slot, now holding h with nothing active; -1: no room. */
