@@ -98,6 +98,9 @@ static __always_inline bool store_release(__u64 key)
  */
 #define CLONE(key) ((key) ^ (1ULL << 40 | 1 << 20))
 
+/* As far away, and at home in the same bucket: homes repeat after less than that. */
+#define TWIN(key) ((key) + (1ULL << 36))
+
 static __always_inline bool store_share(__u64 key)
 {
 	return skbext_store_share(hash(CLONE(key)), hash(key)) == 1;
@@ -107,6 +110,8 @@ BENCH("tc", ours_fill, store_add(key))
 BENCH("tc", ours_find, store_find(key))
 BENCH("tc", ours_add_del,
       store_add(key) && skbext_store_del(hash(key), __SKBEXT_REF(bench_note)->active))
+BENCH("tc", ours_add_del_beside, store_add(TWIN(key)) &&
+      skbext_store_del(hash(TWIN(key)), __SKBEXT_REF(bench_note)->active))
 BENCH("tc", ours_add_release, store_add(key) && store_release(key))
 BENCH("tc", ours_share_release, store_share(key) && store_release(CLONE(key)))
 BENCH("tc", ours_cow, store_share(key) && store_add(CLONE(key)) && store_release(CLONE(key)))

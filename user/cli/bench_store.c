@@ -52,6 +52,8 @@ static const struct op {
 	{ "find hit", "find", false, true },
 	{ "find miss", "find", true, false },
 	{ "add + del", "add_del", true, true },
+	/* Of a packet whose first place another one has. */
+	{ "add + del beside", "add_del_beside", false, true },
 	{ "add + release", "add_release", true, true },
 	{ "share + release", "share_release", false, true },
 	{ "cow", "cow", false, true },
