@@ -124,8 +124,8 @@ static __always_inline int mirror_mptcp_move(__u64 *ctx)
 	__u64 from = __skbext_hash_of(SKB(0)), to = ctx[2], extensions = 0;
 	struct moved *m;
 
-	/* The second of the three finds it done: other records in the same bucket are none of it. */
-	if (skbext_store_absent(from) || SKB(0)->active_extensions || skbext_store_slot(from) < 0)
+	/* The second of the three finds it done. */
+	if (SKB(0)->active_extensions || skbext_store_slot(from) < 0)
 		return 0;
 	m = bpf_map_lookup_elem(&moved, &to);
 	bpf_probe_read_kernel(&extensions, sizeof(extensions), &SKB(0)->extensions);
@@ -142,9 +142,9 @@ ACTS("?fentry/skb_copy_bits", mirror_mptcp_move, ORACLE_ACT_MPTCP_MOVED)
 /*
  * skb_ext_reset() when MPTCP takes a packet from its subflow: __mptcp_move_skb() up to 6.17,
  * mptcp_init_skb() after, both inlined into __mptcp_move_skbs_from_subflow(). Next it orphans the
- * packet (sock_rfree), or in 7.x tries to coalesce it. A mark per CPU tells these calls from others,
- * and as softirqs are on in there if the subflow is in use (lock_sock_fast()), so does the packet: of
- * one that TCP has just received in a softirq nothing was reset.
+ * packet (sock_rfree), or in 7.x tries to coalesce it. A mark per CPU tells these calls from
+ * others, and as softirqs are on in there if the subflow is in use (lock_sock_fast()), so does the
+ * packet: of one that TCP has just received in a softirq nothing was reset.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -136,6 +136,7 @@ __skbext_inline void __skbext_uncount(__u64 h, __u32 slot)
 		__sync_fetch_and_sub(&__skbext_home_front(h)->head, 1);
 }
 
+/* For those that are calls already: programs have a limit. */
 SKBEXT_FN int skbext_store_uncount(__u64 h, __u32 slot)
 {
 	__skbext_uncount(h, slot);
@@ -156,6 +157,7 @@ __skbext_inline int __skbext_claim_in(__u32 n, __u64 h)
 	return -1;
 }
 
+/* For a loop over buckets: the verifier looks at what is in a bucket once. */
 SKBEXT_FN int skbext_store_claim_in(__u32 n, __u64 h)
 {
 	return __skbext_claim_in(n, h);
