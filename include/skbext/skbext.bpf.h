@@ -9,13 +9,19 @@
  *	struct flow_note { __u64 stamp; __u32 id; };
  *	SKBEXT_TYPE(flow_note, struct flow_note);	// file scope, once per type and object
  *
- *	struct flow_note *n = skbext_add(ctx, flow_note);
+ *	struct flow_note *n = skbext_add(ctx, flow_note);	// to write
  *	if (n)
  *		n->id = 7;
+ *	const struct flow_note *f = skbext_find(ctx, flow_note);	// to read: const
+ *
+ *	char LICENSE[] SEC("license") = "GPL";		// or another that the kernel takes for it
+ *
+ * Compile with clang -O2 -g (or -O3, -Os, -Oz; the verifier refuses what -O1 makes, and -O0 and gcc
+ * do not compile this). A loader links libbpf beside skbext: `pkg-config --libs skbext` says both.
  *
  * The skb is any program's own: struct __sk_buff * in tc, tcx, cgroup_skb, socket filter, sk_skb,
  * LWT; struct sk_buff * in tp_btf, fentry, fexit, netfilter (ctx->skb). Programs need CAP_PERFMON
- * and a license compatible with the GPL (bpf_probe_read_kernel()); skbext needs kernel 6.1.
+ * and the license (bpf_probe_read_kernel()); skbext needs kernel 6.1.
  *
  * A program with several operations has some hundred instructions for each. A socket filter's are
  * charged to its socket: up to 6.6 net.core.optmem_max lets it have 2560.
@@ -33,14 +39,29 @@
 #ifndef SKBEXT_BPF_H
 #define SKBEXT_BPF_H
 
+#if !defined(__bpf__) || !defined(__clang__) || !defined(__OPTIMIZE__)
+#error "skbext: compile with clang -O2 -g -target bpf; -O0 and gcc do not work"
+#endif
+
+/* Users may have -Wpedantic; all BPF code needs what it warns of. */
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wpedantic"
+
 #include <skbext/layout.h>
 
 #ifndef ENOENT
 #define ENOENT 2
 #endif
 
-/* Sizes are those of a store with no room; binding puts the loaded skbext's maps in their place. */
-struct skbext_ctl __skbext_ctl __attribute__((section(".data.skbext"), weak));
+/*
+ * A skeleton prints the type of every variable in a section, and its user has no definition of
+ * ours: these are numbers, and structs without a name.
+ *
+ * Sizes are those of a store with no room; binding puts the loaded skbext's maps in their place.
+ */
+__u64 __skbext_ctl[sizeof(struct skbext_ctl) / sizeof(__u64)]
+	__attribute__((section(".data.skbext"), weak, aligned(64)));
+#define __skbext_ctl		(*(struct skbext_ctl *)__skbext_ctl)
 
 /*
  * All buckets. A variable and no array map of them: its address is a constant of the program, so
@@ -76,7 +97,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct skbext_cpu_stats);
-} skbext_stats __attribute__((section(".maps"), weak));
+} skbext_stats __attribute__((section(".maps")));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -84,7 +105,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct skbext_watch);
-} skbext_watches __attribute__((section(".maps"), weak));
+} skbext_watches __attribute__((section(".maps")));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -92,22 +113,25 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u64);
-} skbext_refs __attribute__((section(".maps"), weak));
+} skbext_refs __attribute__((section(".maps")));
 
 /* Written by skbext_bind(); the verifier knows the values and drops what they rule out. */
-const volatile struct skbext_cfg __skbext_cfg __attribute__((section(".rodata.skbext"), weak)) = {
-	.version = SKBEXT_LAYOUT_VERSION,
-	.buckets = 1,
-	.payload = SKBEXT_MAX_PAYLOAD,
-	.cpus = 1,
-	.mask = SKBEXT_MASK_OF(SKBEXT_MAX_PAYLOAD, 1),
-	.front = SKBEXT_FRONT(SKBEXT_MAX_PAYLOAD),
-	.lines = SKBEXT_FRONT(SKBEXT_MAX_PAYLOAD) / SKBEXT_LINE,
-	.rest_at = SKBEXT_REST_AT(SKBEXT_MAX_PAYLOAD, 1),
-	.rest = SKBEXT_REST(SKBEXT_MAX_PAYLOAD),
-	.objects_at = SKBEXT_OBJECTS_AT(SKBEXT_MAX_PAYLOAD, 1),
-	.object = SKBEXT_OBJECT(SKBEXT_MAX_PAYLOAD),
+#define __SKBEXT_CFG(member)	__builtin_offsetof(struct skbext_cfg, member) / sizeof(__u32)
+const volatile __u32 __skbext_cfg[sizeof(struct skbext_cfg) / sizeof(__u32)]
+	__attribute__((section(".rodata.skbext"), weak)) = {
+	[__SKBEXT_CFG(version)] = SKBEXT_LAYOUT_VERSION,
+	[__SKBEXT_CFG(buckets)] = 1,
+	[__SKBEXT_CFG(payload)] = SKBEXT_MAX_PAYLOAD,
+	[__SKBEXT_CFG(cpus)] = 1,
+	[__SKBEXT_CFG(mask)] = SKBEXT_MASK_OF(SKBEXT_MAX_PAYLOAD, 1),
+	[__SKBEXT_CFG(front)] = SKBEXT_FRONT(SKBEXT_MAX_PAYLOAD),
+	[__SKBEXT_CFG(lines)] = SKBEXT_FRONT(SKBEXT_MAX_PAYLOAD) / SKBEXT_LINE,
+	[__SKBEXT_CFG(rest_at)] = SKBEXT_REST_AT(SKBEXT_MAX_PAYLOAD, 1),
+	[__SKBEXT_CFG(rest)] = SKBEXT_REST(SKBEXT_MAX_PAYLOAD),
+	[__SKBEXT_CFG(objects_at)] = SKBEXT_OBJECTS_AT(SKBEXT_MAX_PAYLOAD, 1),
+	[__SKBEXT_CFG(object)] = SKBEXT_OBJECT(SKBEXT_MAX_PAYLOAD),
 };
+#define __skbext_cfg		(*(const volatile struct skbext_cfg *)__skbext_cfg)
 
 /* What store.h wants to know. */
 #define SKBEXT_FN		__attribute__((weak, noinline))
@@ -186,16 +210,18 @@ static inline __attribute__((always_inline, unused)) __u64 __skbext_hash_of(cons
  */
 #define SKBEXT_TYPE(name, type)		SKBEXT_TYPE_FLAGS(name, type, 0)
 #define SKBEXT_TYPE_FLAGS(name, type, policy)						\
-	const volatile struct {								\
-		__u32 active, offset, mask, size, flags;				\
-		type payload[0];	/* for its BTF: a pointer would only name it */		\
-	} __skbext_type_##name __attribute__((section(".rodata.skbext"), used)) = {	\
-		.mask = SKBEXT_MASK_OF(SKBEXT_MAX_PAYLOAD, 1),				\
-		.size = sizeof(type), .flags = (policy),				\
-	};										\
 	_Static_assert(sizeof(#name) <= SKBEXT_NAME_LEN, "skbext: name of type too long");	\
 	_Static_assert(sizeof(type) <= SKBEXT_MAX_PAYLOAD, "skbext: payload too large");	\
-	typedef type __skbext_payload_##name
+	typedef type SKBEXT_TYPE_of_##name;							\
+	struct __skbext_box_##name { type payload; };						\
+	const volatile struct {									\
+		__u32 active, offset, mask, size, flags;					\
+		/* Brings the payload's BTF. A function may return an incomplete struct. */	\
+		struct __skbext_box_##name (*box)(void);					\
+	} __skbext_type_##name __attribute__((section(".rodata.skbext"), used)) = {		\
+		.mask = SKBEXT_MASK_OF(SKBEXT_MAX_PAYLOAD, 1),					\
+		.size = sizeof(type), .flags = (policy),					\
+	}
 
 /* The head of each SKBEXT_TYPE variable, which skbext_bind() writes. */
 struct __skbext_ref {
@@ -203,7 +229,9 @@ struct __skbext_ref {
 	__u32 offset;		/* of its payload in an object */
 	__u32 mask;		/* as in __skbext_cfg, which so has not to be read as well */
 };
-#define __SKBEXT_REF(name)	((const volatile struct __skbext_ref *)&__skbext_type_##name)
+/* Without its SKBEXT_TYPE the compiler names SKBEXT_TYPE_of_... first. */
+#define __SKBEXT_REF(name)	((void)sizeof(SKBEXT_TYPE_of_##name),			\
+				 (const volatile struct __skbext_ref *)&__skbext_type_##name)
 
 static inline __attribute__((always_inline, unused))
 void *__skbext_add_hash(__u64 h, const volatile struct __skbext_ref *ref, __u32 size)
@@ -340,10 +368,10 @@ static inline __attribute__((always_inline, unused)) void __skbext_mark_add(int 
  * Returns: the payload, writable; NULL: no room (counted as add_failed), the skb is exactly as it
  * was.
  */
-#define skbext_add(skb, name)								\
+#define skbext_add(skb, name)	/* as SKBEXT_TYPE() declared it */ \
 	(__skbext_mark_add(__SKBEXT_TRACED(skb)),						\
-	 (__skbext_payload_##name *)__skbext_add(skb, __SKBEXT_REF(name),			\
-						 sizeof(__skbext_payload_##name)))
+	 (SKBEXT_TYPE_of_##name *)__skbext_add(skb, __SKBEXT_REF(name),			\
+						 sizeof(SKBEXT_TYPE_of_##name)))
 
 /**
  * skbext_find - the payload of extension @name of this skb
@@ -351,20 +379,22 @@ static inline __attribute__((always_inline, unused)) void __skbext_mark_add(int 
  * As skb_ext_find(): possibly shared with clones, therefore read only. To write, skbext_add() it.
  * Returns: the payload; NULL: not active.
  */
-#define skbext_find(skb, name)								\
-	((const __skbext_payload_##name *)__skbext_find(skb, __SKBEXT_REF(name)))
+#define skbext_find(skb, name)	/* as SKBEXT_TYPE() declared it */ \
+	((const SKBEXT_TYPE_of_##name *)__skbext_find(skb, __SKBEXT_REF(name)))
 
 /**
  * skbext_exist - is extension @name active on this skb?
  */
-#define skbext_exist(skb, name)	__skbext_exist(skb, __SKBEXT_REF(name))
+#define skbext_exist(skb, name)	/* as SKBEXT_TYPE() declared it */ \
+	__skbext_exist(skb, __SKBEXT_REF(name))
 
 /**
  * skbext_del - take extension @name from this skb; clones keep theirs
  *
  * As skb_ext_del(). Returns: 0, or -ENOENT: it was not active.
  */
-#define skbext_del(skb, name)	__skbext_del(skb, __SKBEXT_REF(name))
+#define skbext_del(skb, name)	/* as SKBEXT_TYPE() declared it */ \
+	__skbext_del(skb, __SKBEXT_REF(name))
 
 /**
  * skbext_ref - add @name to this skb if it has none, and one reference to @id to its payload
@@ -378,13 +408,14 @@ static inline __attribute__((always_inline, unused)) void __skbext_mark_add(int 
  * nothing.
  */
 #define skbext_ref(skb, name, what)							\
-	({ _Static_assert(__builtin_offsetof(__skbext_payload_##name, refs) == 0,		\
+	__extension__								\
+	({ _Static_assert(__builtin_offsetof(SKBEXT_TYPE_of_##name, refs) == 0,		\
 			  "skbext: SKBEXT_REFS() is the first member of " #name);		\
-	   _Static_assert(sizeof(((__skbext_payload_##name *)0)->refs) <=			\
+	   _Static_assert(sizeof(((SKBEXT_TYPE_of_##name *)0)->refs) <=			\
 			  (1 + SKBEXT_MAX_REFS) * sizeof(__u32), "skbext: too many refs");\
 	   __skbext_mark_add(__SKBEXT_TRACED(skb));						\
-	   __skbext_get(skb, __SKBEXT_REF(name), sizeof(__skbext_payload_##name),		\
-			sizeof(((__skbext_payload_##name *)0)->refs.id) / sizeof(__u32), what); })
+	   __skbext_get(skb, __SKBEXT_REF(name), sizeof(SKBEXT_TYPE_of_##name),		\
+			sizeof(((SKBEXT_TYPE_of_##name *)0)->refs.id) / sizeof(__u32), what); })
 
 /**
  * skbext_refs_held - how many references to @id the objects of all packets hold
@@ -405,8 +436,11 @@ static inline __attribute__((always_inline, unused)) void __skbext_mark_add(int 
  * share_failed).
  */
 #define skbext_copy(dst, src)								\
+	__extension__								\
 	({ __skbext_mark_add(__SKBEXT_TRACED(dst));						\
 	   int __ret = skbext_store_share(__skbext_hash_of(dst), __skbext_hash_of(src));	\
 	   __ret < 0 ? -12 : __ret; })
+
+#pragma clang diagnostic pop
 
 #endif /* SKBEXT_BPF_H */

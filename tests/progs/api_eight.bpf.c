@@ -20,7 +20,7 @@ struct api_seen api_seen;
 /* No two types hold the same byte at the same place. */
 #define API_FILL(skb, name, seed)							\
 	do {										\
-		__skbext_payload_##name *__p = skbext_add(skb, name);			\
+		SKBEXT_TYPE_of_##name *__p = skbext_add(skb, name);			\
 		if (!__p)								\
 			break;								\
 		for (__u32 __i = 0; __i < sizeof(*__p); __i++)				\
@@ -30,7 +30,7 @@ struct api_seen api_seen;
 
 #define API_MATCH(skb, name, seed)							\
 	do {										\
-		const __skbext_payload_##name *__p = skbext_find(skb, name);		\
+		const SKBEXT_TYPE_of_##name *__p = skbext_find(skb, name);		\
 		__u32 __bad = 0;							\
 		if (!__p)								\
 			break;								\

@@ -17,18 +17,30 @@ static __u32 strip(const struct btf *btf, __u32 id)
 	return id;
 }
 
-/* The type of which the variable's member `payload` is an array, of no elements. */
-static __u32 payload_type(const struct btf *btf, __u32 var_type)
+/* The type of a struct's member; 0: not a struct, or it has no such member. */
+static __u32 member_type(const struct btf *btf, __u32 id, const char *name)
 {
-	const struct btf_type *t = btf__type_by_id(btf, strip(btf, var_type));
+	const struct btf_type *t = btf__type_by_id(btf, strip(btf, id));
 
-	for (int i = 0; btf_is_struct(t) && i < btf_vlen(t); i++) {
+	for (int i = 0; t && btf_is_struct(t) && i < btf_vlen(t); i++) {
 		const struct btf_member *m = btf_members(t) + i;
 
-		if (!strcmp(btf__name_by_offset(btf, m->name_off), "payload"))
-			return btf_array(btf__type_by_id(btf, strip(btf, m->type)))->type;
+		if (!strcmp(btf__name_by_offset(btf, m->name_off), name))
+			return m->type;
 	}
 	return 0;
+}
+
+/* What the variable's member `box` points to returns a struct with a member `payload`. */
+static __u32 payload_type(const struct btf *btf, __u32 var_type)
+{
+	__u32 id = strip(btf, member_type(btf, var_type, "box"));
+	const struct btf_type *t = btf__type_by_id(btf, id);
+
+	if (!t || !btf_is_ptr(t))
+		return 0;
+	t = btf__type_by_id(btf, strip(btf, t->type));
+	return t && btf_is_func_proto(t) ? member_type(btf, t->type, "payload") : 0;
 }
 
 static int register_all(struct skbext *sk, const struct btf *btf, const struct btf_type *sec,
