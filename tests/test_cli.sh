@@ -549,6 +549,13 @@ test_help()
 		expect_done "$command --help"
 		[[ $out == "usage: skbext $command "* ]] || wrong "$command --help: $out"
 	done
+	run "$skbext_bin" help load
+	expect_done "help load"
+	for option in type capacity payload refs mode require json bpffs; do
+		[[ $out == *"--$option"* ]] || wrong "help load says nothing of --$option"
+	done
+	run "$skbext_bin" help nothing
+	expect_error 2 "help of no command"
 	run "$skbext_bin" --version
 	expect_done --version
 	[[ $out =~ ^skbext\ [0-9] ]] || wrong "version: $out"
@@ -556,6 +563,45 @@ test_help()
 	expect_json '.version | length > 0' "version --json"
 	run "$skbext_bin" --help
 	expect_done --help
+}
+
+# What the shell itself offers for a line: one word a line.
+offered()	# LINE...
+{
+	bash -c 'source /dev/stdin; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _skbext
+		printf "%s\n" "${COMPREPLY[@]}"' bash "$@" < <("$skbext_bin" help --format bash)
+}
+
+test_completion()
+{
+	out=$(offered skbext unl) err='' status=0
+	[ "$out" = unload ] || wrong "skbext unl<TAB> offers: $out"
+	out=$(offered skbext load --re)
+	[ "$out" = $'--refs\n--require' ] || wrong "skbext load --re<TAB> offers: $out"
+	out=$(offered skbext dump --)
+	[ "$out" = $'--type\n--json\n--bpffs\n--help' ] || wrong "skbext dump --<TAB> offers: $out"
+	# Each option that help knows is one that the command takes.
+	for command in $(offered skbext ""); do
+		for option in $(offered skbext "$command" --); do
+			run "$skbext_bin" $command $option=x --help
+			[[ $err != *"unknown option"* ]] || wrong "$command $option: $err"
+		done
+	done
+	run "$skbext_bin" help --format nothing
+	expect_error 2 "a format that there is not"
+}
+
+# Pages are made of the same tables, and a renderer takes them without a word.
+test_man()
+{
+	local page
+	command -v scdoc >/dev/null || { skip="no scdoc"; return; }
+	for page in skbext.8 skbext.7; do
+		run make -s ".output/man/$page"
+		expect_done "make $page"
+	done
+	run grep -c 'capacity' .output/man/skbext.8
+	[ "$out" -ge 1 ] || wrong "skbext.8 does not know --capacity"
 }
 
 test_full_disk()

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the commands of `skbext` share. A command is one cmd_x.c: it reads its options with
- * cli_getopt(), does its work through the public API and returns an exit status. Results go to
- * stdout, as text or with --json as one JSON value; an error is one line on stderr:
- * "skbext: cannot <do>: <why>; <what to do>".
+ * What the commands of `skbext` share. A command is one cmd_x.c and one row of main.c's table: it
+ * reads its options with cli_getopt(), does its work through the public API and returns an exit
+ * status. Results go to stdout, as text or with --json as one JSON value; an error is one line on
+ * stderr: "skbext: cannot <do>: <why>; <what to do>".
  */
 #ifndef SKBEXT_CLI_H
 #define SKBEXT_CLI_H
@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #ifndef SKBEXT_VERSION
 #define SKBEXT_VERSION "0.1"
@@ -25,27 +26,33 @@ enum cli_exit {
 	CLI_USAGE = 2,
 };
 
+/* --help, the man page and the shells' completion are made of these. */
+struct cli_option {
+	const char *name;	/* without its dashes */
+	int val;		/* what cli_getopt() returns: CLI_OPT_OWN and above */
+	const char *metavar;	/* "SECONDS"; NULL: the option has no value */
+	const char *help;	/* what it does, its unit and its default; a line break is one */
+};
+
 struct command {
 	const char *name;
 	int (*fn)(int argc, char **argv);	/* argv[0] is the command's name */
-	const char *args;
+	const char *args;	/* behind the options: "SKB TYPE" */
 	const char *help;	/* one line */
+	const struct cli_option *options;	/* of its own, up to one without a name; or NULL */
 };
 
-int cmd_load(int argc, char **argv);
-int cmd_unload(int argc, char **argv);
-int cmd_status(int argc, char **argv);
-int cmd_doctor(int argc, char **argv);
-int cmd_stats(int argc, char **argv);
-int cmd_dump(int argc, char **argv);
-int cmd_add(int argc, char **argv);
-int cmd_find(int argc, char **argv);
-int cmd_del(int argc, char **argv);
-int cmd_purge(int argc, char **argv);
-int cmd_bind(int argc, char **argv);
-int cmd_demo(int argc, char **argv);
-int cmd_bench(int argc, char **argv);
-int cmd_trace(int argc, char **argv);
+/* Each cmd_x.c defines its own. */
+extern const struct command cmd_load, cmd_unload, cmd_status, cmd_doctor, cmd_stats, cmd_dump,
+	cmd_add, cmd_find, cmd_del, cmd_purge, cmd_demo, cmd_bench, cmd_trace, cmd_bind;
+
+/* main.c: all of them; NULL after the last. */
+extern const struct command *const cli_commands[];
+/* NULL: there is none of this name. */
+const struct command *cli_find_command(const char *name);
+
+/* options.c: the command that runs; NULL until it is known. */
+extern const struct command *cli_current;
 
 /* Options that every command takes. */
 struct cli_common {
@@ -60,29 +67,23 @@ enum {
 	CLI_OPT_OWN,		/* a command's own options count from here */
 };
 
-#define CLI_COMMON_OPTIONS						\
-	{ "json", no_argument, NULL, CLI_OPT_JSON },			\
-	{ "bpffs", required_argument, NULL, CLI_OPT_BPFFS },		\
-	{ "help", no_argument, NULL, CLI_OPT_HELP }
-
 /*
  * The next of the command's own options, -1 after the last, with optind at the first argument.
  * Takes the common options itself. Wrong usage ends the process with CLI_USAGE, --help with
  * CLI_DONE.
- *
- *	static const struct option options[] = {
- *		CLI_COMMON_OPTIONS,
- *		{ "watch", required_argument, NULL, OPT_WATCH },
- *		{ 0 },
- *	};
  */
-int cli_getopt(int argc, char **argv, const struct option *options, struct cli_common *common);
+int cli_getopt(int argc, char **argv, struct cli_common *common);
 
 /* For commands without options of their own: the arguments, min to max of them. */
 char **cli_args(int argc, char **argv, int min, int max, struct cli_common *common);
 
 /* After cli_getopt(): wrong usage unless min to max arguments are left. */
 void cli_want_args(int argc, int min, int max);
+
+/* help.c: all commands; one; and what is made of the tables: "bash", "zsh", "scdoc". -1: no such. */
+void cli_print_usage(FILE *to);
+void cli_print_command_usage(const struct command *command);
+int cli_print_tables(const char *format);
 
 /* "skbext: " and one line on stderr, whatever is in it. Returns CLI_FAILED. */
 int cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -106,6 +107,7 @@ const char *cli_bpffs(const struct cli_common *common);
 __u64 cli_parse_number(const char *text, const char *what, __u64 min, __u64 max);
 __u64 cli_parse_address(const char *text);
 void *cli_parse_hex(const char *text, size_t *len);	/* free() it */
+enum skbext_mode cli_parse_mode(const char *name);
 
 struct cli_type {
 	char name[SKBEXT_NAME_LEN];

@@ -4,7 +4,7 @@
 
 #include "cli.h"
 
-int cmd_add(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct cli_common common;
 	char **args = cli_args(argc, argv, 3, 3, &common);
@@ -24,3 +24,8 @@ int cmd_add(int argc, char **argv)
 		ret = cli_print_json(json_pack("{s:s, s:s}", "skb", args[0], "type", args[1]));
 	return ret;
 }
+
+const struct command cmd_add = {
+	"add", run, "SKB TYPE HEX",
+	"make a type active on the skb at an address", NULL
+};

@@ -58,21 +58,15 @@ static void find_cpus(struct bench *b)
 			b->cpus[b->nr_cpus++] = cpu;
 }
 
-int cmd_bench(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		CLI_COMMON_OPTIONS,
-		{ "quick", no_argument, NULL, OPT_QUICK },
-		{ "only", required_argument, NULL, OPT_ONLY },
-		{ 0 },
-	};
 	struct cli_common common = { 0 };
 	struct bench b = { .rounds = 9 };
 	const char *only = NULL;
 	struct utsname uts;
 	int c, ret;
 
-	while ((c = cli_getopt(argc, argv, options, &common)) != -1) {
+	while ((c = cli_getopt(argc, argv, &common)) != -1) {
 		if (c == OPT_QUICK) {
 			b.quick = true;
 			b.rounds = 3;
@@ -96,3 +90,16 @@ int cmd_bench(int argc, char **argv)
 	json_decref(b.out);
 	return ret;
 }
+
+static const struct cli_option options[] = {
+	{ "quick", OPT_QUICK, NULL,
+	  "3 rounds instead of 9, fewer sizes" },
+	{ "only", OPT_ONLY, "cost|store|packets|forward",
+	  "this part alone" },
+	{ 0 },
+};
+
+const struct command cmd_bench = {
+	"bench", run, "",
+	"what it costs, beside other maps", options
+};

@@ -24,7 +24,7 @@ static void print_maps(const struct cli_common *common, const char *out)
 	putchar('\n');
 }
 
-int cmd_bind(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct cli_common common;
 	char **args = cli_args(argc, argv, 1, 2, &common);
@@ -38,3 +38,8 @@ int cmd_bind(int argc, char **argv)
 	print_maps(&common, out);
 	return CLI_DONE;
 }
+
+const struct command cmd_bind = {
+	"bind", run, "IN.o [OUT.o]",
+	"write a BPF object that a stock loader can load", NULL
+};

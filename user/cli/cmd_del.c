@@ -2,7 +2,7 @@
 /* skbext del: take one type, or all, from the skb at an address. */
 #include "cli.h"
 
-int cmd_del(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct cli_common common;
 	char **args = cli_args(argc, argv, 1, 2, &common);
@@ -19,3 +19,8 @@ int cmd_del(int argc, char **argv)
 		ret = cli_print_json(json_pack("{s:s, s:s?}", "skb", args[0], "type", type));
 	return ret;
 }
+
+const struct command cmd_del = {
+	"del", run, "SKB [TYPE]",
+	"take a type, or all, from an skb", NULL
+};

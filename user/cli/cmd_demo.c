@@ -175,24 +175,26 @@ static int demo(bool as_json, enum skbext_mode mode)
 	return well ? CLI_DONE : cli_error("the demo shows an error: %s; please report it", what);
 }
 
-int cmd_demo(int argc, char **argv)
+enum { OPT_MODE = CLI_OPT_OWN };
+
+static int command(int argc, char **argv)
 {
-	enum { OPT_MODE = CLI_OPT_OWN };
-	static const struct option options[] = {
-		CLI_COMMON_OPTIONS,
-		{ "mode", required_argument, NULL, OPT_MODE },
-		{ 0 },
-	};
 	struct cli_common common = { 0 };
 	enum skbext_mode mode = SKBEXT_MODE_AUTO;
 
-	while (cli_getopt(argc, argv, options, &common) != -1) {
-		for (mode = SKBEXT_MODE_AUTO; mode <= SKBEXT_MODE_TRACEPOINT; mode++)
-			if (!strcmp(optarg, skbext_mode_name(mode)))
-				break;
-		if (mode > SKBEXT_MODE_TRACEPOINT)
-			cli_usage_error("--mode is auto, exact or tracepoint, not '%s'", optarg);
-	}
+	while (cli_getopt(argc, argv, &common) != -1)
+		mode = cli_parse_mode(optarg);
 	cli_want_args(argc, 0, 0);
 	return demo(common.json, mode);
 }
+
+static const struct cli_option options[] = {
+	{ "mode", OPT_MODE, "auto|exact|tracepoint",
+	  "which hooks (default auto)" },
+	{ 0 },
+};
+
+const struct command cmd_demo = {
+	"demo", command, "",
+	"show it at work on packets of its own", options
+};

@@ -297,18 +297,13 @@ static int doctor(const struct cli_common *common)
 
 enum { OPT_MEASURE = CLI_OPT_OWN };
 
-int cmd_doctor(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		CLI_COMMON_OPTIONS,
-		{ "measure", required_argument, NULL, OPT_MEASURE },
-		{ 0 },
-	};
 	struct cli_common common = { 0 };
 	struct check caps;
 	__u64 seconds = 0;
 
-	while (cli_getopt(argc, argv, options, &common) != -1)
+	while (cli_getopt(argc, argv, &common) != -1)
 		seconds = cli_parse_number(optarg, "--measure", 1, 86400);
 	cli_want_args(argc, 0, 0);
 	if (!seconds)
@@ -318,3 +313,15 @@ int cmd_doctor(int argc, char **argv)
 		return cli_error("cannot measure: not permitted; run it as root");
 	return measure(&common, seconds);
 }
+
+static const struct cli_option options[] = {
+	{ "measure", OPT_MEASURE, "SECONDS",
+	  "watch the machine's own packets for so long and say what\n"
+	  "each hook is good for; skbext need not be loaded" },
+	{ 0 },
+};
+
+const struct command cmd_doctor = {
+	"doctor", run, "",
+	"what this kernel offers, what guarantee that comes to; or what each hook is good for", options
+};

@@ -109,20 +109,14 @@ static int dump(struct skbext *sk, const char *type, bool json)
 	return json ? cli_print_json(json_pack("{s:o}", "records", d.records)) : CLI_DONE;
 }
 
-int cmd_dump(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	enum { OPT_TYPE = CLI_OPT_OWN };
-	static const struct option options[] = {
-		CLI_COMMON_OPTIONS,
-		{ "type", required_argument, NULL, OPT_TYPE },
-		{ 0 },
-	};
 	struct cli_common common = { 0 };
 	const char *type = NULL;
 	struct skbext *sk;
 	int ret;
 
-	while (cli_getopt(argc, argv, options, &common) != -1)
+	while (cli_getopt(argc, argv, &common) != -1)
 		type = optarg;
 	cli_want_args(argc, 0, 0);
 	sk = cli_open(&common, "dump");
@@ -132,3 +126,16 @@ int cmd_dump(int argc, char **argv)
 	skbext_close(sk);
 	return ret;
 }
+
+enum { OPT_TYPE = CLI_OPT_OWN };
+
+static const struct cli_option options[] = {
+	{ "type", OPT_TYPE, "NAME",
+	  "only records in which this type is active" },
+	{ 0 },
+};
+
+const struct command cmd_dump = {
+	"dump", run, "",
+	"every record, payloads decoded", options
+};

@@ -29,7 +29,7 @@ static int show(struct skbext *sk, __u64 skb, const char *type, const void *data
 	return ret;
 }
 
-int cmd_find(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	unsigned char data[SKBEXT_MAX_PAYLOAD] = { 0 };
 	struct cli_common common;
@@ -47,3 +47,8 @@ int cmd_find(int argc, char **argv)
 	skbext_close(sk);
 	return ret;
 }
+
+const struct command cmd_find = {
+	"find", run, "SKB TYPE",
+	"show one payload", NULL
+};

@@ -21,28 +21,6 @@ struct request {
 
 enum { OPT_TYPE = CLI_OPT_OWN, OPT_CAPACITY, OPT_PAYLOAD, OPT_REFS, OPT_MODE, OPT_REQUIRE };
 
-static const struct option options[] = {
-	CLI_COMMON_OPTIONS,
-	{ "type", required_argument, NULL, OPT_TYPE },
-	{ "capacity", required_argument, NULL, OPT_CAPACITY },
-	{ "payload", required_argument, NULL, OPT_PAYLOAD },
-	{ "refs", required_argument, NULL, OPT_REFS },
-	{ "mode", required_argument, NULL, OPT_MODE },
-	{ "require", required_argument, NULL, OPT_REQUIRE },
-	{ 0 },
-};
-
-static enum skbext_mode parse_mode(const char *name)
-{
-	if (!strcmp(name, "auto"))
-		return SKBEXT_MODE_AUTO;
-	if (!strcmp(name, "exact"))
-		return SKBEXT_MODE_EXACT;
-	if (!strcmp(name, "tracepoint"))
-		return SKBEXT_MODE_TRACEPOINT;
-	cli_usage_error("--mode is auto, exact or tracepoint, not '%s'", name);
-}
-
 static void add_spec(struct request *req, const char *spec)
 {
 	if (req->nr_types == MAX_SPECS)
@@ -54,7 +32,7 @@ static void parse(struct request *req, int argc, char **argv)
 {
 	int c;
 
-	while ((c = cli_getopt(argc, argv, options, &req->common)) != -1) {
+	while ((c = cli_getopt(argc, argv, &req->common)) != -1) {
 		switch (c) {
 		case OPT_TYPE:
 			add_spec(req, optarg);
@@ -70,7 +48,7 @@ static void parse(struct request *req, int argc, char **argv)
 			req->opts.refs = cli_parse_number(optarg, "--refs", 1, UINT32_MAX);
 			break;
 		case OPT_MODE:
-			req->opts.mode = parse_mode(optarg);
+			req->opts.mode = cli_parse_mode(optarg);
 			break;
 		case OPT_REQUIRE:
 			if (strcmp(optarg, "complete"))
@@ -149,7 +127,7 @@ static int report(struct skbext *sk, const struct request *req)
 	return ret;
 }
 
-int cmd_load(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct request req = { .opts.sz = sizeof(req.opts) };
 	struct skbext *sk;
@@ -170,3 +148,29 @@ int cmd_load(int argc, char **argv)
 	skbext_close(sk);
 	return ret;
 }
+
+static const struct cli_option options[] = {
+	{ "type", OPT_TYPE, "NAME:SIZE[,POLICY]...",
+	  "register a type of SIZE bytes; may be repeated, up to 8.\n"
+	  "POLICY: noclone, not inherited by clones; keep-scrub,\n"
+	  "survives skb_scrub_packet(); keep-udp, survives into the\n"
+	  "UDP receive queue; counted, begins with references" },
+	{ "capacity", OPT_CAPACITY, "N",
+	  "records at one time (default 65536)" },
+	{ "payload", OPT_PAYLOAD, "BYTES",
+	  "room for the payloads of all types of one packet\n"
+	  "(default 128, at most 2040)" },
+	{ "refs", OPT_REFS, "N",
+	  "counters of each counted type (default 1024)" },
+	{ "mode", OPT_MODE, "auto|exact|tracepoint",
+	  "which hooks (default auto: exact where the kernel\n"
+	  "permits fentry)" },
+	{ "require", OPT_REQUIRE, "complete",
+	  "fail where the guarantee would be partial" },
+	{ 0 },
+};
+
+const struct command cmd_load = {
+	"load", run, "",
+	"load, attach and pin skbext", options
+};

@@ -4,7 +4,7 @@
 
 #include "cli.h"
 
-int cmd_purge(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct cli_common common;
 	struct skbext *sk;
@@ -24,3 +24,8 @@ int cmd_purge(int argc, char **argv)
 	printf("ended %llu records that missed releases had left\n", ended);
 	return CLI_DONE;
 }
+
+const struct command cmd_purge = {
+	"purge", run, "",
+	"end the records that missed releases have left", NULL
+};

@@ -162,19 +162,26 @@ static int watch(const struct cli_common *common, unsigned int interval)
 	return CLI_DONE;
 }
 
-int cmd_stats(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	enum { OPT_WATCH = CLI_OPT_OWN };
-	static const struct option options[] = {
-		CLI_COMMON_OPTIONS,
-		{ "watch", required_argument, NULL, OPT_WATCH },
-		{ 0 },
-	};
 	struct cli_common common = { 0 };
 	unsigned int interval = 0;
 
-	while (cli_getopt(argc, argv, options, &common) != -1)
+	while (cli_getopt(argc, argv, &common) != -1)
 		interval = cli_parse_number(optarg, "--watch", 1, 86400);
 	cli_want_args(argc, 0, 0);
 	return interval ? watch(&common, interval) : print_totals(&common);
 }
+
+enum { OPT_WATCH = CLI_OPT_OWN };
+
+static const struct cli_option options[] = {
+	{ "watch", OPT_WATCH, "SECONDS",
+	  "print rates each so many seconds, until interrupted" },
+	{ 0 },
+};
+
+const struct command cmd_stats = {
+	"stats", run, "",
+	"counters, or their rates", options
+};

@@ -70,7 +70,7 @@ static int print_text(struct skbext *sk, const struct skbext_status *status,
 	return CLI_DONE;
 }
 
-int cmd_status(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct skbext_status status = { .sz = sizeof(status) };
 	struct cli_common common;
@@ -93,3 +93,8 @@ int cmd_status(int argc, char **argv)
 	skbext_close(sk);
 	return ret;
 }
+
+const struct command cmd_status = {
+	"status", run, "",
+	"mode, guarantee, hooks and types, and what holds", NULL
+};

@@ -123,14 +123,6 @@ static __u64 parse_age(const char *text)
 	cli_usage_error("--min-age wants a number and ns, us, ms or s, as 5ms, not '%s'", text);
 }
 
-static enum skbext_mode parse_mode(const char *text)
-{
-	for (int mode = SKBEXT_MODE_AUTO; mode <= SKBEXT_MODE_TRACEPOINT; mode++)
-		if (!strcmp(text, skbext_mode_name(mode)))
-			return mode;
-	cli_usage_error("--mode is auto, exact or tracepoint, not '%s'", text);
-}
-
 enum {
 	OPT_DEVICE = CLI_OPT_OWN, OPT_TYPE, OPT_REASON, OPT_MIN_AGE, OPT_SAMPLE, OPT_DURATION,
 	OPT_COUNT, OPT_SUMMARY, OPT_MODE,
@@ -166,31 +158,45 @@ static void set_option(struct trace_options *o, int c)
 		o->summary = true;
 		break;
 	case OPT_MODE:
-		o->mode = parse_mode(optarg);
+		o->mode = cli_parse_mode(optarg);
 		break;
 	}
 }
 
-int cmd_trace(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		CLI_COMMON_OPTIONS,
-		{ "device", required_argument, NULL, OPT_DEVICE },
-		{ "type", required_argument, NULL, OPT_TYPE },
-		{ "reason", required_argument, NULL, OPT_REASON },
-		{ "min-age", required_argument, NULL, OPT_MIN_AGE },
-		{ "sample", required_argument, NULL, OPT_SAMPLE },
-		{ "duration", required_argument, NULL, OPT_DURATION },
-		{ "count", required_argument, NULL, OPT_COUNT },
-		{ "summary", no_argument, NULL, OPT_SUMMARY },
-		{ "mode", required_argument, NULL, OPT_MODE },
-		{ 0 },
-	};
 	struct trace_run t = { .opts.sample = 1 };
 	int c;
 
-	while ((c = cli_getopt(argc, argv, options, &t.common)) != -1)
+	while ((c = cli_getopt(argc, argv, &t.common)) != -1)
 		set_option(&t.opts, c);
 	cli_want_args(argc, 0, 0);
 	return trace(&t);
 }
+
+static const struct cli_option options[] = {
+	{ "device", OPT_DEVICE, "NAME",
+	  "packets that this network device has seen" },
+	{ "type", OPT_TYPE, "NAME",
+	  "packets that carry this type at their end" },
+	{ "reason", OPT_REASON, "NAME",
+	  "packets dropped for this reason, as the kernel names it" },
+	{ "min-age", OPT_MIN_AGE, "TIME",
+	  "packets that lived at least so long: 5us, 10ms, 1s" },
+	{ "sample", OPT_SAMPLE, "N",
+	  "one packet in N (default 1)" },
+	{ "duration", OPT_DURATION, "SECONDS",
+	  "end after so long (default: when interrupted)" },
+	{ "count", OPT_COUNT, "N",
+	  "end after so many packets" },
+	{ "summary", OPT_SUMMARY, NULL,
+	  "ends by place and how long packets lived" },
+	{ "mode", OPT_MODE, "auto|exact|tracepoint",
+	  "which hooks (default: those of what is loaded, else auto)" },
+	{ 0 },
+};
+
+const struct command cmd_trace = {
+	"trace", run, "",
+	"each packet at its end: age, fate, place; or a summary of lifetimes", options
+};

@@ -4,7 +4,7 @@
 
 #include "cli.h"
 
-int cmd_unload(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct cli_common common;
 	int removed;
@@ -18,3 +18,8 @@ int cmd_unload(int argc, char **argv)
 	puts(removed ? "unloaded" : "nothing is loaded");
 	return CLI_DONE;
 }
+
+const struct command cmd_unload = {
+	"unload", run, "",
+	"detach it and remove what is pinned", NULL
+};

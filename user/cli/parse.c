@@ -46,6 +46,14 @@ __u64 cli_parse_address(const char *text)
 	return value;
 }
 
+enum skbext_mode cli_parse_mode(const char *name)
+{
+	for (enum skbext_mode mode = SKBEXT_MODE_AUTO; mode <= SKBEXT_MODE_TRACEPOINT; mode++)
+		if (!strcmp(name, skbext_mode_name(mode)))
+			return mode;
+	cli_usage_error("--mode is auto, exact or tracepoint, not '%s'", name);
+}
+
 void *cli_parse_hex(const char *text, size_t *len)
 {
 	size_t digits = strlen(text);

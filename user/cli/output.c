@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What a command says: errors as one line on stderr, results as JSON; and the handle it works on. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+/* An argument may hold anything; the error stays one line that a terminal can show. */
+static void print_error_line(const char *prefix, const char *fmt, va_list args, const char *suffix)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	fflush(stdout);
+	fprintf(stderr, "skbext: %s%s%s\n", prefix, text, suffix);
+}
+
+int cli_error(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	print_error_line("", fmt, args, "");
+	va_end(args);
+	return CLI_FAILED;
+}
+
+int cli_lib_error(const char *action)
+{
+	return cli_error("cannot %s: %s", action, skbext_errmsg());
+}
+
+void cli_usage_error(const char *fmt, ...)
+{
+	char prefix[64] = "cannot run: ", suffix[64] = "; see `skbext help`";
+	va_list args;
+
+	if (cli_current) {
+		snprintf(prefix, sizeof(prefix), "cannot %s: ", cli_current->name);
+		snprintf(suffix, sizeof(suffix), "; see `skbext %s --help`", cli_current->name);
+	}
+	va_start(args, fmt);
+	print_error_line(prefix, fmt, args, suffix);
+	va_end(args);
+	exit(CLI_USAGE);
+}
+
+const char *cli_bpffs(const struct cli_common *common)
+{
+	return common->bpffs ? common->bpffs : SKBEXT_DEFAULT_BPFFS;
+}
+
+struct skbext *cli_open(const struct cli_common *common, const char *action)
+{
+	struct skbext *sk = skbext_open_pinned(common->bpffs);
+
+	if (!sk)
+		cli_lib_error(action);
+	return sk;
+}
+
+int cli_print_json(json_t *value)
+{
+	if (!value || json_dumpf(value, stdout, JSON_INDENT(2)))
+		return cli_error("cannot print JSON: out of memory or a failed write; try again");
+	putchar('\n');
+	json_decref(value);
+	return CLI_DONE;
+}
