@@ -42,7 +42,11 @@ Q = @
 msg = @printf '  %-8s %s\n' "$(1)" "$(patsubst $(OUT)/%,%,$@)";
 endif
 
-.PHONY: all lib run test tests bench oracle paths soak check-setup install uninstall clean help
+# Pages and completion for shells, of the command's own tables; pages where there is an scdoc.
+MAN	:= $(if $(shell command -v scdoc),$(OUT)/man/skbext.8 $(OUT)/man/skbext.7)
+COMPLETION := $(OUT)/completion/skbext $(OUT)/completion/_skbext
+
+.PHONY: all lib man run test tests bench oracle paths soak check-setup install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY: $(BPF:%=$(OUT)/%.bpf.o) $(SKELS)
 
@@ -114,6 +118,25 @@ $(OUT)/skbext: $(CLI_OBJ) $(OUT)/libskbext.a
 	$(call msg,LINK)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -ljansson $(LIBS) -lpthread -o $@
 
+man: $(MAN)				## the manual pages; takes scdoc
+
+$(OUT)/man/skbext.8.scd: user/man/skbext.8.scd.in $(OUT)/skbext
+	$(Q)mkdir -p $(@D)
+	$(Q)$(OUT)/skbext help --format scdoc >$@.commands
+	$(Q)sed -e 's|@VERSION@|$(VERSION)|' -e '/@COMMANDS@/{r $@.commands' -e 'd}' $< >$@
+
+$(OUT)/man/%.7.scd: user/man/%.7.scd
+	$(Q)mkdir -p $(@D)
+	$(Q)cp $< $@
+
+$(OUT)/man/%: $(OUT)/man/%.scd
+	$(call msg,MAN)
+	$(Q)scdoc <$< >$@
+
+$(OUT)/completion/skbext $(OUT)/completion/_skbext: $(OUT)/skbext
+	$(Q)mkdir -p $(@D)
+	$(Q)$(OUT)/skbext help --format $(if $(findstring _skbext,$@),zsh,bash) >$@
+
 # Tests use what an installed skbext offers, the sanitized ones the store's source alone.
 $(OUT)/tests/%.bpf.o: tests/progs/%.bpf.c | $(OUT)/vmlinux.h
 	$(call msg,BPF)
@@ -146,10 +169,18 @@ $(OUT)/tests/%.tsan: tests/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CFLAGS) -O1 -fsanitize=thread $(DEPS) $< -lpthread -o $@
 
-install: all				## install to PREFIX (/usr/local), below DESTDIR
+install: all $(MAN) $(COMPLETION)	## install to PREFIX (/usr/local), below DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/skbext/store \
 		$(DESTDIR)$(LIBDIR)/pkgconfig
+	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/man/man7 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	install -m 755 $(OUT)/skbext $(DESTDIR)$(PREFIX)/bin/
+	$(if $(MAN),,@echo 'no scdoc: the manual pages are not installed')
+	$(foreach page,$(MAN),install -m 644 $(page) $(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page)))/;)
+	install -m 644 $(OUT)/completion/skbext \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/
+	install -m 644 $(OUT)/completion/_skbext $(DESTDIR)$(PREFIX)/share/zsh/site-functions/
 	install -m 644 include/skbext/*.h $(DESTDIR)$(PREFIX)/include/skbext/
 	install -m 644 include/skbext/store/*.h $(DESTDIR)$(PREFIX)/include/skbext/store/
 	install -m 644 $(OUT)/libskbext.a $(DESTDIR)$(LIBDIR)/
@@ -161,6 +192,10 @@ install: all				## install to PREFIX (/usr/local), below DESTDIR
 
 uninstall:				## remove what install put there
 	rm -rf $(DESTDIR)$(PREFIX)/include/skbext $(DESTDIR)$(PREFIX)/bin/skbext
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/skbext.8 \
+		$(DESTDIR)$(PREFIX)/share/man/man7/skbext.7 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/skbext \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_skbext
 	rm -f $(DESTDIR)$(LIBDIR)/libskbext.* $(DESTDIR)$(LIBDIR)/pkgconfig/skbext.pc
 
 clean:					## remove all that was made
