@@ -26,7 +26,7 @@
 #define IL_THREADS	3
 #define IL_STACK	(16 << 10)
 #define IL_POINTS	4096		/* of one run */
-#define IL_SEEN		(1U << 20)	/* states of one scenario, as hashes in a hash */
+#define IL_SEEN		(1U << 20)	/* states of one scenario, as hashes in a hash; it grows */
 
 /* Frames of the search's own: small, the same in every build. */
 #define IL_FN	__attribute__((noinline, no_sanitize("address"), no_sanitize("undefined")))
@@ -63,6 +63,7 @@ static struct {
 		__u8 taken, left;	/* a thread; a set of threads */
 	} path[IL_POINTS];
 	__u64 *seen;
+	__u64 room;			/* in seen */
 	__u64 states, schedules, longest;
 } il;
 
@@ -104,23 +105,52 @@ static IL_FN void il_wipe(void)
 /* A pointer: the compiler knows nothing of the callee and keeps nothing in other registers. */
 static void (*volatile il_stopped)(void) = il_hash_local;
 
+static void il_make_room(__u64 room)
+{
+	il.room = room;
+	il.seen = calloc(room, sizeof(*il.seen));
+	if (!il.seen) {
+		fprintf(stderr, "store_interleave: no memory for %llu states\n", room);
+		abort();
+	}
+}
+
+/* Where this state is, or would be. */
+static IL_FN __u64 *il_place(__u64 hash)
+{
+	__u64 n = hash >> 20 & (il.room - 1);
+
+	while (il.seen[n] && il.seen[n] != hash)
+		n = (n + 1) & (il.room - 1);
+	return &il.seen[n];
+}
+
+/* How many states there are is the compiler's doing as well: what is dead on a stack counts. */
+static IL_FN void il_grow(void)
+{
+	__u64 *old = il.seen, room = il.room;
+
+	il_make_room(2 * room);
+	for (__u64 n = 0; n < room; n++)
+		if (old[n])
+			*il_place(old[n]) = old[n];
+	free(old);
+}
+
 /* true: it is new. Two of a million states with the same 64 bits: one in ten million searches. */
 static IL_FN bool il_first_time(void)
 {
-	__u64 hash = il_state();
-	__u32 n;
+	__u64 hash = il_state(), *place;
 
 	for (int i = 0; i < il.threads; i++)
 		hash = il_mix(hash, il.done[i] ? 1 : il.local[i]);
 	hash |= !hash;
-	for (n = hash >> 20 & (IL_SEEN - 1); il.seen[n]; n = (n + 1) & (IL_SEEN - 1))
-		if (il.seen[n] == hash)
-			return false;
-	il.seen[n] = hash;
-	if (++il.states > IL_SEEN / 4 * 3) {
-		fprintf(stderr, "store_interleave: too many states for IL_SEEN\n");
-		abort();
-	}
+	place = il_place(hash);
+	if (*place)
+		return false;
+	*place = hash;
+	if (++il.states > il.room / 4 * 3)
+		il_grow();
 	return true;
 }
 
@@ -259,10 +289,8 @@ static void il_begin(int threads, void (*run)(int thread))
 	for (int i = 0; i < IL_THREADS; i++)
 		il_fresh(i);
 	if (!il.seen)
-		il.seen = malloc(IL_SEEN * sizeof(*il.seen));
-	if (!il.seen)
-		abort();
-	memset(il.seen, 0, IL_SEEN * sizeof(*il.seen));
+		il_make_room(IL_SEEN);
+	memset(il.seen, 0, il.room * sizeof(*il.seen));
 }
 
 static void il_end(void)
