@@ -4,6 +4,15 @@
 VERSION	:= 0.1.0
 PREFIX	?= /usr/local
 LIBDIR	?= $(PREFIX)/lib
+# The same by the names that GNU and packagers use.
+prefix	?= $(PREFIX)
+exec_prefix ?= $(prefix)
+sbindir	?= $(exec_prefix)/sbin
+includedir ?= $(prefix)/include
+libdir	?= $(if $(filter $(PREFIX)/lib,$(LIBDIR)),$(exec_prefix)/lib,$(LIBDIR))
+# Where the kernel's types come from: an image or its BTF, or a header that was made of it.
+VMLINUX_BTF ?= /sys/kernel/btf/vmlinux
+VMLINUX_H ?=
 OUT	:= .output
 CLANG	?= clang
 # Ubuntu keeps one that works out of PATH.
@@ -12,9 +21,11 @@ ARCH	:= $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 
 CFLAGS	?= -O2 -g
 WARN	:= -Wall -Wextra -Wno-unused-parameter
-CPPFLAGS += -Iinclude -I$(OUT) -D_GNU_SOURCE= -DSKBEXT_VERSION='"$(VERSION)"'
-USER_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(CPPFLAGS)
-BPF_CFLAGS = -O2 -g $(WARN) -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Iinclude -I$(OUT)
+# No path of this machine in what is built. CPPFLAGS are the caller's, so ours are elsewhere.
+NO_PATHS := '-ffile-prefix-map=$(CURDIR)=.'
+OWN_CPPFLAGS = -Iinclude -I$(OUT) -D_GNU_SOURCE= -DSKBEXT_VERSION='"$(VERSION)"'
+USER_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(NO_PATHS) $(OWN_CPPFLAGS) $(CPPFLAGS)
+BPF_CFLAGS = -O2 -g $(WARN) $(NO_PATHS) -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Iinclude -I$(OUT)
 # As users compile: no -mcpu, no target architecture. <linux/*.h> wants the machine's <asm/*.h>.
 TEST_BPF_CFLAGS = -O2 -g $(WARN) -target bpf -Iinclude -I$(OUT) \
 	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
@@ -80,10 +91,14 @@ tests: $(TESTS) $(TEST_BPF) $(SANITIZED)	## build the tests
 check-setup:
 	$(Q)scripts/setup build
 
-$(OUT)/vmlinux.h: /sys/kernel/btf/vmlinux
+$(OUT)/vmlinux.h: $(or $(VMLINUX_H),$(VMLINUX_BTF))
 	$(call msg,BTF)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(BPFTOOL) btf dump file $< format c >$@
+	$(Q)$(if $(VMLINUX_H),cp '$<' $@,$(BPFTOOL) btf dump file '$<' format c >$@)
+
+$(or $(VMLINUX_H),$(VMLINUX_BTF)):
+	@echo "no $@; give VMLINUX_BTF=FILE (a vmlinux, or its BTF) or VMLINUX_H=FILE (vmlinux.h)" >&2
+	@false
 
 $(OUT)/%.bpf.o: bpf/%.bpf.c | $(OUT)/vmlinux.h
 	$(call msg,BPF)
@@ -106,7 +121,7 @@ $(OUT)/cli/%.o: user/cli/%.c | $(SKELS)
 
 $(OUT)/libskbext.a: $(LIB_OBJ)
 	$(call msg,AR)
-	$(Q)rm -f $@; $(AR) rcs $@ $^
+	$(Q)rm -f $@; $(AR) rcsD $@ $^
 
 $(OUT)/$(SO): $(LIB_OBJ) user/lib/libskbext.map
 	$(call msg,LINK)
@@ -150,7 +165,7 @@ $(OUT)/tests/%.o: tests/%.c
 
 $(OUT)/tests/parts.a: $(TEST_PARTS)
 	$(call msg,AR)
-	$(Q)rm -f $@; $(AR) rcs $@ $^
+	$(Q)rm -f $@; $(AR) rcsD $@ $^
 
 $(OUT)/tests/%: tests/%.c $(OUT)/tests/parts.a $(OUT)/libskbext.a
 	$(call msg,CC)
@@ -169,34 +184,23 @@ $(OUT)/tests/%.tsan: tests/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CFLAGS) -O1 -fsanitize=thread $(DEPS) $< -lpthread -o $@
 
-install: all $(MAN) $(COMPLETION)	## install to PREFIX (/usr/local), below DESTDIR
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/skbext/store \
-		$(DESTDIR)$(LIBDIR)/pkgconfig
-	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/man/man7 \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
-		$(DESTDIR)$(PREFIX)/share/zsh/site-functions
-	install -m 755 $(OUT)/skbext $(DESTDIR)$(PREFIX)/bin/
-	$(if $(MAN),,@echo 'no scdoc: the manual pages are not installed')
-	$(foreach page,$(MAN),install -m 644 $(page) $(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page)))/;)
-	install -m 644 $(OUT)/completion/skbext \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/
-	install -m 644 $(OUT)/completion/_skbext $(DESTDIR)$(PREFIX)/share/zsh/site-functions/
-	install -m 644 include/skbext/*.h $(DESTDIR)$(PREFIX)/include/skbext/
-	install -m 644 include/skbext/store/*.h $(DESTDIR)$(PREFIX)/include/skbext/store/
-	install -m 644 $(OUT)/libskbext.a $(DESTDIR)$(LIBDIR)/
-	install -m 755 $(OUT)/$(SO) $(DESTDIR)$(LIBDIR)/
-	ln -sf $(SO) $(DESTDIR)$(LIBDIR)/libskbext.so.0
-	ln -sf libskbext.so.0 $(DESTDIR)$(LIBDIR)/libskbext.so
-	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \
-		user/lib/skbext.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/skbext.pc
+install: all				## install below PREFIX (/usr/local) and DESTDIR
+	install -d '$(DESTDIR)$(sbindir)' '$(DESTDIR)$(includedir)/skbext/store' \
+		'$(DESTDIR)$(libdir)/pkgconfig'
+	install -m 755 $(OUT)/skbext '$(DESTDIR)$(sbindir)/'
+	install -m 644 include/skbext/*.h '$(DESTDIR)$(includedir)/skbext/'
+	install -m 644 include/skbext/store/*.h '$(DESTDIR)$(includedir)/skbext/store/'
+	install -m 644 $(OUT)/libskbext.a '$(DESTDIR)$(libdir)/'
+	install -m 755 $(OUT)/$(SO) '$(DESTDIR)$(libdir)/'
+	ln -sf $(SO) '$(DESTDIR)$(libdir)/libskbext.so.0'
+	ln -sf libskbext.so.0 '$(DESTDIR)$(libdir)/libskbext.so'
+	sed 's|@PREFIX@|$(prefix)|; s|@LIBDIR@|$(libdir)|; s|@INCLUDEDIR@|$(includedir)|' \
+		user/lib/skbext.pc.in | sed 's|=$(prefix)/|=$${prefix}/|; s|@VERSION@|$(VERSION)|' \
+		>'$(DESTDIR)$(libdir)/pkgconfig/skbext.pc'
 
 uninstall:				## remove what install put there
-	rm -rf $(DESTDIR)$(PREFIX)/include/skbext $(DESTDIR)$(PREFIX)/bin/skbext
-	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/skbext.8 \
-		$(DESTDIR)$(PREFIX)/share/man/man7/skbext.7 \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/skbext \
-		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_skbext
-	rm -f $(DESTDIR)$(LIBDIR)/libskbext.* $(DESTDIR)$(LIBDIR)/pkgconfig/skbext.pc
+	rm -rf '$(DESTDIR)$(includedir)/skbext' '$(DESTDIR)$(sbindir)/skbext'
+	rm -f '$(DESTDIR)$(libdir)'/libskbext.* '$(DESTDIR)$(libdir)/pkgconfig/skbext.pc'
 
 clean:					## remove all that was made
 	rm -rf $(OUT)

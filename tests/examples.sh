@@ -89,7 +89,7 @@ install_skbext()
 	rm -rf "$built"
 	must mkdir -p "$built" &&
 	must make_alone -C "$root" install DESTDIR="$tmp/root" PREFIX=/usr &&
-	must cp "$tmp/root/usr/bin/skbext" "$built/" &&
+	must cp "$tmp/root/usr/sbin/skbext" "$built/" &&
 	must cp -P "$tmp"/root/usr/lib/libskbext.so* "$built/" || return
 	[ "$(PKG_CONFIG_SYSROOT_DIR='' pkg-config --variable=libdir skbext)" = /usr/lib ] ||
 		wrong "skbext.pc does not say where it was installed"

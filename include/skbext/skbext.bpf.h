@@ -28,7 +28,7 @@
  *
  * An object that includes this must be given its place in a loaded skbext before it is loaded:
  * skbext_bind() of the C library, or `skbext bind` and a stock loader. One that was not works and
- * finds nothing.
+ * finds nothing. A light skeleton (bpftool gen skeleton -L) cannot be bound: use an ordinary one.
  *
  * A pointer from skbext_add() or skbext_find() is good until the skb is freed, or until any of add,
  * del, reset or copy on the same skb; in a tracing program that looks at a packet it does not own,
