@@ -160,7 +160,8 @@ test_load_line()
 		wrong "line: $out"
 	if [[ $out == *partial* ]]; then
 		[ "$err_lines" = 1 ] || wrong "partial and $err_lines lines of warning"
-		[[ $err == *warning*clones*"skbext doctor"* ]] || wrong "warning: $err"
+		[[ $err == *warning*"guarantee partial"*": "*"skbext status"* ]] ||
+			wrong "warning: $err"
 	else
 		[ -z "$err" ] || wrong "complete, and warns: $err"
 	fi
@@ -168,7 +169,9 @@ test_load_line()
 	load --json --type a:16,keep-scrub
 	expect_json '.capacity >= 65536' capacity
 	expect_json '.types | map([.name, .flags]) == [["a",["keep-scrub"]]]' types
-	expect_json '(.mode == "exact") == (.guarantee == "complete")' "mode and guarantee"
+	expect_json '(.guarantee == "complete") == (.reason == "")' "a reason for less than complete"
+	expect_json 'if .mode == "exact" then true else .reason | test("fentry") end' \
+		"the reason names what is missing"
 	unload
 }
 
@@ -180,12 +183,13 @@ test_status()
 	sk status
 	expect_done status
 	[[ $out == *"holds: "*"healthy    yes"* ]] || wrong "text: $out"
-	[[ $out == *"guarantee  complete"* || $out == *"does not hold: clones"* ]] ||
+	[[ $out == *"guarantee  complete"$'\n'* || $out == *"guarantee  partial: "*"does not hold: "* ]] ||
 		wrong "text: $out"
 	sk status --json
 	expect_done "status --json"
 	expect_json 'keys == ["capacity","ctl","guarantee","healthy","hooks","mode","payload",
-		"payload_used","types"]' keys
+		"payload_used","reason","types"]' keys
+	expect_json '(.guarantee == "complete") == (.reason == "")' reason
 	expect_json '.hooks | length > 1 and all(.[]; .attached == true)' "all hooks of the mode"
 	expect_json 'all(.hooks[]; keys == ["attached","kind","missed","name","role"])' "hooks"
 	expect_json '.types | map([.name, .size, .flags]) ==
@@ -434,6 +438,10 @@ test_doctor()
 	expect_json '.loaded == null and (.kernel | length) > 0' kernel
 	expect_json '.environment | length >= 3 and all(.[]; .ok)' environment
 	expect_json '.hooks | length > 5 and all(.[]; .offered or (.attaches | not))' hooks
+	expect_json 'all(.hooks[]; .error != "Success")' "no hook that was not tried is a success"
+	expect_json 'if .guarantee == "complete" then true else .why as $why | any(.hooks[];
+		.error != null and (.name as $name | $why | contains($name))) end' \
+		"the reason names a hook that fails"
 	expect_json '(.guarantee == "complete") ==
 		([.hooks[] | select(.mode != "tracepoint" and .offered) | .attaches] | all)' \
 		"the guarantee follows from the hooks"
@@ -958,6 +966,7 @@ test_lost_hook()
 	sk status --json
 	expect_done "status without a hook"
 	expect_json '.healthy == false and .guarantee == "none"' "status without a hook"
+	expect_json ".reason | contains(\"$link\")" "the reason names the hook"
 	expect_json ".hooks | map(select(.attached | not).name) == [\"$link\"]" "the lost one"
 	sk status
 	[[ $out == *"NOT ATTACHED"*"unload and load again"* ]] || wrong "status: $out"

@@ -638,14 +638,14 @@ static void share_one(bool on)
 /* What is pinned here, and what trace finds, is this test's alone. */
 static bool up(void)
 {
-	enum skbext_mode mode = SKBEXT_MODE_AUTO;
+	struct skbext_status would = { .sz = sizeof(would) };
 
 	return ASSERT_OK(unshare(CLONE_NEWNS), "mount namespace") &&
 	       ASSERT_OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "private mounts") &&
 	       ASSERT_OK(mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL), "bpffs") &&
 	       ASSERT_OK(traffic_net_up(&net), "namespaces") &&
-	       ASSERT_OK(skbext_probe(NULL, NULL, &mode, NULL), skbext_errmsg()) &&
-	       ((exact = mode == SKBEXT_MODE_EXACT && !asked_mode), true);
+	       ASSERT_OK(skbext_probe(NULL, NULL, &would), skbext_errmsg()) &&
+	       ((exact = would.mode == SKBEXT_MODE_EXACT && !asked_mode), true);
 }
 
 /* The command is where the tests are built from. */

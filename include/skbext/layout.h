@@ -8,12 +8,13 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	16		/* raise with every change here and in store.h */
+#define SKBEXT_LAYOUT_VERSION	17		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
 #define SKBEXT_MAX_PAYLOAD	2040		/* bytes, all types; as the kernel's SKB_EXT */
 #define SKBEXT_NAME_LEN		32		/* a type's name with its NUL */
+#define SKBEXT_REASON_LEN	256		/* why a guarantee is not complete, with its NUL */
 
 #define SKBEXT_BUCKET_SLOTS	8
 #define SKBEXT_PROBES		64		/* buckets a record may be placed in */
@@ -139,6 +140,7 @@ struct skbext_ctl {
 	__u8 pad[7];
 	__u64 address;			/* the kernel's, of this struct: for scripts/records.bt */
 	struct skbext_type_info types[SKBEXT_MAX_TYPES];
+	char reason[SKBEXT_REASON_LEN];	/* what load saw missing for `complete`; "": nothing */
 } __attribute__((aligned(64)));
 
 /*

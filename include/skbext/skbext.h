@@ -287,6 +287,7 @@ struct skbext_hook {
 	int err;		/* negative errno: why it is not attached although offered */
 	/* Not attached, because no type needs it; the first one that does attaches it. */
 	bool idle;
+	bool tried;		/* this process tried to attach it; 0 in .err: it could */
 };
 
 /**
@@ -307,6 +308,8 @@ struct skbext_status {
 	__u32 payload_used;
 	__u32 version;			/* of the pinned layout */
 	__u64 ctl;			/* kernel address of struct skbext_ctl, for tracers */
+	/* Why the guarantee is not complete, in one line; "": it is. */
+	char reason[SKBEXT_REASON_LEN];
 };
 
 /** skbext_status - what holds; set @status->sz before. Returns: 0. */
@@ -315,10 +318,10 @@ SKBEXT_API int skbext_status(struct skbext *sk, struct skbext_status *status);
 /**
  * skbext_probe - what would load on this kernel: tries to attach every hook and lets go again
  * @hook, @arg: called for every hook, with .offered, .attached (it would) and .err
- * @mode, @guarantee: what `load` would come to; NULL: not wanted
+ * @status: what `load` would come to: mode, guarantee and reason; @status->sz is to be set before
  */
 SKBEXT_API int skbext_probe(int (*fn)(const struct skbext_hook *hook, void *arg), void *arg,
-			    enum skbext_mode *mode, enum skbext_guarantee *guarantee);
+			    struct skbext_status *status);
 
 /** skbext_errmsg - the last error of this thread in one line: what, why, what to do. Never NULL. */
 SKBEXT_API const char *skbext_errmsg(void);

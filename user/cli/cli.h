@@ -143,8 +143,8 @@ void cli_print_hooks(struct skbext *sk, enum skbext_mode mode);
 bool cli_hook_serves(const struct skbext_hook *hook, enum skbext_mode mode);
 
 /* What a guarantee means, one sentence each; "" where there is nothing to say. */
-const char *cli_holds(enum skbext_guarantee guarantee);
-const char *cli_holds_not(enum skbext_guarantee guarantee);
+const char *cli_holds(const struct skbext_status *status);
+const char *cli_holds_not(const struct skbext_status *status);
 
 /* payload.c: one payload of a type, as text on stdout and as JSON {"hex":, "value":}. */
 void cli_print_part(void *ctx, const char *fmt, va_list args);	/* where a btf_dump writes to */

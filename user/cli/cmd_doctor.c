@@ -40,9 +40,8 @@ struct report {
 	unsigned int nr_hooks;
 	int probe_err;
 	char probe_error[256];
-	enum skbext_mode mode;
-	enum skbext_guarantee guarantee;
-	char why[256];
+	struct skbext_status found;	/* what would load */
+	char why[SKBEXT_REASON_LEN];
 	struct skbext *live;		/* NULL: not loaded */
 	char live_error[256];		/* "": not loaded, or all is well */
 	struct skbext_status status;	/* of live */
@@ -134,24 +133,21 @@ static const char *hook_state(const struct skbext_hook *hook)
 {
 	if (!hook->offered)
 		return "this kernel has none";
-	return hook->attached ? "attaches" : strerror(-hook->err);
+	if (hook->attached)
+		return "attaches";
+	if (!hook->tried)
+		return "not tried";
+	return hook->err ? strerror(-hook->err) : "attaches, if the others do";
 }
 
-/* Complete needs the hooks of the exact mode: the first of them that is missing is the reason. */
 static void explain(struct report *r)
 {
-	const struct skbext_hook *missing = NULL;
-
-	for (unsigned int i = 0; i < r->nr_hooks && !missing; i++)
-		if (!r->hooks[i].attached && cli_hook_serves(&r->hooks[i], SKBEXT_MODE_EXACT))
-			missing = &r->hooks[i];
-	if (r->guarantee == SKBEXT_GUARANTEE_COMPLETE)
-		snprintf(r->why, sizeof(r->why), "all hooks of the exact mode attach");
-	else if (r->probe_err)
+	if (r->probe_err)
 		snprintf(r->why, sizeof(r->why), "%s", r->probe_error);
-	else if (missing)
-		snprintf(r->why, sizeof(r->why), "%s %s: %s", missing->kind, missing->name,
-			 hook_state(missing));
+	else if (r->found.guarantee == SKBEXT_GUARANTEE_COMPLETE)
+		snprintf(r->why, sizeof(r->why), "all hooks of the exact mode attach");
+	else
+		snprintf(r->why, sizeof(r->why), "%s", r->found.reason);
 }
 
 static void examine(struct report *r, const struct cli_common *common)
@@ -161,10 +157,11 @@ static void examine(struct report *r, const struct cli_common *common)
 	check_btf(&r->checks[CHECK_BTF]);
 	check_bpffs(&r->checks[CHECK_BPFFS], common);
 	check_jit(&r->checks[CHECK_JIT]);
-	r->probe_err = skbext_probe(keep_hook, r, &r->mode, &r->guarantee);
+	r->found.sz = sizeof(r->found);
+	r->probe_err = skbext_probe(keep_hook, r, &r->found);
 	if (r->probe_err) {
 		snprintf(r->probe_error, sizeof(r->probe_error), "%s", skbext_errmsg());
-		r->guarantee = SKBEXT_GUARANTEE_NONE;
+		r->found.guarantee = SKBEXT_GUARANTEE_NONE;
 	}
 	explain(r);
 	r->status.sz = sizeof(r->status);
@@ -193,7 +190,7 @@ static json_t *probed_json(const struct report *r)
 
 	for (unsigned int i = 0; i < r->nr_hooks; i++) {
 		const struct skbext_hook *h = &r->hooks[i];
-		const char *error = h->offered && !h->attached ? strerror(-h->err) : NULL;
+		const char *error = h->offered && !h->attached ? hook_state(h) : NULL;
 
 		json_array_append_new(list,
 				      json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:s?}",
@@ -211,9 +208,9 @@ static json_t *live_json(const struct report *r)
 		return json_pack("{s:s}", "error", r->live_error);
 	if (!r->live)
 		return json_null();
-	return json_pack("{s:s, s:s, s:b, s:o}", "mode", skbext_mode_name(r->status.mode),
+	return json_pack("{s:s, s:s, s:s, s:b, s:o}", "mode", skbext_mode_name(r->status.mode),
 			 "guarantee", skbext_guarantee_name(r->status.guarantee),
-			 "healthy", r->status.healthy,
+			 "reason", r->status.reason, "healthy", r->status.healthy,
 			 "hooks", cli_json_hooks(r->live, r->status.mode));
 }
 
@@ -222,8 +219,8 @@ static int print_json(const struct report *r)
 	return cli_print_json(json_pack("{s:s, s:o, s:o, s:s, s:s, s:s, s:o}",
 					"kernel", r->uts.release,
 					"environment", checks_json(r), "hooks", probed_json(r),
-					"mode", r->probe_err ? "none" : skbext_mode_name(r->mode),
-					"guarantee", skbext_guarantee_name(r->guarantee),
+					"mode", r->probe_err ? "none" : skbext_mode_name(r->found.mode),
+					"guarantee", skbext_guarantee_name(r->found.guarantee),
 					"why", r->why, "loaded", live_json(r)));
 }
 
@@ -243,7 +240,7 @@ static void print_live(const struct report *r)
 
 static int print_text(const struct report *r)
 {
-	const char *holds_not = cli_holds_not(r->guarantee);
+	const char *holds_not = cli_holds_not(&r->found);
 
 	printf("kernel       %s %s\n", r->uts.release, r->uts.machine);
 	for (int i = 0; i < NR_CHECKS; i++)
@@ -255,12 +252,12 @@ static int print_text(const struct report *r)
 		printf("  %-10s %-8s %-7s %-30s %s\n", hook_mode(&r->hooks[i]),
 		       skbext_role_name(r->hooks[i].role),
 		       r->hooks[i].kind, r->hooks[i].name, hook_state(&r->hooks[i]));
-	if (r->guarantee == SKBEXT_GUARANTEE_NONE) {
+	if (r->found.guarantee == SKBEXT_GUARANTEE_NONE) {
 		printf("would load   nothing: %s\n", r->why);
 	} else {
-		printf("would load   mode %s, guarantee %s: %s\n", skbext_mode_name(r->mode),
-		       skbext_guarantee_name(r->guarantee), r->why);
-		printf("  holds: %s\n", cli_holds(r->guarantee));
+		printf("would load   mode %s, guarantee %s: %s\n", skbext_mode_name(r->found.mode),
+		       skbext_guarantee_name(r->found.guarantee), r->why);
+		printf("  holds: %s\n", cli_holds(&r->found));
 		if (holds_not[0])
 			printf("  does not hold: %s\n", holds_not);
 	}
@@ -272,7 +269,7 @@ static int verdict(const struct report *r)
 {
 	if (!r->checks[CHECK_CAPS].ok)
 		return cli_error("cannot try the hooks: not permitted; run it as root");
-	if (r->guarantee == SKBEXT_GUARANTEE_NONE)
+	if (r->found.guarantee == SKBEXT_GUARANTEE_NONE)
 		return cli_error("cannot load on this machine: %s", r->why);
 	if (r->live_error[0])
 		return cli_error("cannot read what is loaded: %s", r->live_error);

@@ -113,17 +113,19 @@ static int report(struct skbext *sk, const struct request *req)
 		return cli_lib_error("show what was loaded");
 	cli_types_read(sk, &types);
 	if (req->common.json)
-		ret = cli_print_json(json_pack("{s:s, s:s, s:I, s:o}",
+		ret = cli_print_json(json_pack("{s:s, s:s, s:s, s:I, s:o}",
 					       "mode", skbext_mode_name(status.mode),
 					       "guarantee", skbext_guarantee_name(status.guarantee),
+					       "reason", status.reason,
 					       "capacity", (json_int_t)status.capacity,
 					       "types", cli_json_types(&types)));
 	else
 		print_line(&status, &types);
 	cli_types_free(&types);
 	if (status.guarantee == SKBEXT_GUARANTEE_PARTIAL)
-		cli_error("warning: guarantee partial, clones cannot be followed; "
-			  "`skbext doctor` tells why");
+		cli_error("warning: guarantee partial%s: %s; `skbext status` tells what holds",
+			  status.mode == SKBEXT_MODE_TRACEPOINT ?
+			  ", clones cannot be followed" : "", status.reason);
 	return ret;
 }
 

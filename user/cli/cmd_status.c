@@ -10,7 +10,8 @@ static int print_json(struct skbext *sk, const struct skbext_status *status,
 	char ctl[20];
 
 	snprintf(ctl, sizeof(ctl), "0x%llx", status->ctl);
-	return cli_print_json(json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:I, s:s}",
+	return cli_print_json(json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:I, s:s,"
+					"s:s}",
 					"mode", skbext_mode_name(status->mode),
 					"guarantee", skbext_guarantee_name(status->guarantee),
 					"hooks", cli_json_hooks(sk, status->mode),
@@ -19,7 +20,7 @@ static int print_json(struct skbext *sk, const struct skbext_status *status,
 					"capacity", (json_int_t)status->capacity,
 					"payload", (json_int_t)status->payload,
 					"payload_used", (json_int_t)status->payload_used,
-					"ctl", ctl));
+					"ctl", ctl, "reason", status->reason));
 }
 
 /* The three ways not to be healthy, each with what to do about it. */
@@ -44,12 +45,13 @@ static void print_complaints(struct skbext *sk, const struct skbext_status *stat
 static int print_text(struct skbext *sk, const struct skbext_status *status,
 		      const struct cli_types *types)
 {
-	const char *holds_not = cli_holds_not(status->guarantee);
+	const char *holds_not = cli_holds_not(status);
 
 	printf("mode       %s\n", skbext_mode_name(status->mode));
-	printf("guarantee  %s\n", skbext_guarantee_name(status->guarantee));
+	printf("guarantee  %s%s%s\n", skbext_guarantee_name(status->guarantee),
+	       status->reason[0] ? ": " : "", status->reason);
 	if (status->guarantee != SKBEXT_GUARANTEE_NONE)
-		printf("  holds: %s\n", cli_holds(status->guarantee));
+		printf("  holds: %s\n", cli_holds(status));
 	if (holds_not[0])
 		printf("  does not hold: %s\n", holds_not);
 	printf("capacity   %u records\n", status->capacity);

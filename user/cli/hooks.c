@@ -38,29 +38,23 @@ void cli_print_hooks(struct skbext *sk, enum skbext_mode mode)
 			       skbext_role_name(hook.role), hook.kind, hook.name, hook.missed);
 }
 
-const char *cli_holds(enum skbext_guarantee guarantee)
+const char *cli_holds(const struct skbext_status *status)
 {
-	switch (guarantee) {
-	case SKBEXT_GUARANTEE_COMPLETE:
-		return "a record ends with its skb; clones, copies, segments, fragments share it";
-	case SKBEXT_GUARANTEE_PARTIAL:
-		return "a record ends when its skb is freed, or when the memory is used again";
-	default:
+	if (status->guarantee == SKBEXT_GUARANTEE_NONE)
 		return "";
-	}
+	if (status->mode == SKBEXT_MODE_EXACT)
+		return "a record ends with its skb; clones, copies, segments, fragments share it";
+	return "a record ends when its skb is freed, or when the memory is used again";
 }
 
-const char *cli_holds_not(enum skbext_guarantee guarantee)
+const char *cli_holds_not(const struct skbext_status *status)
 {
-	switch (guarantee) {
-	case SKBEXT_GUARANTEE_COMPLETE:
-		return "";
-	case SKBEXT_GUARANTEE_PARTIAL:
-		return "clones cannot be followed: clones, copies and fragments carry nothing; "
-		       "of the points where the kernel drops extensions only netif_rx (veth) is "
-		       "seen; memory that is used again past every tracepoint may show its "
-		       "predecessor's record";
-	default:
-		return "anything: hooks are missing, records outlive skbs; unload and load again";
-	}
+	if (status->guarantee == SKBEXT_GUARANTEE_NONE)
+		return "anything: records may outlive their skbs; unload and load again";
+	if (status->mode == SKBEXT_MODE_EXACT)
+		return status->reason;
+	return "clones cannot be followed: clones, copies and fragments carry nothing; "
+	       "of the points where the kernel drops extensions only netif_rx (veth) is "
+	       "seen; memory that is used again past every tracepoint may show its "
+	       "predecessor's record";
 }

@@ -171,6 +171,7 @@ static int attach_one(struct bpf_object *obj, const struct hook_def *def, struct
 	if (!bpf_program__autoload(prog))
 		return def->optional ? 0 : -ENOENT;
 	print = libbpf_set_print(object_quiet);
+	state->tried = true;
 	state->link = bpf_program__attach(prog);
 	state->err = state->link ? 0 : -errno;
 	libbpf_set_print(print);
@@ -189,6 +190,7 @@ static void try_each(struct skbext *sk, enum skbext_mode mode, const struct btf 
 		if (defs[i].mode != mode || !offered(&defs[i], vmlinux))
 			continue;
 		obj = load_mode(sk, mode, vmlinux, &defs[i]);
+		state->tried = true;
 		if (!obj) {
 			state->err = -errno;
 			continue;
@@ -228,6 +230,14 @@ static bool births_in_sight(const struct btf *vmlinux)
 	return id > 0 && !btf_vlen(btf__type_by_id(vmlinux, btf__type_by_id(vmlinux, id)->type));
 }
 
+static int no_tracepoint(const struct skbext *sk)
+{
+	if (sk->want == SKBEXT_MODE_TRACEPOINT)
+		return fail(-EOPNOTSUPP, "on this kernel sk_buffs are used again without a trace, so the tracepoint mode would show packets the metadata of others; use --mode exact");
+	return fail(-EOPNOTSUPP, "only the exact mode works on this kernel, where sk_buffs are used again without a trace, but %s",
+		    sk->ctl->reason);
+}
+
 int hooks_load(struct skbext *sk, enum skbext_mode mode)
 {
 	struct btf *vmlinux = vmlinux_btf();
@@ -236,12 +246,33 @@ int hooks_load(struct skbext *sk, enum skbext_mode mode)
 	if (!vmlinux)
 		return fail(-EOPNOTSUPP, "this kernel has no readable BTF (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF");
 	if (mode == SKBEXT_MODE_TRACEPOINT && !births_in_sight(vmlinux))
-		return fail(-EOPNOTSUPP, "on this kernel sk_buffs are used again without a trace, so tracepoint mode would show packets the metadata of others; it takes a kernel that permits fentry");
+		return no_tracepoint(sk);
 	sk->lifecycle = load_mode(sk, mode, vmlinux, NULL);
 	err = sk->lifecycle ? 0 : -errno;
 	if (err && mode == SKBEXT_MODE_EXACT)
 		try_each(sk, mode, vmlinux);
 	return err;
+}
+
+bool hooks_can_trace(void)
+{
+	struct btf *vmlinux = vmlinux_btf();
+
+	return vmlinux && births_in_sight(vmlinux);
+}
+
+void hooks_explain(struct skbext *sk, int err)
+{
+	if (hooks_silenced()) {
+		not_complete(sk, "kernel.ftrace_enabled is 0, so fentry programs are not run (set it to 1)");
+		return;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++)
+		if (defs[i].mode != SKBEXT_MODE_TRACEPOINT && sk->hooks[i].err) {
+			hook_explain(sk, &defs[i], sk->hooks[i].err);
+			return;
+		}
+	not_complete(sk, "loading its programs failed: %s", why_bpf(err));
 }
 
 /* fentry programs attach as ever, and then are not run: sysctl kernel.ftrace_enabled. */
@@ -255,15 +286,23 @@ bool hooks_silenced(void)
 	return silenced;
 }
 
+static void keep_first(int *first, int err)
+{
+	if (!*first)
+		*first = err;
+}
+
 /* All of the mode or none. */
 int hooks_attach(struct skbext *sk)
 {
 	enum skbext_mode mode = sk->ctl->mode;
 	int err = mode == SKBEXT_MODE_EXACT && hooks_silenced() ? -EOPNOTSUPP : watch_learn(sk);
+	bool all = !err;
 
-	for (unsigned int i = 0; !err && i < ARRAY_SIZE(defs); i++)
+	/* Also behind one that fails: each is told by its own error. */
+	for (unsigned int i = 0; all && i < ARRAY_SIZE(defs); i++)
 		if (in_mode(&defs[i], mode) && !is_idle(sk, &defs[i]))
-			err = attach_one(sk->lifecycle, &defs[i], &sk->hooks[i]);
+			keep_first(&err, attach_one(sk->lifecycle, &defs[i], &sk->hooks[i]));
 	if (err)
 		hooks_detach(sk);
 	return err;
@@ -338,22 +377,16 @@ int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
 	h.idle = !h.attached && sk->ctl && is_idle(sk, def);
 	h.missed = h.attached ? prog_misses(sk->hooks[n].prog_fd) : 0;
 	h.err = sk->hooks[n].err;
+	h.tried = sk->hooks[n].tried;
 	memcpy(hook, &h, hook->sz < sizeof(h) ? hook->sz : sizeof(h));
 	return 0;
 }
 
-/*
- * Is every hook of the mode attached that this kernel could have?
- * Else *missing is the role of the first that is not.
- */
-bool hooks_complete(struct skbext *sk, enum skbext_mode mode, enum skbext_role *missing)
+const struct hook_def *hooks_missing(struct skbext *sk, enum skbext_mode mode)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++) {
-		if (!in_mode(&defs[i], mode) || attached_prog(sk, i) >= 0 || defs[i].optional ||
-		    is_idle(sk, &defs[i]))
-			continue;
-		*missing = defs[i].role;
-		return false;
-	}
-	return true;
+	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++)
+		if (in_mode(&defs[i], mode) && attached_prog(sk, i) < 0 && !defs[i].optional &&
+		    !is_idle(sk, &defs[i]))
+			return &defs[i];
+	return NULL;
 }

@@ -25,6 +25,7 @@ struct hook_state {
 	struct bpf_link *link;	/* of this process; NULL when opened from pins */
 	int prog_fd;		/* -1: not attached */
 	int err;
+	bool tried;
 };
 
 #define MAX_HOOKS 32
@@ -75,6 +76,11 @@ int object_quiet(enum libbpf_print_level level, const char *fmt, va_list args);
 /* records.c */
 void store_kill(struct skbext *sk);
 
+/*
+ * skbext.c: a reason why what is being loaded is not `complete`; it stays with
+ * what is loaded. Call it between maps_create() and skbext_pin().
+ */
+__attribute__((format(printf, 2, 3))) void not_complete(struct skbext *sk, const char *fmt, ...);
 
 /* hooks.c */
 struct hook_def {
@@ -91,9 +97,15 @@ int hooks_attach(struct skbext *sk);
 int hooks_wake(struct skbext *sk);	/* a type is new: attach what was idle without it */
 void hooks_detach(struct skbext *sk);
 bool hooks_silenced(void);
-bool hooks_complete(struct skbext *sk, enum skbext_mode mode, enum skbext_role *missing);
+/* The first hook of the mode that is not attached and should be; NULL: none. */
+const struct hook_def *hooks_missing(struct skbext *sk, enum skbext_mode mode);
+bool hooks_can_trace(void);	/* this kernel allows the tracepoint mode */
+void hooks_explain(struct skbext *sk, int err);	/* why exact failed: into the reason */
 __u64 prog_misses(int prog_fd);
 __u64 hooks_missed(struct skbext *sk);	/* runs that the kernel skipped */
+
+/* explain.c: why this hook cannot be had, into the reason */
+void hook_explain(struct skbext *sk, const struct hook_def *def, int err);
 
 /*
  * watch.c: tell the lifecycle programs, loaded and not attached yet,

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* A handle's life: open, load, attach, close; and what it says about itself. */
+#include <stdarg.h>
+
 #include "internal.h"
 
 static struct skbext *new_handle(const char *dir)
@@ -98,17 +100,18 @@ static int load_mode(struct skbext *sk, enum skbext_mode mode)
 	return hooks_load(sk, mode);
 }
 
-static int no_exact(struct skbext *sk, int err, const char *asked)
+/* The exact mode is not to be had: why. What is asked for may do without. */
+static int no_exact(struct skbext *sk, int err)
 {
-	if (hooks_silenced())
-		return fail(-EOPNOTSUPP, "%s needs the exact mode, but kernel.ftrace_enabled is 0, so fentry programs are not run; set it to 1",
-			    asked);
-	for (int i = 0; hook_def(i); i++)
-		if (sk->hooks[i].err)
-			return fail(-EOPNOTSUPP, "%s needs the exact mode, but this kernel refuses fentry on %s (%s); leave %s away for a partial guarantee",
-				    asked, hook_def(i)->name, strerror(-sk->hooks[i].err), asked);
-	return fail(-EOPNOTSUPP, "%s needs the exact mode, but loading it failed: %s", asked,
-		    why_bpf(err));
+	const char *asked = sk->require_complete ? "--require complete" : "--mode exact";
+
+	sk->ctl->reason[0] = 0;
+	hooks_explain(sk, err);
+	if (!sk->require_complete && sk->want != SKBEXT_MODE_EXACT)
+		return 0;
+	return fail(-EOPNOTSUPP, "%s needs the exact mode, but %s; %s", asked, sk->ctl->reason,
+		    hooks_can_trace() ? "omit it for a partial guarantee" :
+					"this kernel can do without it in no mode");
 }
 
 int skbext_load(struct skbext *sk)
@@ -120,11 +123,11 @@ int skbext_load(struct skbext *sk)
 		return err;
 	if (sk->want != SKBEXT_MODE_TRACEPOINT) {
 		err = load_mode(sk, SKBEXT_MODE_EXACT);
-		if (!err)
-			return 0;
-		if (sk->require_complete || sk->want == SKBEXT_MODE_EXACT)
-			return no_exact(sk, err, sk->require_complete ?
-					"--require complete" : "--mode exact");
+		err = err ? no_exact(sk, err) : -EALREADY;
+		if (err)
+			return err == -EALREADY ? 0 : err;
+	} else {
+		not_complete(sk, "the tracepoint mode was asked for");
 	}
 	err = load_mode(sk, SKBEXT_MODE_TRACEPOINT);
 	return err && err != -EOPNOTSUPP ?
@@ -137,11 +140,8 @@ static int try_attach(struct skbext *sk)
 
 	if (!err || sk->ctl->mode != SKBEXT_MODE_EXACT)
 		return err;
-	if (sk->require_complete || sk->want == SKBEXT_MODE_EXACT)
-		return no_exact(sk, err,
-				sk->require_complete ? "--require complete" : "--mode exact");
 	/* The kernel verifies fentry programs but does not attach them. */
-	err = load_mode(sk, SKBEXT_MODE_TRACEPOINT);
+	err = no_exact(sk, err) ?: load_mode(sk, SKBEXT_MODE_TRACEPOINT);
 	return err ?: hooks_attach(sk);
 }
 
@@ -160,8 +160,8 @@ int skbext_attach(struct skbext *sk)
 	skbext_status(sk, &st);
 	if (sk->require_complete && st.guarantee != SKBEXT_GUARANTEE_COMPLETE) {
 		hooks_detach(sk);
-		return fail(-EOPNOTSUPP, "--require complete cannot be met: the mode is %s; `skbext doctor` tells why",
-			    skbext_mode_name(st.mode));
+		return fail(-EOPNOTSUPP, "--require complete cannot be met: %s; `skbext doctor` tells more",
+			    st.reason);
 	}
 	return 0;
 }
@@ -183,23 +183,42 @@ void skbext_close(struct skbext *sk)
 	free(sk);
 }
 
-static enum skbext_guarantee guarantee_of(struct skbext *sk)
+void not_complete(struct skbext *sk, const char *fmt, ...)
 {
-	enum skbext_role missing;
+	char *reason = sk->ctl->reason;
+	size_t used = strnlen(reason, SKBEXT_REASON_LEN - 1);
+	va_list args;
 
-	if (hooks_complete(sk, sk->ctl->mode, &missing))
-		return sk->ctl->mode == SKBEXT_MODE_EXACT ? SKBEXT_GUARANTEE_COMPLETE :
-							    SKBEXT_GUARANTEE_PARTIAL;
+	if (used && used + 3 < SKBEXT_REASON_LEN) {
+		strcpy(reason + used, "; ");
+		used += 2;
+	}
+	va_start(args, fmt);
+	vsnprintf(reason + used, SKBEXT_REASON_LEN - used, fmt, args);
+	va_end(args);
+}
+
+/* What load saw missing, and what has changed since. */
+static void judge(struct skbext *sk, struct skbext_status *st)
+{
+	const struct hook_def *missing = hooks_missing(sk, st->mode);
+
 	/* Looking at fates guards nothing; anything else that is gone breaks what was promised. */
-	return missing == SKBEXT_ROLE_FATE && sk->ctl->mode == SKBEXT_MODE_EXACT ?
-	       SKBEXT_GUARANTEE_COMPLETE : SKBEXT_GUARANTEE_NONE;
+	if (missing && missing->role != SKBEXT_ROLE_FATE) {
+		st->guarantee = SKBEXT_GUARANTEE_NONE;
+		snprintf(st->reason, sizeof(st->reason), "hook %s is not attached any more",
+			 missing->name);
+		return;
+	}
+	snprintf(st->reason, sizeof(st->reason), "%.*s", SKBEXT_REASON_LEN - 1, sk->ctl->reason);
+	st->guarantee = st->mode == SKBEXT_MODE_EXACT && !st->reason[0] ?
+			SKBEXT_GUARANTEE_COMPLETE : SKBEXT_GUARANTEE_PARTIAL;
 }
 
 int skbext_status(struct skbext *sk, struct skbext_status *status)
 {
 	struct skbext_stats stats = { .sz = sizeof(stats) };
 	struct skbext_status st = { .sz = status->sz };
-	enum skbext_role missing;
 	int err;
 
 	if (!sk->ctl)
@@ -208,8 +227,8 @@ int skbext_status(struct skbext *sk, struct skbext_status *status)
 	if (err)
 		return err;
 	st.mode = sk->ctl->mode;
-	st.guarantee = guarantee_of(sk);
-	st.healthy = hooks_complete(sk, st.mode, &missing) && !stats.add_failed &&
+	judge(sk, &st);
+	st.healthy = !hooks_missing(sk, st.mode) && !stats.add_failed &&
 		     !stats.share_failed && !(sk->state->watch & SKBEXT_WATCH_DEAD);
 	st.capacity = stats.capacity;
 	st.payload = sk->ctl->payload;
@@ -221,10 +240,9 @@ int skbext_status(struct skbext *sk, struct skbext_status *status)
 }
 
 int skbext_probe(int (*fn)(const struct skbext_hook *hook, void *arg), void *arg,
-		 enum skbext_mode *mode, enum skbext_guarantee *guarantee)
+		 struct skbext_status *status)
 {
 	struct skbext_open_opts opts = { .sz = sizeof(opts), .capacity = 8, .payload = 8 };
-	struct skbext_status st = { .sz = sizeof(st) };
 	struct skbext_hook hook = { .sz = sizeof(hook) };
 	char dir[DIR_LEN];
 	struct skbext *sk;
@@ -237,13 +255,12 @@ int skbext_probe(int (*fn)(const struct skbext_hook *hook, void *arg), void *arg
 	if (!sk)
 		return -errno;
 	sk->all_hooks = true;
-	err = skbext_load(sk) ?: skbext_attach(sk) ?: skbext_status(sk, &st);
-	if (!err && mode)
-		*mode = st.mode;
-	if (!err && guarantee)
-		*guarantee = st.guarantee;
-	for (int i = 0; !err && fn && !skbext_hook(sk, i, &hook); i++)
-		err = fn(&hook, arg);
+	err = skbext_load(sk) ?: skbext_attach(sk) ?: skbext_status(sk, status);
+	/* Also when it failed: what each hook said is why. */
+	for (int i = 0, stop = 0; fn && !stop && !skbext_hook(sk, i, &hook); i++) {
+		stop = fn(&hook, arg);
+		err = err ?: stop;
+	}
 	skbext_close(sk);
 	return err;
 }
