@@ -72,7 +72,7 @@ static bool load_modules(void)
 {
 	return ASSERT_OK(system("for m in veth dummy bridge br_netfilter nf_tables nft_exthdr "
 				"nf_conntrack nft_ct xfrm_user esp4 esp6 crypto_null "
-				"iptable_filter xt_physdev; do "
+				"iptable_filter xt_physdev can can_raw vcan vxcan; do "
 				"modprobe $m 2>/dev/null; done; true"), "modules");
 }
 
@@ -424,10 +424,20 @@ static bool run_traffic(unsigned int n, unsigned int times)
 	return !test_failures;
 }
 
+static bool is_built(const char *extension)
+{
+	for (unsigned int i = 0; i < env.native.types; i++)
+		if (!strcmp(env.native.name[i], extension))
+			return true;
+	return false;
+}
+
 static bool wanted(const struct oracle_traffic *t)
 {
 	if (env.only)
 		return !strcmp(env.only, t->name);
+	if (t->flags & ORACLE_IF_BUILT && !is_built(t->extension))
+		return false;
 	return !env.brief || t->flags & ORACLE_BRIEF;
 }
 

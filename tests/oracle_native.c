@@ -60,28 +60,48 @@ static void mark_members(const struct btf *btf, const struct btf_type *t, const 
 	}
 }
 
+static const struct kind *find_kind(const char *id)
+{
+	for (const struct kind *k = kinds; k < kinds + ORACLE_KINDS; k++)
+		if (!strcmp(k->id, id))
+			return k;
+	return NULL;
+}
+
+/*
+ * A payload that belongs to a module is not in the kernel's own BTF. Such an extension is compared
+ * by its bit, unless the oracle is to compare the payload.
+ */
+static int read_payload(struct oracle_type *t, const struct btf *btf, const struct kind *k)
+{
+	int type = btf__find_by_name_kind(btf, k->payload, BTF_KIND_STRUCT);
+	int size = type < 0 ? 0 : btf__resolve_size(btf, type);
+
+	if ((type < 0 && *k->same) || size > (int)sizeof(t->mask)) {
+		fprintf(stderr, "    oracle: no struct %s of at most %zu bytes to compare\n",
+			k->payload, sizeof(t->mask));
+		return -EOPNOTSUPP;
+	}
+	t->words = (size + 7) / 8;
+	if (type > 0)
+		mark_members(btf, btf__type_by_id(btf, type), k, 0, t->mask);
+	return 0;
+}
+
 static int read_type(struct oracle_native *native, unsigned int n, const struct btf *btf,
 		     const char *id)
 {
-	struct oracle_type *t = &native->type[n];
-	const struct kind *k = kinds;
-	int type;
+	const struct kind *k = find_kind(id);
 
-	while (k < kinds + ORACLE_KINDS && strcmp(k->id, id))
-		k++;
-	type = k < kinds + ORACLE_KINDS ? btf__find_by_name_kind(btf, k->payload, BTF_KIND_STRUCT) :
-					  -ENOENT;
-	if (type < 0 || btf__resolve_size(btf, type) > (int)sizeof(t->mask)) {
+	if (!k) {
 		fprintf(stderr, "    oracle: extension %s of this kernel is not in ORACLE_TYPES\n",
 			id);
 		return -EOPNOTSUPP;
 	}
 	native->name[n] = k->name;
 	native->flags[n] = k->flags;
-	t->kind = k - kinds;
-	t->words = (btf__resolve_size(btf, type) + 7) / 8;
-	mark_members(btf, btf__type_by_id(btf, type), k, 0, t->mask);
-	return 0;
+	native->type[n].kind = k - kinds;
+	return read_payload(&native->type[n], btf, k);
 }
 
 static int read_types(struct oracle_native *native, const struct btf *btf)

@@ -8,11 +8,12 @@
 
 #include "traffic.h"
 
-#define ORACLE_TRAFFIC_MAX	16
+#define ORACLE_TRAFFIC_MAX	24
 
 enum {
 	ORACLE_BRIEF = 1,	/* also when there is little time */
 	ORACLE_LARGE = 2,	/* packets as large as they come, for TCP to cut */
+	ORACLE_IF_BUILT = 4,	/* not all kernels have the extension */
 };
 
 /* The last has no name. */
@@ -20,7 +21,7 @@ extern const struct oracle_traffic {
 	const char *name;
 	const char *extension;	/* at least one packet must carry it */
 	int (*run)(void);
-	unsigned int flags;	/* ORACLE_BRIEF, ORACLE_LARGE */
+	unsigned int flags;	/* ORACLE_BRIEF, ... */
 } oracle_traffic[ORACLE_TRAFFIC_MAX];
 
 /*

@@ -19,12 +19,12 @@
 static int open_tun(const struct traffic_net *net)
 {
 	struct ifreq req = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_NAPI | IFF_NAPI_FRAGS };
-	int home = paths_enter(net, 0);
+	int home = traffic_ext_enter(net, 0);
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC), err;
 
 	snprintf(req.ifr_name, sizeof(req.ifr_name), "tap0");
 	err = fd < 0 || ioctl(fd, TUNSETIFF, &req) ? -errno : 0;
-	paths_leave(home);
+	traffic_ext_leave(home);
 	err = err ?: SH(net, 0, "ip link set tap0 address 02:00:00:00:79:01 up && "
 			"ip addr add 10.199.79.1/24 dev tap0");
 	if (err && fd >= 0)

@@ -25,22 +25,6 @@
 
 #define PORT		7007
 
-int paths_enter(const struct traffic_net *net, int side)
-{
-	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-
-	if (home < 0 || setns(net->ns[side], CLONE_NEWNET))
-		abort();	/* what follows would run in the wrong namespace */
-	return home;
-}
-
-void paths_leave(int home)
-{
-	if (setns(home, CLONE_NEWNET))
-		abort();
-	close(home);
-}
-
 /* ---- UDP */
 
 union address {
@@ -270,9 +254,9 @@ int paths_packet_socket(const struct traffic_net *net, int side, const char *dev
 
 	if (fd < 0)
 		return fd;
-	home = paths_enter(net, side);
+	home = traffic_ext_enter(net, side);
 	sll.sll_ifindex = if_nametoindex(dev);
-	paths_leave(home);
+	traffic_ext_leave(home);
 	if (bind(fd, (struct sockaddr *)&sll, sizeof(sll))) {
 		close(fd);
 		return -errno;

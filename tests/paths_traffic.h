@@ -44,8 +44,4 @@ size_t paths_tcp_frame(unsigned char *frame, unsigned int number, size_t size);
 int paths_vhost_send(int tap, const void *frame, size_t len);	/* needs vhost_net */
 int paths_packet_socket(const struct traffic_net *net, int side, const char *dev);
 
-/* Runs in the namespace of a side: what makes sockets or devices by name. */
-int paths_enter(const struct traffic_net *net, int side);	/* a descriptor for paths_leave() */
-void paths_leave(int home);
-
 #endif /* PATHS_TRAFFIC_H */

@@ -45,6 +45,22 @@ int traffic_ext_run(const struct traffic_net *net, int side, const char *fmt, ..
 	return in_namespace(net->ns[side], command);
 }
 
+int traffic_ext_enter(const struct traffic_net *net, int side)
+{
+	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (home < 0 || setns(net->ns[side], CLONE_NEWNET))
+		abort();	/* what follows would run in the wrong namespace */
+	return home;
+}
+
+void traffic_ext_leave(int home)
+{
+	if (setns(home, CLONE_NEWNET))
+		abort();
+	close(home);
+}
+
 int traffic_ext_small(const struct traffic_net *net, unsigned int mtu)
 {
 	int err = 0;

@@ -15,6 +15,10 @@
 __attribute__((format(printf, 3, 4)))
 int traffic_ext_run(const struct traffic_net *net, int side, const char *fmt, ...);
 
+/* Until traffic_ext_leave(), this thread is in the namespace of one side. */
+int traffic_ext_enter(const struct traffic_net *net, int side);
+void traffic_ext_leave(int home);
+
 /* Many small packets instead of few large ones. */
 int traffic_ext_small(const struct traffic_net *net, unsigned int mtu);
 
@@ -67,6 +71,19 @@ int traffic_ext_mptcp_join(const struct traffic_net *net);
  * the data of those that wait into fewer (tcp_collapse()).
  */
 int traffic_ext_little_room(const struct traffic_net *net);
+
+/*
+ * Buses for CAN frames: can0 on side 0, and one from its vx0 to vx1 of side 1. A frame is read at
+ * `to` of `side` before the next is sent.
+ */
+struct traffic_can {
+	const char *from, *to;
+	int side;
+	unsigned int count;
+};
+
+int traffic_can_up(const struct traffic_net *net);
+int traffic_can(const struct traffic_net *net, const struct traffic_can *t);
 
 /*
  * 0 if one of the kernel's counters for TCP and MPTCP (/proc/net/netstat) of this side has moved:
