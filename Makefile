@@ -41,7 +41,8 @@ SO	:= libskbext.so.$(VERSION)
 MAINS	:= $(wildcard tests/test_*.c tests/oracle.c tests/paths.c tests/icount.c)
 TESTS	:= $(MAINS:tests/%.c=$(OUT)/tests/%)
 TEST_PARTS := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(filter-out $(MAINS),$(wildcard tests/*.c)))
-TEST_BPF := $(patsubst tests/progs/%.bpf.c,$(OUT)/tests/%.bpf.o,$(wildcard tests/progs/*.bpf.c))
+TEST_BPF := $(patsubst tests/progs/%.bpf.c,$(OUT)/tests/%.bpf.o,$(wildcard tests/progs/*.bpf.c)) \
+	$(patsubst tests/progs/%.bpf.c,$(OUT)/tests/bounded/%.bpf.o,$(wildcard tests/progs/api_*.bpf.c))
 SANITIZED := $(OUT)/tests/test_store.asan $(OUT)/tests/test_store_threads.asan \
 	$(OUT)/tests/test_store_threads.tsan $(OUT)/tests/test_store_interleave.asan
 
@@ -157,6 +158,11 @@ $(OUT)/tests/%.bpf.o: tests/progs/%.bpf.c | $(OUT)/vmlinux.h
 	$(call msg,BPF)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(TEST_BPF_CFLAGS) $(DEPS) -c $< -o $@
+
+$(OUT)/tests/bounded/%.bpf.o: tests/progs/%.bpf.c | $(OUT)/vmlinux.h
+	$(call msg,BPF)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(TEST_BPF_CFLAGS) -DSKBEXT_BOUNDED $(DEPS) -c $< -o $@
 
 $(OUT)/tests/%.o: tests/%.c
 	$(call msg,CC)

@@ -78,6 +78,9 @@ build_example()	# NAME
 	must cp -r "$root/tests/examples/$1" "$built/" &&
 	must make_alone -C "$built/$1" BPFTOOL="$bpftool"
 	! grep -q 'warning:' "$tmp/err" || wrong "$(grep 'warning:' "$tmp/err")"
+	must cp -r "$built/$1" "$tmp/bounded" && must rm "$tmp/bounded/$1.bpf.o" &&
+	must make_alone -C "$tmp/bounded" CLANG='clang -DSKBEXT_BOUNDED' "$1.bpf.o"
+	rm -rf "$tmp/bounded"
 	[ "$(wc -l <"$built/$1/README.md")" -le 30 ] || wrong "a long README"
 	rm -f "$built/$1/vmlinux.h"	# large, and not needed where it runs
 }

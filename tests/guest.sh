@@ -105,6 +105,10 @@ run_step()
 		# shellcheck disable=SC2086 # names of rows
 		run_test path_ paths $PATHS ;;
 	examples) run_examples ;;
+	test_api)
+		run_test "" test_api
+		[ ! -d "$out/tests/bounded" ] ||
+			SKBEXT_TEST_OBJS=$out/tests/bounded run_test bounded_ test_api ;;
 	test_lifecycle)
 		run_test "" test_lifecycle
 		SKBEXT_TEST_MODE=tracepoint run_test tracepoint_ test_lifecycle ;;

@@ -89,13 +89,14 @@ all_operations()
 
 compiles_without_a_warning()
 {
-	local std source
+	local flags source
 	readme_program
 	all_operations
 	for source in readme all; do
-		for std in gnu11 gnu17 gnu2x; do
-			compile "$tmp/$source.bpf.c" "$tmp/x.o" -std=$std -Wall -Wextra -Wpedantic \
-				-Werror || wrong "$source, $std: $(head -n 3 "$tmp/err")"
+		for flags in gnu11 gnu17 gnu2x 'gnu11 -DSKBEXT_BOUNDED'; do
+			# shellcheck disable=SC2086 # flags
+			compile "$tmp/$source.bpf.c" "$tmp/x.o" -Wall -Wextra -Wpedantic -Werror \
+				-std=$flags || wrong "$source, $flags: $(head -n 3 "$tmp/err")"
 		done
 	done
 }
@@ -110,19 +111,70 @@ loads()
 
 loads_at_every_level()
 {
-	local level cpu
+	local level cpu source how
 	[ "$(id -u)" = 0 ] || { skip="needs root"; return; }
 	readme_program
 	all_operations
 	must "$skbext" load --bpffs "$dir" || return
-	for level in 2 3 s z; do
-		for cpu in v1 v2 v3; do
-			# Atomic operations that return something are of v3.
-			compile "$tmp/all.bpf.c" "$tmp/x.o" -O$level -mcpu=$cpu &&
-			loads "$tmp/x.o" || wrong "-O$level -mcpu=$cpu: $(head -n 3 "$tmp/err")"
-			compile "$tmp/readme.bpf.c" "$tmp/x.o" -O$level -mcpu=$cpu &&
-			loads "$tmp/x.o" || wrong "README, -O$level -mcpu=$cpu: $(head -n 3 "$tmp/err")"
+	for source in all readme; do
+		for level in 2 3 s z; do
+			for how in -mcpu=v1 -mcpu=v2 -mcpu=v3 -DSKBEXT_BOUNDED; do
+				compile "$tmp/$source.bpf.c" "$tmp/x.o" -O$level $how &&
+				loads "$tmp/x.o" ||
+					wrong "$source, -O$level $how: $(head -n 3 "$tmp/err")"
+			done
 		done
+	done
+}
+
+# indexed INDEX [FLAG...]: a program that writes and reads a payload of four there, as x.o
+indexed()
+{
+	cat >"$tmp/index.bpf.c" <<-C
+		#include <linux/bpf.h>
+		#include <bpf/bpf_helpers.h>
+		#include <skbext/skbext.bpf.h>
+		struct four { __u32 v[4]; };
+		SKBEXT_TYPE(four, struct four);
+		SEC("tc")
+		int indexed(struct __sk_buff *skb)
+		{
+			struct four *to = skbext_add(skb, four);
+			const struct four *from = skbext_find(skb, four);
+			__u32 i = skb->mark, sum = 0;
+
+			if (to)
+				to->v[$1] = 7;
+			for (i = 0; i < 3; i++) {
+				const struct four *again = skbext_find(skb, four);
+
+				sum += again ? again->v[i] : 0;
+			}
+			i = skb->len;
+			return from ? sum + from->v[$1] : 0;
+		}
+		char LICENSE[] SEC("license") = "GPL";
+	C
+	compile "$tmp/index.bpf.c" "$tmp/x.o" "${@:2}" || wrong "$*: $(head -n 3 "$tmp/err")"
+	must "$skbext" bind "$tmp/x.o" "$tmp/bound.o" --bpffs "$dir" || return
+	sed -n '/^bpftool/,$p' "$tmp/out" | sed "s| DIR | $dir-pins |; s/^bpftool/& -d/" >"$tmp/command"
+	must mkdir -p "$dir-pins"
+}
+
+# The verifier does not let a program out of its own payload, if that is what it asked for.
+bounded_payloads()
+{
+	local index
+	[ "$(id -u)" = 0 ] || { skip="needs root"; return; }
+	must "$skbext" load --bpffs "$dir" || return
+	indexed 'i & 3' -DSKBEXT_BOUNDED && must bash -e "$tmp/command"
+	rm -rf "$dir-pins"
+	for index in 'i & 15' '(i & 3) - 2' '(i & 3) + 1'; do
+		indexed "$index" -DSKBEXT_BOUNDED || return
+		bash -e "$tmp/command" >"$tmp/out" 2>&1 && wrong "v[$index] loaded"
+		grep -qE 'mem_size=16|value is negative|unbounded memory access' "$tmp/out" ||
+			wrong "v[$index]: $(tail -n 3 "$tmp/out")"
+		rm -rf "$dir-pins"
 	done
 }
 
@@ -213,6 +265,7 @@ for tool in clang gcc jq; do
 done
 run_case compiles_without_a_warning
 run_case loads_at_every_level
+run_case bounded_payloads
 run_case unoptimized_is_refused
 run_case mistakes_name_the_remedy
 run_case skeleton_in_c
