@@ -191,6 +191,57 @@ unbound_does_nothing()
 	[ "$n" = 0 ] || wrong "adds, failed adds and records: $n"
 }
 
+# What alone_both of bound_alone.bpf.c, attached by tc, has seen: added, failed, found, not found.
+alone_seen()
+{
+	local prog map
+
+	prog=$(tc -j filter show dev lo egress | jq 'first(.[].options.prog.id // empty)')
+	for map in $(bpftool -j prog show id "$prog" | jq '.map_ids[]'); do
+		bpftool -j map show id "$map" | jq -e '.name == "alone_seen"' >/dev/null &&
+			bpftool -j map dump id "$map" | jq -c 'map(.formatted.value)'
+	done
+}
+
+# Tagged and untagged datagrams in turn: nobody releases, so nothing may be added or found.
+alone_does_nothing()
+{
+	local n i
+
+	must self_connected_socket || return
+	for ((i = 0; i < 200; i++)); do
+		printf 'T' >&3
+		printf 'U' >&3
+		dd bs=100 count=2 <&3 >/dev/null 2>&1
+	done
+	n=$(alone_seen)
+	[ "$n" = '[0,200,0,200]' ] || wrong "added, failed, found, not found: $n"
+}
+
+# Bound, and then loaded without skbext's maps: its own store is dead from the start.
+bound_alone_does_nothing()
+{
+	must "$skbext" load --bpffs "$dir" &&
+	must "$skbext" bind "$objs/bound_alone.bpf.o" "$tmp/out.o" --bpffs "$dir" &&
+	must tc qdisc add dev lo clsact &&
+	must tc filter add dev lo egress bpf direct-action object-file "$tmp/out.o" \
+		section classifier/both &&
+	alone_does_nothing
+}
+
+# The same by bpftool without its map arguments, of a file that was bound a second time.
+bound_twice_alone_does_nothing()
+{
+	must "$skbext" load --bpffs "$dir" &&
+	must "$skbext" bind "$objs/bound_alone.bpf.o" "$tmp/once.o" --bpffs "$dir" &&
+	must "$skbext" bind "$tmp/once.o" "$tmp/out.o" --bpffs "$dir" &&
+	must cmp "$tmp/once.o" "$tmp/out.o" && must mkdir "$dir-pins" &&
+	must bpftool prog loadall "$tmp/out.o" "$dir-pins" type classifier &&
+	must tc qdisc add dev lo clsact &&
+	must tc filter add dev lo egress bpf direct-action object-pinned "$dir-pins/alone_both" &&
+	alone_does_nothing
+}
+
 for tool in bpftool tc jq; do
 	command -v $tool >/dev/null && continue
 	echo "SKIP bpftool: needs $tool"
@@ -203,4 +254,6 @@ run_case bpftrace_reads_records
 run_case bind_in_place
 run_case linked_is_refused
 run_case unbound_does_nothing
+run_case bound_alone_does_nothing
+run_case bound_twice_alone_does_nothing
 exit $failed

@@ -108,7 +108,10 @@ struct skbext_bucket {
 
 /* What operations look at, a constant away from the fronts, whose address they have at hand. */
 struct skbext_state {
-	/* generation << 32 | SKBEXT_WATCH_*: can records be trusted? */
+	/*
+	 * generation << 32 | SKBEXT_WATCH_*: can records be trusted?
+	 * First: the initial bytes of an object's own store say SKBEXT_WATCH_DEAD here.
+	 */
 	__u64 watch;
 	/* User space has changed records by address: their owners are not alone. */
 	__u32 by_address;

@@ -75,7 +75,9 @@ __u64 __skbext_ctl[sizeof(struct skbext_ctl) / sizeof(__u64)]
  * that a bucket is a shift away and no bound is left to be checked.
  */
 __u64 __skbext_slots[SKBEXT_BYTES(SKBEXT_MAX_PAYLOAD, 1) / sizeof(__u64)]
-	__attribute__((section(".data.skbext_slots"), weak));
+	__attribute__((section(".data.skbext_slots"), weak)) = {
+	SKBEXT_WATCH_DEAD,	/* skbext_state.watch: a store that nobody replaces has no hooks */
+};
 
 /*
  * The fronts begin SKBEXT_GAP bytes behind. A symbol for there, as the compiler would add that in

@@ -3,7 +3,8 @@
  * Binding for loaders that know nothing of skbext: the same change of .rodata.skbext as
  * skbext_bind(), made in a copy of the object file. The maps are replaced by the loader, which
  * takes a section's map for as large as the section in the file: that of the buckets gets their
- * size, as a hole in the file.
+ * size, as a hole in the file. A loader that does not replace it makes a store of the section's
+ * bytes, from which nobody would release: those before the hole say that it is dead.
  */
 #include <fcntl.h>
 #include <libelf.h>
@@ -14,7 +15,7 @@
 
 struct image {
 	char *data;
-	size_t size, hole;		/* bytes, and of zeros behind them */
+	size_t size, hole;		/* bytes, and of zeros behind them; SKBEXT_GAP more fit */
 };
 
 /* Its header in the image; NULL: there is none, or it is not all in there. */
@@ -39,17 +40,26 @@ static Elf64_Shdr *find_section(Elf *elf, const struct image *image, const char 
 	return NULL;
 }
 
-/* Only an object that uses the buckets has the section; one that was bound has it at the end. */
+/*
+ * The section of the buckets goes to the image's end, where one that was bound has it already.
+ * Objects that do not use the buckets have none.
+ */
 static void make_room(Elf *elf, struct image *image, __u64 bytes)
 {
 	Elf64_Shdr *slots = find_section(elf, image, ".data.skbext_slots");
+	const struct skbext_state dead = { .watch = SKBEXT_WATCH_DEAD };
 
 	if (!slots)
 		return;
 	if (slots->sh_offset + slots->sh_size == image->size)
 		image->size = slots->sh_offset;
+	slots->sh_type = SHT_PROGBITS;
 	slots->sh_offset = image->size;
-	slots->sh_size = image->hole = bytes;
+	slots->sh_size = bytes;
+	memset(image->data + image->size, 0, SKBEXT_GAP);
+	memcpy(image->data + image->size, &dead, sizeof(dead));
+	image->size += SKBEXT_GAP;
+	image->hole = bytes - SKBEXT_GAP;
 }
 
 static int read_file(const char *path, struct image *image)
@@ -57,7 +67,7 @@ static int read_file(const char *path, struct image *image)
 	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) || !(image->data = malloc(st.st_size ?: 1)))
+	if (fd < 0 || fstat(fd, &st) || !(image->data = malloc(st.st_size + SKBEXT_GAP)))
 		err = -errno;
 	else if (read(fd, image->data, st.st_size) != st.st_size)
 		err = -EIO;
