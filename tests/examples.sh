@@ -675,7 +675,8 @@ build_all()
 	done
 	run_case install_skbext
 	[ "$failed" = 0 ] || exit 1
-	for name in "$root"/tests/examples/*/; do
+	for name in "$root"/tests/examples/*/Makefile; do
+		name=${name%/Makefile}
 		run_case "build_$(basename "$name")" build_example "$(basename "$name")"
 	done
 }
