@@ -32,6 +32,7 @@
 #include <skbext/skbext.h>
 #include "oracle_native.h"
 #include "oracle_traffic.h"
+#include "../user/lib/cpus.h"
 #include "test.h"
 
 #define BRIEF_COMPARISONS	20000
@@ -249,7 +250,7 @@ static bool load_skipped(void)
 		return false;
 	env.skips = map_section(env.skipped, ".data.skips");
 	return ASSERT_OK_PTR(env.skips, "skips") &&
-	       ASSERT_GE(ORACLE_CPUS, libbpf_num_possible_cpus(), "CPUs") && learn(env.skipped);
+	       ASSERT_GE(ORACLE_CPUS, cpu_numbers(), "CPUs") && learn(env.skipped);
 }
 
 /*

@@ -6,6 +6,7 @@
  */
 #include <sys/mman.h>
 
+#include "cpus.h"
 #include "internal.h"
 #include "../../bpf/request.h"
 
@@ -120,18 +121,21 @@ int maps_create(struct skbext *sk)
 {
 	__u32 buckets = buckets_for(sk->capacity);
 	__u32 skb_size = sizeof_sk_buff();
+	int cpus = cpu_numbers();
 	int err;
 
 	if (!skb_size)
 		return fail(-EOPNOTSUPP, "this kernel has no readable BTF (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF");
+	if (cpus < 0)
+		return cpus;
 
 	err = create(sk, MAP_CTL, "skbext_ctl", sizeof(struct skbext_ctl), 1);
 	err = err ?: create(sk, MAP_SLOTS, "skbext_slots", SKBEXT_BYTES(sk->payload, buckets),
 			   1);
 	err = err ?: create(sk, MAP_STATS, "skbext_stats", sizeof(struct skbext_cpu_stats),
-			    libbpf_num_possible_cpus());
+			    cpus);
 	err = err ?: create(sk, MAP_WATCH, "skbext_watches", sizeof(struct skbext_watch),
-			    libbpf_num_possible_cpus());
+			    cpus);
 	err = err ?: create(sk, MAP_REFS, "skbext_refs", sizeof(__u64),
 			    sk->refs * SKBEXT_MAX_TYPES);
 	err = err ?: create(sk, MAP_REQUEST, "skbext_request", sizeof(struct skbext_request), 1);
@@ -234,17 +238,20 @@ int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbe
 {
 	int offset = section_var(btf, ".rodata.skbext", "__skbext_cfg");
 	struct skbext_cfg *cfg = (void *)(rodata + offset);
+	int cpus = cpu_numbers();
 
 	if (offset < 0 || !rodata || offset + sizeof(*cfg) > size)
 		return fail(-EINVAL, "the object does not use skbext.bpf.h, or was compiled without -g; nothing to bind");
 	if (cfg->version != SKBEXT_LAYOUT_VERSION)
 		return fail(-ESTALE, "the object was compiled for layout %u of skbext, this is %d; compile it again",
 			    cfg->version, SKBEXT_LAYOUT_VERSION);
+	if (cpus < 0)
+		return cpus;
 	if (is_linked(btf))
 		return fail(-EINVAL, "the object was linked of several (bpftool gen object); bind and load each of them instead");
 	cfg->buckets = ctl->buckets;
 	cfg->payload = ctl->payload;
-	cfg->cpus = libbpf_num_possible_cpus();
+	cfg->cpus = cpus;
 	cfg->last_home = SKBEXT_HOMES_OF(ctl->buckets) - 1;
 	cfg->mask = SKBEXT_MASK_OF(ctl->payload, ctl->buckets);
 	cfg->front = SKBEXT_FRONT(ctl->payload);

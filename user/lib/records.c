@@ -3,6 +3,7 @@
  * The store as seen from user space, through mmap: records, counters, and its end.
  * Reads with the store's own source.
  */
+#include "cpus.h"
 #include "internal.h"
 
 /* store.h works on one store; a thread looks at one at a time. */
@@ -131,10 +132,12 @@ int skbext_refs(struct skbext *sk, const char *type, __u32 id, __u64 *held)
 
 static int sum_cpus(struct skbext *sk, __u64 *sum)
 {
-	int cpus = libbpf_num_possible_cpus();
 	struct skbext_cpu_stats s;
+	int cpus = cpu_numbers();
 
-	for (__u32 cpu = 0; cpu < (__u32)cpus; cpu++) {
+	if (cpus < 0)
+		return cpus;
+	for (int cpu = 0; cpu < cpus; cpu++) {
 		if (bpf_map_lookup_elem(sk->map[MAP_STATS], &cpu, &s))
 			return fail(-errno, "reading counters: %s", why_bpf(-errno));
 		for (int i = 0; i < SKBEXT_STAT_NR; i++)
