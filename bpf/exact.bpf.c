@@ -138,10 +138,7 @@ int BPF_PROG(consume_skb, struct sk_buff *skb)
 	return 0;
 }
 
-/*
- * Before an interrupt's handler, softirqs included,
- * and before another task runs instead of one in the kernel.
- */
+/* Before an interrupt's handler, softirqs included. */
 SEC("fentry/irq_enter_rcu")
 int BPF_PROG(irq_enter_rcu)
 {
@@ -149,10 +146,15 @@ int BPF_PROG(irq_enter_rcu)
 	return 0;
 }
 
-SEC("fentry/preempt_schedule_irq")
-int BPF_PROG(preempt_schedule_irq)
+/*
+ * Before another task runs, interrupts are off. A task that waits (preempt is false) is in no
+ * program, as none of ours waits; what a task before it has left open stays so.
+ */
+SEC("tp_btf/sched_switch")
+int BPF_PROG(sched_switch, bool preempt)
 {
-	suspend();
+	if (preempt)
+		suspend();
 	return 0;
 }
 
@@ -164,11 +166,20 @@ int BPF_PROG(bpf_tracing_link_release, struct bpf_link *link)
 	return 0;
 }
 
-/* Before the new value takes effect, whatever it is: after 0 nothing is seen any more. */
-SEC("fentry/proc_sys_write")
-int BPF_PROG(proc_sys_write, struct kiocb *iocb)
+/* The same for the one at a tracepoint. */
+SEC("fentry/bpf_raw_tp_link_release")
+int BPF_PROG(bpf_raw_tp_link_release, struct bpf_link *link)
 {
-	sysctl_written(iocb);
+	end_of_link(link);
+	return 0;
+}
+
+/* Behind it: the number that was written is known. */
+SEC("fexit/proc_dointvec")
+int BPF_PROG(proc_dointvec, const struct ctl_table *table, int write)
+{
+	if (write)
+		sysctl_written(table);
 	return 0;
 }
 

@@ -4,15 +4,9 @@
 #define WATCH_BPF_H
 
 #include "lifecycle.bpf.h"
+#include "watch.h"
 
-#define MAX_OWN	16
-
-/* Ids in, addresses out: learn() runs once between loading and attaching. */
-struct {
-	__u32 watched_id[SKBEXT_WATCHED], own_id[MAX_OWN];
-	__u64 own[MAX_OWN];
-	__u64 scratch;
-} learnt SEC(".data.learnt");
+struct skbext_learnt learnt SEC(".data.learnt");
 
 /*
  * Per-CPU data lies at the same distance on all CPUs, whatever it is:
@@ -73,7 +67,7 @@ static __always_inline void learn_program(struct bpf_prog *prog)
 		if (id == learnt.watched_id[n])
 			bpf_loop(__skbext_cfg.cpus, learn_cpu, &from, 0);
 	}
-	for (int i = 0; i < MAX_OWN; i++)
+	for (int i = 0; i < SKBEXT_MAX_OWN; i++)
 		if (id == learnt.own_id[i])
 			learnt.own[i] = (__u64)prog;
 }
@@ -82,40 +76,59 @@ static __always_inline void end_of_link(const struct bpf_link *link)
 {
 	__u64 prog = (__u64)link->prog;
 
-	for (int i = 0; i < MAX_OWN; i++)
+	for (int i = 0; prog && i < SKBEXT_MAX_OWN; i++)
 		if (prog == learnt.own[i])
 			__sync_fetch_and_or(&SKBEXT_STATE->watch, SKBEXT_WATCH_DEAD);
 }
 
-/* kernel.ftrace_enabled = 0 silences all fentry programs of the machine, which stay attached. */
-static __always_inline void sysctl_written(struct kiocb *iocb)
+/*
+ * kernel.ftrace_enabled = 0 silences all fentry programs of the machine, which stay attached.
+ * proc_dointvec() has stored the new value, and ftrace_enable_sysctl() has not acted on it yet.
+ */
+static __always_inline void sysctl_written(const struct ctl_table *table)
 {
 	char name[16] = {};
+	int value = 0;
 
-	bpf_probe_read_kernel_str(name, sizeof(name),
-				  BPF_CORE_READ(iocb, ki_filp, f_path.dentry, d_name.name));
-	if (!bpf_strncmp(name, sizeof(name), "ftrace_enabled"))
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(table, procname));
+	if (bpf_strncmp(name, sizeof(name), "ftrace_enabled"))
+		return;
+	if (bpf_probe_read_kernel(&value, sizeof(value), BPF_CORE_READ(table, data)) || !value)
 		__sync_fetch_and_or(&SKBEXT_STATE->watch, SKBEXT_WATCH_DEAD);
 }
 
-/* The interruption that begins here may keep a release from its end: is one running on this CPU? */
-static __always_inline void suspend(void)
+/* A watched program runs on the CPU that this is of, or is suspended there. */
+static __always_inline bool is_running(const struct skbext_watch *w)
 {
-	__u32 cpu = bpf_get_smp_processor_id(), running = 0;
-	struct skbext_watch *w = bpf_map_lookup_elem(&skbext_watches, &cpu);
+	__u32 running = 0;
 
-	if (!w)
-		return;
 	for (int i = 0; i < SKBEXT_WATCHED; i++) {
 		__u32 active;
 
+		if (!w->active[i])
+			break;
 		if (bpf_probe_read_kernel(&active, sizeof(active), (void *)w->active[i]) || active)
 			running = 1;
 	}
-	if (!running)
+	return running;
+}
+
+/*
+ * What begins here, an interruption or another task, may keep a watched program from its end: is
+ * one running on this CPU?
+ */
+static __always_inline void suspend(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct skbext_watch *w = bpf_map_lookup_elem(&skbext_watches, &cpu);
+
+	if (!w || !is_running(w))
 		return;
-	/* In this order: who closes what it sees opened finds it counted. */
-	__sync_fetch_and_add(&SKBEXT_STATE->watch, 1);
+	/*
+	 * In this order, on every machine, or a closer would take away what is not counted yet: the
+	 * fetching form orders what is before and behind it. Before it: active, which is not 0.
+	 */
+	__skbext_fetch_add(&SKBEXT_STATE->watch, 1);
 	__sync_fetch_and_add(&w->opened, 1);
 }
 

@@ -51,7 +51,7 @@ static const struct {
 	{ "kfree_skb", FATE },
 	{ "consume_skb", FATE },
 	{ "irq_enter_rcu", WATCH },
-	{ "preempt_schedule_irq", WATCH },
+	{ "sched_switch", WATCH },
 };
 
 #define NR_ROLES (sizeof(roles) / sizeof(roles[0]))

@@ -9,6 +9,7 @@
  */
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -31,6 +32,7 @@ static volatile bool storming;
 struct wind {
 	pthread_t thread;
 	long period;		/* of a gust, in nanoseconds */
+	int wakes;		/* eventfd that it waits for instead; 0: none */
 	int tx, rx, unix_pair[2];
 	struct sockaddr_in to;
 	__u64 sent;
@@ -109,9 +111,29 @@ static void *gust(void *arg)
 	if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &first))
 		w->err = errno;
 	while (storming) {
-		nanosleep(&period, NULL);
+		eventfd_t n;
+
+		if (w->wakes)
+			eventfd_read(w->wakes, &n);
+		else
+			nanosleep(&period, NULL);
 		blow(w, 4);
 	}
+	return NULL;
+}
+
+/* From another CPU: the one that is interrupted gets an IPI, which is no timer's interrupt. */
+static void *wake(void *arg)
+{
+	struct wind *w = arg;
+
+	traffic_pin(env.net.cpu[1]);
+	for (unsigned int turn = 0; storming; turn++) {
+		for (volatile unsigned int i = 0; i < turn * 7919 % 20000; i++)
+			;
+		eventfd_write(w->wakes, 1);
+	}
+	eventfd_write(w->wakes, 1);
 	return NULL;
 }
 
@@ -128,7 +150,7 @@ static __u64 missed_releases(void)
 	return missed_of(SKBEXT_ROLE_RELEASE) + missed_of(SKBEXT_ROLE_PURGE);
 }
 
-static void wait_for_misses(void)
+static void wait_for_misses(__u64 enough)
 {
 	__u64 before = missed_releases();
 	struct timespec from;
@@ -136,28 +158,36 @@ static void wait_for_misses(void)
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	do
 		usleep(100000);
-	while (missed_releases() - before < STORM_MISSED && seconds_since(&from) < STORM_SECONDS);
+	while (missed_releases() - before < enough && seconds_since(&from) < STORM_SECONDS);
 }
 
-static void blow_all(void)
+/* woken: the gusts are one, which another CPU wakes. */
+static void blow_all(bool woken)
 {
 	static const long periods[GUSTS] = { 1000000, 2300000, 5700000 };
 	struct wind winds[BREEZES + GUSTS] = {};
-	int nr = 0;
+	int nr = 0, all = BREEZES + (woken ? 1 : GUSTS);
+	pthread_t waker;
 
 	storming = true;
-	for (; nr < BREEZES + GUSTS; nr++) {
+	for (; nr < all; nr++) {
 		struct wind *w = &winds[nr];
 
 		if (nr >= BREEZES)
 			w->period = periods[nr - BREEZES];
+		if (nr >= BREEZES && woken)
+			w->wakes = eventfd(0, 0);
 		if (!ASSERT_OK(open_wind(w), "sockets") ||
 		    !ASSERT_OK(pthread_create(&w->thread, NULL, w->period ? gust : breeze, w),
 			       "thread"))
 			break;
 	}
-	wait_for_misses();
+	if (woken)
+		ASSERT_OK(pthread_create(&waker, NULL, wake, &winds[BREEZES]), "thread");
+	wait_for_misses(woken ? STORM_MISSED * 10 : STORM_MISSED);
 	storming = false;
+	if (woken)
+		pthread_join(waker, NULL);
 	for (int i = 0; i < nr; i++) {
 		pthread_join(winds[i].thread, NULL);
 		ASSERT_OK(winds[i].err, i < BREEZES ? "breeze" : "gust");
@@ -212,7 +242,7 @@ static void check_storm(void)
 		TEST_SKIP("the kernel skipped no release in %d seconds", STORM_SECONDS);
 }
 
-static void storm(void)
+static void storm_of(const char *name, bool woken)
 {
 	/* Only a machine that is ours alone is switched. */
 	bool ours = getenv("SKBEXT_VM");
@@ -224,16 +254,48 @@ static void storm(void)
 		write_preempt("full");
 	begin_case();
 	tagging(true);
-	blow_all();
+	blow_all(woken);
 	tagging(false);
 	if (before[0])
 		write_preempt(before);
 	env.soak = true;
 	quiesce(false);
 	env.soak = false;
-	print_numbers("storm");
+	print_numbers(name);
 	check_storm();
 	purge_left();
+}
+
+static void storm(void)
+{
+	storm_of("storm", false);
+}
+
+static int write_sysctl(const char *name, const char *value)
+{
+	char path[128];
+	int fd, err;
+
+	snprintf(path, sizeof(path), "/proc/sys/kernel/%s", name);
+	fd = open(path, O_WRONLY);
+	err = write(fd, value, strlen(value)) < 0 ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+/*
+ * With statistics on, a program may be preempted before it begins and after it ends, where it is
+ * counted as running (sched_clock()), and by an interrupt that is no irq_enter_rcu().
+ */
+static void storm_with_stats(void)
+{
+	if (!getenv("SKBEXT_VM"))
+		TEST_SKIP("kernel.bpf_stats_enabled is the whole machine's, which is not ours");
+	if (env.net.cpu[0] == env.net.cpu[1])
+		TEST_SKIP("one CPU: none can wake another one's task");
+	ASSERT_OK(write_sysctl("bpf_stats_enabled", "1"), "kernel.bpf_stats_enabled");
+	storm_of("storm_with_stats", true);
+	ASSERT_OK(write_sysctl("bpf_stats_enabled", "0"), "kernel.bpf_stats_enabled");
 }
 
 /* ---- adds to packets that are being freed */
@@ -482,11 +544,28 @@ static int hold_packets(int count)
 
 static int write_ftrace_enabled(const char *value)
 {
-	int fd = open("/proc/sys/kernel/ftrace_enabled", O_WRONLY);
-	int err = write(fd, value, 1) < 0 ? -errno : 0;
+	return write_sysctl("ftrace_enabled", value);
+}
 
-	close(fd);
-	return err;
+/* What leaves it as it is ends nothing. */
+static void ftrace_written(void)
+{
+	if (!getenv("SKBEXT_VM"))
+		TEST_SKIP("kernel.ftrace_enabled is the whole machine's, which is not ours");
+	ASSERT_OK(write_ftrace_enabled("1"), "1 while it is 1");
+	ASSERT_OK(write_ftrace_enabled(" 1\n"), "the same with spaces");
+	ASSERT_EQ(write_ftrace_enabled("off"), -EINVAL, "no number");
+	ASSERT_OK(write_sysctl("panic", "0"), "another one's 0");
+	ASSERT_TRUE(!is_dead(), "all hooks are there");
+	begin_case();
+	tagging(true);
+	send_all_kinds();
+	tagging(false);
+	quiesce(false);
+	ASSERT_NE(now.counts.tagged, 0, "adds");
+	ASSERT_EQ(now.counts.add_failed, 0, "adds");
+	ASSERT_NE(now.counts.found, 0, "finds");
+	check_none_wrong();
 }
 
 /* While it is 0 nothing watches births either: those of them that are seen come after that. */
@@ -561,6 +640,25 @@ static void detach_under_load(void)
 	check_dead("skb_release_head_state detached");
 	check_purge();
 	sched_setaffinity(0, sizeof(all), &all);
+}
+
+/* What one hook is for, nobody does when it is gone: the others are there, and it matters as much. */
+static void hook_detached(const char *hook)
+{
+	detach(hook);
+	dies();
+	check_dead(hook);
+	check_purge();
+}
+
+static void policy_detached(void)
+{
+	hook_detached("skb_scrub_packet");
+}
+
+static void switch_detached(void)
+{
+	hook_detached("sched_switch");
 }
 
 /* The one that sees links go is the first to go, and nothing releases what the table is full of. */
@@ -767,10 +865,12 @@ int main(int argc, char **argv)
 {
 	if (start(0)) {
 		TEST_CASE(storm);
+		TEST_CASE(storm_with_stats);
 		TEST_CASE(add_at_kfree_skb);
 		TEST_CASE(adds_refused_after_release);
 		if (env.exact) {
 			TEST_CASE(add_at_release);
+			TEST_CASE(ftrace_written);
 			reopen();
 			TEST_CASE(detach_under_load);
 		}
@@ -789,6 +889,12 @@ int main(int argc, char **argv)
 	}
 	stop();
 	if (env.exact) {
+		if (start(0) && reopen())
+			TEST_CASE(policy_detached);
+		stop();
+		if (start(0) && reopen())
+			TEST_CASE(switch_detached);
+		stop();
 		if (start(0))
 			TEST_CASE(ftrace_disabled);
 		stop();

@@ -153,9 +153,12 @@ struct skbext_ctl {
  */
 #define SKBEXT_WATCH_OPEN	0x7fffffffU	/* interruptions that may still miss releases */
 #define SKBEXT_WATCH_DEAD	0x80000000U	/* a hook is gone: no more finds and adds */
-#define SKBEXT_WATCHED		2		/* programs that an interruption can need */
+#define SKBEXT_WATCHED		6		/* programs that an interruption can need */
 
-/* One per possible CPU. The addresses are the kernel's, of that CPU's counters. */
+/*
+ * One per CPU number. The addresses are the kernel's, of that CPU's counters;
+ * 0: there is no such program, nor one behind it.
+ */
 struct skbext_watch {
 	/* Interruptions of a release, and those seen through to their end. */
 	__u64 opened, closed;

@@ -214,14 +214,18 @@ int bench_hooks_take(struct bench_hooks *h)
 	return err ?: trust_again();
 }
 
-/*
- * fentry and tp_btf programs know where they belong, raw_tp programs are told. All but the one that
- * would see them go, which no packet passes.
- */
+/* They see others go, and no packet passes them. */
+static bool sees_links(const char *name)
+{
+	return !strcmp(name, "bpf_tracing_link_release") ||
+	       !strcmp(name, "bpf_raw_tp_link_release");
+}
+
+/* fentry and tp_btf programs know where they belong, raw_tp programs are told. */
 int bench_hooks_attach(struct bench_hooks *h)
 {
 	for (unsigned int i = 0; i < h->nr; i++) {
-		if (!strcmp(h->name[i], "bpf_tracing_link_release"))
+		if (sees_links(h->name[i]))
 			continue;
 		h->link[i] = bpf_raw_tracepoint_open(h->raw[i] ? h->name[i] : NULL, h->prog[i]);
 		if (h->link[i] < 0)

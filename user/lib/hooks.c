@@ -4,6 +4,7 @@
  * can do is found out by trying, never from its version.
  */
 #include "internal.h"
+#include "../../bpf/watch.h"
 #include "exact.skel.h"
 #include "tracepoint.skel.h"
 
@@ -17,9 +18,10 @@
 static const struct hook_def defs[] = {
 	/* First: what watches is there before anything can be missed. */
 	EXACT("irq_enter_rcu", WATCH),
-	HOOK("fentry", "preempt_schedule_irq", WATCH, EXACT, true),	/* kernel never preempted */
+	HOOK("tp_btf", "sched_switch", WATCH, EXACT, false),
 	EXACT("bpf_tracing_link_release", WATCH),
-	HOOK("fentry", "proc_sys_write", WATCH, EXACT, true),		/* kernel without sysctls */
+	EXACT("bpf_raw_tp_link_release", WATCH),
+	HOOK("fexit", "proc_dointvec", WATCH, EXACT, true),		/* kernel without sysctls */
 	EXACT("skb_release_head_state", RELEASE),
 	EXACT("__consume_stateless_skb", RELEASE),
 	EXACT("napi_skb_free_stolen_head", RELEASE),
@@ -58,7 +60,7 @@ static bool is_named(const struct hook_def *def, const struct btf_type *t, const
 {
 	static const char prefix[] = "btf_trace_";
 
-	if (!strcmp(def->kind, "fentry"))
+	if (*def->kind == 'f')		/* fentry, fexit */
 		return btf_is_func(t) && !strcmp(name, def->name);
 	return btf_is_typedef(t) && !strncmp(name, prefix, sizeof(prefix) - 1) &&
 	       !strcmp(name + sizeof(prefix) - 1, def->name);

@@ -5,32 +5,33 @@
  * over all programs shows that.
  */
 #include "internal.h"
+#include "../../bpf/watch.h"
 
-/* As in bpf/watch.bpf.h. */
-#define MAX_OWN	16
-
-struct learnt {
-	__u32 watched_id[SKBEXT_WATCHED], own_id[MAX_OWN];
-	__u64 own[MAX_OWN];
-	__u64 scratch;
-};
+_Static_assert(SKBEXT_MAX_OWN >= MAX_HOOKS, "all hooks have their place");
 
 /*
- * In which an interruption can do what they are for: the others run where only hardware interrupts
- * get in. In tracepoint mode what is missed elsewhere is purged at the next birth, so that those
- * count, and what ends an fclone companion, which has none.
+ * Which programs something can interrupt that needs them: include/skbext/watch.bpf.h tells why. In
+ * tracepoint mode what is missed elsewhere is purged at the next birth, so that those count, and
+ * what ends an fclone companion, which has none.
  */
-static bool is_watched(const struct hook_def *def)
-{
-	static const char *const names[] = {
-		"skb_release_head_state", "__consume_stateless_skb",
-		"kmem_cache_alloc", "tcp_probe",
-	};
+static const struct {
+	const char *name;
+	bool rt;	/* only where softirqs are preempted */
+} watched[] = {
+	{ "skb_release_head_state", false },
+	{ "__consume_stateless_skb", false },
+	{ "skb_scrub_packet", false },
+	{ "napi_skb_free_stolen_head", true },
+	{ "napi_reuse_skb", true },
+	{ "__udp_enqueue_schedule_skb", true },
+	{ "kmem_cache_alloc", false },
+	{ "tcp_probe", false },
+};
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(def->name, names[i]))
-			return true;
-	return false;
+/* A function that only PREEMPT_RT has. */
+static bool preempts_softirqs(void)
+{
+	return btf__find_by_name_kind(vmlinux_btf(), "rt_spin_lock", BTF_KIND_FUNC) > 0;
 }
 
 static __u32 prog_id(struct bpf_object *obj, const char *name)
@@ -44,19 +45,37 @@ static __u32 prog_id(struct bpf_object *obj, const char *name)
 	return bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len) ? 0 : info.id;
 }
 
-static void name_programs(struct bpf_object *obj, struct learnt *l)
+static bool name_watched(struct bpf_object *obj, struct skbext_learnt *l)
+{
+	bool rt = preempts_softirqs();
+	int n = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(watched); i++) {
+		__u32 id = watched[i].rt && !rt ? 0 : prog_id(obj, watched[i].name);
+
+		if (id && n == SKBEXT_WATCHED)
+			return false;
+		if (id)
+			l->watched_id[n++] = id;
+	}
+	return n;
+}
+
+/* Whatever is detached of these, idle ones included, what load promised holds no longer. */
+static bool name_own(struct bpf_object *obj, struct skbext_learnt *l)
 {
 	const struct hook_def *def;
-	int watched = 0, own = 0;
+	int n = 0;
 
 	for (int i = 0; (def = hook_def(i)); i++) {
-		if (!strcmp(def->kind, "fentry") && def->role != SKBEXT_ROLE_POLICY &&
-		    own < MAX_OWN)
-			l->own_id[own++] = prog_id(obj, def->prog);
-		if (is_watched(def) && bpf_object__find_program_by_name(obj, def->prog) &&
-		    watched < SKBEXT_WATCHED)
-			l->watched_id[watched++] = prog_id(obj, def->prog);
+		__u32 id = def->mode == SKBEXT_MODE_EXACT ? prog_id(obj, def->prog) : 0;
+
+		if (id && n == SKBEXT_MAX_OWN)
+			return false;
+		if (id)
+			l->own_id[n++] = id;
 	}
+	return true;
 }
 
 /* All programs of the machine pass the iterator. */
@@ -76,18 +95,18 @@ static int run_iterator(struct bpf_object *obj)
 	return err;
 }
 
-static bool learnt_all(struct skbext *sk, const struct learnt *l)
+static bool learnt_all(struct skbext *sk, const struct skbext_learnt *l)
 {
 	struct skbext_watch w;
 	__u32 cpu = 0;	/* as good as any */
 
-	for (int i = 0; i < MAX_OWN; i++)
+	for (int i = 0; i < SKBEXT_MAX_OWN; i++)
 		if (l->own_id[i] && !l->own[i])
 			return false;
 	if (bpf_map_lookup_elem(sk->map[MAP_WATCH], &cpu, &w))
 		return false;
 	for (int i = 0; i < SKBEXT_WATCHED; i++)
-		if (!w.active[i] || !w.misses[i])
+		if (l->watched_id[i] && (!w.active[i] || !w.misses[i]))
 			return false;
 	return true;
 }
@@ -95,11 +114,12 @@ static bool learnt_all(struct skbext *sk, const struct learnt *l)
 int watch_learn(struct skbext *sk)
 {
 	int fd = bpf_object__find_map_fd_by_name(sk->lifecycle, ".data.learnt");
-	struct learnt l = {};
+	struct skbext_learnt l = {};
 	__u32 zero = 0;
 	int err;
 
-	name_programs(sk->lifecycle, &l);
+	if (!name_watched(sk->lifecycle, &l) || !name_own(sk->lifecycle, &l))
+		return -E2BIG;
 	err = bpf_map_update_elem(fd, &zero, &l, BPF_ANY) ? -errno : run_iterator(sk->lifecycle);
 	if (!err && bpf_map_lookup_elem(fd, &zero, &l))
 		err = -errno;

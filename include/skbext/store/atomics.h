@@ -22,6 +22,13 @@
 #define __skbext_swap(p, is, becomes)								\
 	({ __u64 __is = (is), __was = __sync_val_compare_and_swap((p), __is, (becomes));	\
 	   asm volatile("" : "+r"(__was)); __was == __is; })
+/*
+ * Adds, and is a full barrier on every machine: of an atomic whose result nobody wants the compiler
+ * makes one without BPF_FETCH, which on arm64 is a STADD and orders nothing.
+ */
+#define __skbext_fetch_add(p, n)							\
+	({ __u64 __was = __sync_fetch_and_add((p), (n));				\
+	   asm volatile("" : "+r"(__was)); __was; })
 /* A counter that nobody else has at this moment. */
 #define __skbext_bump(p)	((void)++*(p))
 /*
@@ -53,6 +60,7 @@
 #define __skbext_read(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define __skbext_write(p, x)	__atomic_store_n((p), (x), __ATOMIC_RELEASE)
 #define __skbext_swap(p, is, becomes)	__sync_bool_compare_and_swap((p), (is), (becomes))
+#define __skbext_fetch_add(p, n)	__sync_fetch_and_add((p), (n))
 #define __skbext_bump(p)	__skbext_write((p), __skbext_read(p) + 1)
 #define __skbext_opaque(x)	((void)(x))
 #define __skbext_times(x, by)	((x) * (by))

@@ -34,7 +34,7 @@ SKBEXT_FN int skbext_store_distrusts(__u32 slot)
 	if (!link || __skbext_trusted(__skbext_read(link)))
 		return !link;
 	skbext_look();
-	watch = __skbext_read(&SKBEXT_STATE->watch);
+	watch = __skbext_fetch_add(&SKBEXT_STATE->watch, 0);	/* not from before the look */
 	if (!((watch ^ __skbext_read(link)) >> 32) && !(watch & SKBEXT_WATCH_DEAD))
 		return 0;
 	skbext_count(SKBEXT_STAT_DISTRUSTED);
