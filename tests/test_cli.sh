@@ -587,7 +587,7 @@ test_completion()
 	out=$(offered skbext load --re)
 	[ "$out" = $'--refs\n--require' ] || wrong "skbext load --re<TAB> offers: $out"
 	out=$(offered skbext dump --)
-	[ "$out" = $'--type\n--json\n--bpffs\n--help' ] || wrong "skbext dump --<TAB> offers: $out"
+	[ "$out" = $'--type\n--json\n--bpffs\n--debug\n--help' ] || wrong "skbext dump --<TAB> offers: $out"
 	# Each option that help knows is one that the command takes.
 	for command in $(offered skbext ""); do
 		for option in $(offered skbext "$command" --); do
@@ -744,9 +744,13 @@ test_not_root()
 	run $nobody "$skbext_bin" doctor --bpffs "$dir"
 	expect 1 doctor
 	[ "$err_lines" = 1 ] || wrong "doctor: $err"
+	[[ $out != *damaged* ]] || wrong "doctor by nobody: $out"
 	run $nobody "$skbext_bin" doctor --measure 1 --bpffs "$dir"
 	expect_error 1 "doctor --measure" root
 	load --type a:16
+	run $nobody "$skbext_bin" doctor --bpffs "$dir"
+	expect 1 "doctor by nobody, loaded"
+	[[ $out == *"loaded       unknown: "* ]] || wrong "doctor by nobody, loaded: $out"
 	for line in load status stats dump purge unload "add 0xffff888000001000 a 00" \
 			"find 0xffff888000001000 a" "del 0xffff888000001000"; do
 		# shellcheck disable=SC2086 # words
@@ -771,6 +775,36 @@ test_no_bpffs()
 	run "$skbext_bin" load --bpffs "$dir/deeper/than/that"
 	expect_error 1 "load under a directory that is not there"
 	expect_nothing_left "load where no bpffs is"
+}
+
+# Whatever the limit: it loads, or says which limit it is. Never half of it.
+test_few_files()
+{
+	local n
+
+	for n in 6 8 12 16 20 24 32 40 64 80; do
+		run sh -c 'ulimit -n $1 && shift && exec "$@"' - $n \
+			"$skbext_bin" load --bpffs "$dir" --type a:16
+		[ "$status" = 0 ] && { unload; continue; }
+		expect_error 1 "load with $n files" EMFILE "ulimit -n"
+		expect_nothing_left "load with $n files"
+	done
+	[ "$status" = 0 ] && return
+	run sh -c 'ulimit -n 200 && exec "$@"' - "$skbext_bin" load --bpffs "$dir" --type a:16
+	expect 0 "load with 200 files"
+	unload
+}
+
+# The library's and the verifier's words are for whoever asks for them.
+test_debug()
+{
+	sk load --debug --type a:16
+	expect 0 "load --debug"
+	[[ $err == *"libbpf: "* ]] || wrong "load --debug: $err"
+	unload
+	load --type a:16
+	[[ $err != *"libbpf: "* ]] || wrong "load: $err"
+	unload
 }
 
 test_no_btf()

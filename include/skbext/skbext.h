@@ -287,6 +287,7 @@ struct skbext_hook {
 	int err;		/* negative errno: why it is not attached although offered */
 	/* Not attached, because no type needs it; the first one that does attaches it. */
 	bool idle;
+	char others[64];	/* skbext_probe() only: programs of others there, by name and id */
 	bool tried;		/* this process tried to attach it; 0 in .err: it could */
 };
 
@@ -325,6 +326,9 @@ SKBEXT_API int skbext_probe(int (*fn)(const struct skbext_hook *hook, void *arg)
 
 /** skbext_errmsg - the last error of this thread in one line: what, why, what to do. Never NULL. */
 SKBEXT_API const char *skbext_errmsg(void);
+
+/** skbext_debug - from now on, what libbpf and the kernel's verifier say goes to stderr, or not */
+SKBEXT_API void skbext_debug(bool on);
 
 /** Names for people and JSON: "exact", "partial", "release" ... */
 SKBEXT_API const char *skbext_mode_name(enum skbext_mode mode);

@@ -64,6 +64,7 @@ enum {
 	CLI_OPT_JSON = 0x100,
 	CLI_OPT_BPFFS,
 	CLI_OPT_HELP,
+	CLI_OPT_DEBUG,
 	CLI_OPT_OWN,		/* a command's own options count from here */
 };
 

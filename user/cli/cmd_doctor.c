@@ -43,6 +43,7 @@ struct report {
 	struct skbext_status found;	/* what would load */
 	char why[SKBEXT_REASON_LEN];
 	struct skbext *live;		/* NULL: not loaded */
+	int live_errno;
 	char live_error[256];		/* "": not loaded, or all is well */
 	struct skbext_status status;	/* of live */
 };
@@ -166,8 +167,10 @@ static void examine(struct report *r, const struct cli_common *common)
 	explain(r);
 	r->status.sz = sizeof(r->status);
 	r->live = skbext_open_pinned(common->bpffs);
-	if ((!r->live && errno != ENOENT) || (r->live && skbext_status(r->live, &r->status)))
+	if ((!r->live && errno != ENOENT) || (r->live && skbext_status(r->live, &r->status))) {
+		r->live_errno = errno;
 		snprintf(r->live_error, sizeof(r->live_error), "%s", skbext_errmsg());
+	}
 }
 
 static json_t *checks_json(const struct report *r)
@@ -193,11 +196,12 @@ static json_t *probed_json(const struct report *r)
 		const char *error = h->offered && !h->attached ? hook_state(h) : NULL;
 
 		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:s?}",
+				      json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:s, s:s?}",
 						"name", h->name, "kind", h->kind,
 						"role", skbext_role_name(h->role),
 						"mode", hook_mode(h), "offered", h->offered,
-						"attaches", h->attached, "error", error));
+						"attaches", h->attached, "others", h->others,
+						"error", error));
 	}
 	return list;
 }
@@ -227,7 +231,8 @@ static int print_json(const struct report *r)
 static void print_live(const struct report *r)
 {
 	if (r->live_error[0]) {
-		printf("loaded       damaged: %s\n", r->live_error);
+		printf("loaded       %s: %s\n", r->live_errno == EUCLEAN ? "damaged" : "unknown",
+		       r->live_error);
 	} else if (!r->live) {
 		printf("loaded       no\n");
 	} else {
@@ -249,9 +254,10 @@ static int print_text(const struct report *r)
 		       r->checks[i].ok ? "" : r->checks[i].remedy);
 	printf("hooks        tried now\n");
 	for (unsigned int i = 0; i < r->nr_hooks; i++)
-		printf("  %-10s %-8s %-7s %-30s %s\n", hook_mode(&r->hooks[i]),
+		printf("  %-10s %-8s %-7s %-30s %s%s%s\n", hook_mode(&r->hooks[i]),
 		       skbext_role_name(r->hooks[i].role),
-		       r->hooks[i].kind, r->hooks[i].name, hook_state(&r->hooks[i]));
+		       r->hooks[i].kind, r->hooks[i].name, hook_state(&r->hooks[i]),
+		       r->hooks[i].others[0] ? "; others there: " : "", r->hooks[i].others);
 	if (r->found.guarantee == SKBEXT_GUARANTEE_NONE) {
 		printf("would load   nothing: %s\n", r->why);
 	} else {

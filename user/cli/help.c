@@ -11,6 +11,8 @@
 static const struct cli_option common_options[] = {
 	{ "json", CLI_OPT_JSON, NULL, "print the result as one JSON value" },
 	{ "bpffs", CLI_OPT_BPFFS, "DIR", "where skbext is pinned (default " SKBEXT_DEFAULT_BPFFS ")" },
+	{ "debug", CLI_OPT_DEBUG, NULL,
+	  "print what libbpf and the kernel's verifier say, too" },
 	{ "help", CLI_OPT_HELP, NULL, "print what the command takes" },
 	{ 0 },
 };
@@ -27,7 +29,7 @@ void cli_print_usage(FILE *to)
 	fprintf(to, "usage: skbext COMMAND [OPTIONS] [ARGUMENTS]\n\n");
 	for (const struct command *const *c = cli_commands; *c; c++)
 		fprintf(to, "  %-8s %s\n", (*c)->name, (*c)->help);
-	fprintf(to, "\n`skbext COMMAND --help` explains a command's options; all take --json and --bpffs DIR.\n"
+	fprintf(to, "\n`skbext COMMAND --help` explains a command's options; all take --json, --bpffs DIR and --debug.\n"
 		    "Exit status: 0 done, 1 failed, 2 wrong usage.\n");
 }
 

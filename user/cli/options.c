@@ -20,6 +20,7 @@ static void make_longs(void)
 	longs[n++] = (struct option){ "json", no_argument, NULL, CLI_OPT_JSON };
 	longs[n++] = (struct option){ "bpffs", required_argument, NULL, CLI_OPT_BPFFS };
 	longs[n++] = (struct option){ "help", no_argument, NULL, CLI_OPT_HELP };
+	longs[n++] = (struct option){ "debug", no_argument, NULL, CLI_OPT_DEBUG };
 	for (; own && own->name && n < MAX_OPTIONS; own++)
 		longs[n++] = (struct option){
 			own->name, own->metavar ? required_argument : no_argument, NULL, own->val
@@ -68,6 +69,9 @@ int cli_getopt(int argc, char **argv, struct cli_common *common)
 		case CLI_OPT_HELP:
 			cli_print_command_usage(cli_current);
 			exit(CLI_DONE);
+		case CLI_OPT_DEBUG:
+			skbext_debug(true);
+			break;
 		case '?':
 		case ':':
 			bad_option(argc, argv, c);

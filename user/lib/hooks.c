@@ -28,7 +28,7 @@ static const struct hook_def defs[] = {
 	EXACT("napi_reuse_skb", RELEASE),
 	EXACT("__copy_skb_header", SHARE),
 	EXACT("ip_copy_metadata", SHARE),
-	HOOK("fentry", "ip6_copy_metadata", SHARE, EXACT, true),	/* kernel without IPv6 */
+	HOOK("fentry", "ip6_copy_metadata", SHARE, EXACT, true),	/* no IPv6, or not yet */
 	EXACT("skb_scrub_packet", POLICY),
 	EXACT("__udp_enqueue_schedule_skb", POLICY),
 	BOTH("kfree_skb", FATE),
@@ -67,17 +67,17 @@ static bool is_named(const struct hook_def *def, const struct btf_type *t, const
 }
 
 /* One pass for all hooks: a search for each took longer than all else of loading. */
-static __u64 find_offered(const struct btf *vmlinux)
+static __u64 find_offered(const struct btf *btf, __u32 first)
 {
 	__u64 found = 0;
 
-	for (__u32 id = 1; id < btf__type_cnt(vmlinux); id++) {
-		const struct btf_type *t = btf__type_by_id(vmlinux, id);
+	for (__u32 id = first; id < btf__type_cnt(btf); id++) {
+		const struct btf_type *t = btf__type_by_id(btf, id);
 		const char *name;
 
 		if (!btf_is_func(t) && !btf_is_typedef(t))
 			continue;
-		name = btf__name_by_offset(vmlinux, t->name_off);
+		name = btf__name_by_offset(btf, t->name_off);
 		for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++)
 			if (is_named(&defs[i], t, name))
 				found |= 1ULL << i;
@@ -85,18 +85,44 @@ static __u64 find_offered(const struct btf *vmlinux)
 	return found;
 }
 
-/* The same as long as the machine runs: kept, as its BTF is. */
-static bool offered(const struct hook_def *def, const struct btf *vmlinux)
+/* IPv6 may be a module, with a BTF of its own; it may come later, and then goes no more. */
+static __u64 find_in_ipv6(struct btf *vmlinux)
 {
-	const __u64 known = 1ULL << 63;
+	struct btf *btf;
+	__u64 found = 0;
+
+	if (access("/sys/kernel/btf/ipv6", R_OK))
+		return 0;
+	btf = btf__load_module_btf("ipv6", vmlinux);
+	if (btf)
+		found = find_offered(btf, btf__type_cnt(vmlinux));
+	btf__free(btf);
+	return found;
+}
+
+/* The same as long as the machine runs, but for modules: kept, as its BTF is. */
+static bool offered(const struct hook_def *def, struct btf *vmlinux)
+{
+	const __u64 known = 1ULL << 63, hook = 1ULL << (def - defs);
 	static __u64 kept;
 	__u64 found = __atomic_load_n(&kept, __ATOMIC_RELAXED);
 
-	if (!found) {
-		found = find_offered(vmlinux) | known;
-		__atomic_store_n(&kept, found, __ATOMIC_RELAXED);
-	}
-	return found >> (def - defs) & 1;
+	if (!found)
+		found = find_offered(vmlinux, 1) | known;
+	if (!(found & hook) && def->optional)
+		found |= find_in_ipv6(vmlinux);
+	__atomic_store_n(&kept, found, __ATOMIC_RELAXED);
+	return found & hook;
+}
+
+bool hook_offered(const char *name)
+{
+	struct btf *vmlinux = vmlinux_btf();
+
+	for (unsigned int i = 0; vmlinux && i < ARRAY_SIZE(defs); i++)
+		if (!strcmp(defs[i].name, name))
+			return offered(&defs[i], vmlinux);
+	return false;
 }
 
 /*
@@ -139,7 +165,7 @@ static struct bpf_object *open_mode(enum skbext_mode mode)
 
 /* only: load this hook alone, to see whether it is to blame; NULL: all that the kernel offers. */
 static struct bpf_object *load_mode(struct skbext *sk, enum skbext_mode mode,
-				    const struct btf *vmlinux, const struct hook_def *only)
+				    struct btf *vmlinux, const struct hook_def *only)
 {
 	libbpf_print_fn_t print = libbpf_set_print(object_quiet);
 	struct bpf_object *obj = open_mode(mode);
@@ -183,7 +209,7 @@ static int attach_one(struct bpf_object *obj, const struct hook_def *def, struct
 }
 
 /* What each hook's program says when it is loaded and attached alone. */
-static void try_each(struct skbext *sk, enum skbext_mode mode, const struct btf *vmlinux)
+static void try_each(struct skbext *sk, enum skbext_mode mode, struct btf *vmlinux)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++) {
 		struct hook_state *state = &sk->hooks[i];
@@ -298,6 +324,7 @@ static void keep_first(int *first, int err)
 int hooks_attach(struct skbext *sk)
 {
 	enum skbext_mode mode = sk->ctl->mode;
+	libbpf_print_fn_t print = libbpf_set_print(object_quiet);
 	int err = mode == SKBEXT_MODE_EXACT && hooks_silenced() ? -EOPNOTSUPP : watch_learn(sk);
 	bool all = !err;
 
@@ -305,6 +332,7 @@ int hooks_attach(struct skbext *sk)
 	for (unsigned int i = 0; all && i < ARRAY_SIZE(defs); i++)
 		if (in_mode(&defs[i], mode) && !is_idle(sk, &defs[i]))
 			keep_first(&err, attach_one(sk->lifecycle, &defs[i], &sk->hooks[i]));
+	libbpf_set_print(print);
 	if (err)
 		hooks_detach(sk);
 	return err;
@@ -365,7 +393,7 @@ __u64 hooks_missed(struct skbext *sk)
 int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
 {
 	const struct hook_def *def = hook_def(n);
-	const struct btf *vmlinux = vmlinux_btf();
+	struct btf *vmlinux = vmlinux_btf();
 	struct skbext_hook h = { .sz = hook->sz };
 
 	if (!def)
@@ -387,8 +415,9 @@ int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
 const struct hook_def *hooks_missing(struct skbext *sk, enum skbext_mode mode)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++)
-		if (in_mode(&defs[i], mode) && attached_prog(sk, i) < 0 && !defs[i].optional &&
-		    !is_idle(sk, &defs[i]))
+		if (in_mode(&defs[i], mode) && attached_prog(sk, i) < 0 &&
+		    !is_idle(sk, &defs[i]) &&
+		    (!defs[i].optional || hook_offered(defs[i].name)))
 			return &defs[i];
 	return NULL;
 }

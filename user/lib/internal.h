@@ -14,6 +14,7 @@
 
 #include <skbext/skbext.h>
 
+#define ENOTSUPP	524	/* the kernel's own: not in <errno.h> */
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define DIR_LEN		256
 #define PATH_LEN	(2 * DIR_LEN)
@@ -58,6 +59,13 @@ struct skbext {
 __attribute__((format(printf, 2, 3))) int fail(int err, const char *fmt, ...);
 /* The part of a message that explains an errno of the bpf() system call. */
 const char *why_bpf(int err);
+/*
+ * libbpf does not always say that it had no descriptor left: so many must be
+ * there before it begins.
+ */
+int need_files(unsigned int n);
+/* For libbpf_set_print(): shows nothing, unless skbext_debug() is on. */
+int object_quiet(enum libbpf_print_level level, const char *fmt, va_list args);
 
 /* maps.c */
 struct btf *vmlinux_btf(void);
@@ -71,7 +79,6 @@ int maps_bind(struct bpf_object *obj, const int *fds, const struct skbext_ctl *c
 /* Where a variable is in a data section of an object that was opened; -ENOENT. */
 int section_var(const struct btf *btf, const char *section, const char *var);
 int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbext_ctl *ctl);
-int object_quiet(enum libbpf_print_level level, const char *fmt, va_list args);
 
 /* records.c */
 void store_kill(struct skbext *sk);
@@ -100,12 +107,15 @@ bool hooks_silenced(void);
 /* The first hook of the mode that is not attached and should be; NULL: none. */
 const struct hook_def *hooks_missing(struct skbext *sk, enum skbext_mode mode);
 bool hooks_can_trace(void);	/* this kernel allows the tracepoint mode */
+bool hook_offered(const char *name);	/* this kernel, its modules included, has it */
 void hooks_explain(struct skbext *sk, int err);	/* why exact failed: into the reason */
 __u64 prog_misses(int prog_fd);
 __u64 hooks_missed(struct skbext *sk);	/* runs that the kernel skipped */
 
 /* explain.c: why this hook cannot be had, into the reason */
 void hook_explain(struct skbext *sk, const struct hook_def *def, int err);
+/* How many programs but this one are there, loaded for that hook, and the names of the first. */
+unsigned int hook_others(const struct hook_def *def, int own_fd, char *names, size_t size);
 
 /*
  * watch.c: tell the lifecycle programs, loaded and not attached yet,

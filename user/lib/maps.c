@@ -200,11 +200,6 @@ void maps_close(struct skbext *sk)
 			close(sk->map[i]);
 }
 
-int object_quiet(enum libbpf_print_level level, const char *fmt, va_list args)
-{
-	return 0;
-}
-
 int section_var(const struct btf *btf, const char *section, const char *var)
 {
 	int id = btf ? btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC) : -ENOENT;

@@ -114,9 +114,12 @@ static int no_exact(struct skbext *sk, int err)
 					"this kernel can do without it in no mode");
 }
 
+/* Maps, programs, links and BTF of a mode and of its proof, open at the same time. */
+#define LOAD_FILES	90
+
 int skbext_load(struct skbext *sk)
 {
-	int err = pin_check_free(sk->dir);
+	int err = pin_check_free(sk->dir) ?: need_files(LOAD_FILES);
 
 	err = err ?: maps_create(sk) ?: ops_load(sk);
 	if (err)
@@ -203,6 +206,13 @@ static void judge(struct skbext *sk, struct skbext_status *st)
 {
 	const struct hook_def *missing = hooks_missing(sk, st->mode);
 
+	/* Nothing was promised of fragments before the module was there. */
+	if (missing && missing->optional && missing->role == SKBEXT_ROLE_SHARE) {
+		st->guarantee = SKBEXT_GUARANTEE_PARTIAL;
+		snprintf(st->reason, sizeof(st->reason), "%s came with a module after load, so IPv6 fragments carry nothing; unload and load again",
+			 missing->name);
+		return;
+	}
 	/* Looking at fates guards nothing; anything else that is gone breaks what was promised. */
 	if (missing && missing->role != SKBEXT_ROLE_FATE) {
 		st->guarantee = SKBEXT_GUARANTEE_NONE;
@@ -258,6 +268,7 @@ int skbext_probe(int (*fn)(const struct skbext_hook *hook, void *arg), void *arg
 	err = skbext_load(sk) ?: skbext_attach(sk) ?: skbext_status(sk, status);
 	/* Also when it failed: what each hook said is why. */
 	for (int i = 0, stop = 0; fn && !stop && !skbext_hook(sk, i, &hook); i++) {
+		hook_others(hook_def(i), sk->hooks[i].prog_fd, hook.others, sizeof(hook.others));
 		stop = fn(&hook, arg);
 		err = err ?: stop;
 	}
