@@ -116,7 +116,7 @@ int __udp_enqueue_schedule_skb(__u64 *ctx)
 	/* An empty queue, which is the usual one, takes a packet of any size. */
 	if (sk->sk_backlog.rmem_alloc.counter && is_full(sk, (struct sk_buff *)ctx[1]))
 		return 0;
-	skbext_store_keep_at(home, h, __skbext_ctl.keep_udp, SKBEXT_STAT_UDP_DROPPED);
+	skbext_store_keep_at(home, h, ~(__u64)__skbext_ctl.drop_udp, SKBEXT_STAT_UDP_DROPPED);
 	return 0;
 }
 

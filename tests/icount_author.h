@@ -29,7 +29,7 @@ static const struct author {
 	[UNTAGGED] = { "skbext, untagged", &skbext, &empty, "count_out", "count_in", HOOKS, false },
 	[OURS] = { "skbext", &skbext, &skbext, "write_all", "read_back", HOOKS, true },
 	/* Of such types alone, nothing is attached to the UDP queue. */
-	[KEPT] = { "skbext, keep-udp", &skbext, &skbext, "write_kept", "read_kept",
+	[KEPT] = { "skbext, default", &skbext, &skbext, "write_kept", "read_kept",
 		   HOOKS & ~POLICY, false },
 };
 

@@ -354,7 +354,7 @@ static const char *mask_name(__u32 mask)
 		return "all-but-noclone";
 	snprintf(text, sizeof(text), "%s%s%s%s", mask & PLAIN ? "+plain" : "",
 		 mask & NOCLONE ? "+noclone" : "", mask & SCRUB ? "+keep-scrub" : "",
-		 mask & UDP ? "+keep-udp" : "");
+		 mask & UDP ? "+default" : "");
 	return text + 1;
 }
 

@@ -103,7 +103,7 @@ send_and_check()
 # Step by step, as a script would do it; the type is registered by load.
 bpftool_loads_bound_object()
 {
-	must "$skbext" load --type api_held:12,keep-udp --bpffs "$dir" &&
+	must "$skbext" load --type api_held:12 --bpffs "$dir" &&
 	must "$skbext" bind "$objs/api_held.bpf.o" "$tmp/out.o" --bpffs "$dir" &&
 	must mkdir "$dir-pins" &&
 	must bpftool prog loadall "$tmp/out.o" "$dir-pins" \

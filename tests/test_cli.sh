@@ -154,9 +154,9 @@ test_issue_line()
 
 test_load_line()
 {
-	load --type a:16 --type b:8,noclone,keep-udp --capacity 100
+	load --type a:16 --type b:8,noclone,drop-udp --capacity 100
 	[ "$(wc -l <<<"$out")" = 1 ] || wrong "more than one line: $out"
-	[[ $out == "loaded: mode "*", guarantee "*", capacity "*" a:16 b:8,noclone,keep-udp" ]] ||
+	[[ $out == "loaded: mode "*", guarantee "*", capacity "*" a:16 b:8,noclone,drop-udp" ]] ||
 		wrong "line: $out"
 	if [[ $out == *partial* ]]; then
 		[ "$err_lines" = 1 ] || wrong "partial and $err_lines lines of warning"
@@ -210,7 +210,7 @@ test_idle_policies()
 	expect_json "$policies == [] and .healthy and (.guarantee != \"none\")" \
 		"no type, no policy hook"
 	unload
-	load --type a:16,keep-scrub,keep-udp
+	load --type a:16,keep-scrub
 	sk status --json
 	expect_json "$policies == [] and .healthy" "a type that is never dropped"
 	sk bind "$root/.output/tests/api_write.bpf.o" "$tmp/bound.o"
@@ -668,6 +668,7 @@ test_usage()
 	load --type a:0
 	load --type a:8,
 	load --type a:8,nix
+	load --type a:8,keep-udp
 	load --type 1a:8
 	load --type a-b:8
 	load --type a/b:8

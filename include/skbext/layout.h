@@ -19,13 +19,13 @@
 #define SKBEXT_BUCKET_SLOTS	8
 #define SKBEXT_PROBES		64		/* buckets a record may be placed in */
 
-/* Policy of a type: what differs from the kernel's own extensions. */
+/* Policy of a type. Without any: shared by clones, dropped by skb_scrub_packet(), ends at the free. */
 #define SKBEXT_F_NO_CLONE	(1U << 0)	/* clones, copies and fragments do not inherit it */
 #define SKBEXT_F_KEEP_SCRUB	(1U << 1)	/* survives skb_scrub_packet: veth, tunnel, netns */
-#define SKBEXT_F_KEEP_UDP	(1U << 2)	/* survives into the UDP receive queue */
 #define SKBEXT_F_COUNTED	(1U << 3)	/* its payload begins with SKBEXT_REFS() */
-#define SKBEXT_F_ALL		(SKBEXT_F_NO_CLONE | SKBEXT_F_KEEP_SCRUB | SKBEXT_F_KEEP_UDP | \
-				 SKBEXT_F_COUNTED)
+#define SKBEXT_F_DROP_UDP	(1U << 4)	/* dropped at the UDP receive queue, as the kernel's own */
+#define SKBEXT_F_ALL		(SKBEXT_F_NO_CLONE | SKBEXT_F_KEEP_SCRUB | SKBEXT_F_COUNTED | \
+				 SKBEXT_F_DROP_UDP)
 
 /*
  * First member of a payload with SKBEXT_F_COUNTED: each id stands for one reference, counted in the
@@ -136,7 +136,7 @@ struct skbext_ctl {
 	__u64 base;			/* kernel address of the fronts, from which keys are counted */
 	__u8 noclone;			/* active_extensions masks, from the types' flags */
 	__u8 keep_scrub;
-	__u8 keep_udp;
+	__u8 drop_udp;
 	__u8 mode;			/* enum skbext_mode */
 	__u32 refs;			/* counters of each type with SKBEXT_F_COUNTED */
 	__u8 counted;			/* active_extensions mask of these types */

@@ -211,8 +211,10 @@ static inline __attribute__((always_inline, unused)) __u64 __skbext_hash_of(cons
  * @name:  the extension's name, an identifier of at most 31 characters. All objects that say it
  *         mean the same one.
  * @type:  its payload, at most 2040 bytes. A struct known to BTF is decoded by `skbext dump`.
- * @flags: SKBEXT_F_NO_CLONE, SKBEXT_F_KEEP_SCRUB, SKBEXT_F_KEEP_UDP, SKBEXT_F_COUNTED or'ed.
- *         0 (SKBEXT_TYPE) is what the kernel's own do.
+ * @flags: SKBEXT_F_NO_CLONE, SKBEXT_F_KEEP_SCRUB, SKBEXT_F_DROP_UDP, SKBEXT_F_COUNTED or'ed.
+ *         0 (SKBEXT_TYPE): shared by clones, dropped by skb_scrub_packet(), ends when the packet is
+ *         freed. The kernel's own extensions also end at the UDP receive queue:
+ *         SKBEXT_F_DROP_UDP.
  *
  * The first to name a type sets size and policy; binding one that disagrees is refused (-EEXIST).
  * At file scope.

@@ -15,7 +15,7 @@ struct api_states {
 };
 
 SKBEXT_TYPE(api_note, struct api_note);
-SKBEXT_TYPE_FLAGS(api_states, struct api_states, SKBEXT_F_COUNTED | SKBEXT_F_KEEP_UDP);
+SKBEXT_TYPE_FLAGS(api_states, struct api_states, SKBEXT_F_COUNTED);
 SKBEXT_TYPE(api_plain, struct api_states);	/* looks like it, but nobody would count */
 
 struct api_seen api_seen;

@@ -14,7 +14,7 @@ struct api_held {
 	__u16 color;
 	__u8 deep[3];
 };
-SKBEXT_TYPE_FLAGS(api_held, struct api_held, SKBEXT_F_KEEP_UDP);
+SKBEXT_TYPE(api_held, struct api_held);
 
 SEC("tc")
 int api_hold(struct __sk_buff *skb)

@@ -9,8 +9,9 @@
 #include <skbext/skbext.bpf.h>
 #include "concurrent_types.h"
 
-SKBEXT_TYPE_FLAGS(concurrent_id, struct concurrent_id, SKBEXT_F_KEEP_SCRUB | SKBEXT_F_KEEP_UDP);
-SKBEXT_TYPE_FLAGS(concurrent_note, struct concurrent_note, SKBEXT_F_KEEP_SCRUB);
+SKBEXT_TYPE_FLAGS(concurrent_id, struct concurrent_id, SKBEXT_F_KEEP_SCRUB);
+SKBEXT_TYPE_FLAGS(concurrent_note, struct concurrent_note,
+		  SKBEXT_F_KEEP_SCRUB | SKBEXT_F_DROP_UDP);
 
 struct concurrent_knobs knobs SEC(".data.knobs");
 struct concurrent_counts counts SEC(".data.counts");

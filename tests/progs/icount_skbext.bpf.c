@@ -9,9 +9,9 @@ struct icount_note {
 	__u64 stamp;
 	__u64 id;
 };
-SKBEXT_TYPE(icount_note, struct icount_note);
+SKBEXT_TYPE_FLAGS(icount_note, struct icount_note, SKBEXT_F_DROP_UDP);
 /* The first ends where the kernel's own do, at the UDP queue; this one when the packet is freed. */
-SKBEXT_TYPE_FLAGS(icount_kept, struct icount_note, SKBEXT_F_KEEP_UDP);
+SKBEXT_TYPE(icount_kept, struct icount_note);
 
 __u64 packets, written, read, wrong;
 

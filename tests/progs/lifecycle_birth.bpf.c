@@ -10,7 +10,7 @@
 #include <skbext/skbext.bpf.h>
 #include "lifecycle_types.h"
 
-SKBEXT_TYPE(tag, struct lifecycle_tag);
+SKBEXT_TYPE_FLAGS(tag, struct lifecycle_tag, SKBEXT_F_DROP_UDP);
 
 struct lifecycle_births births SEC(".data.births");
 

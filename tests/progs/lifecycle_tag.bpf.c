@@ -13,9 +13,9 @@
 #include <skbext/skbext.bpf.h>
 #include "lifecycle_types.h"
 
-SKBEXT_TYPE(tag, struct lifecycle_tag);
-SKBEXT_TYPE_FLAGS(tag_keep, struct lifecycle_tag, SKBEXT_F_KEEP_SCRUB | SKBEXT_F_KEEP_UDP);
-SKBEXT_TYPE(origin, struct lifecycle_origin);
+SKBEXT_TYPE_FLAGS(tag, struct lifecycle_tag, SKBEXT_F_DROP_UDP);
+SKBEXT_TYPE_FLAGS(tag_keep, struct lifecycle_tag, SKBEXT_F_KEEP_SCRUB);
+SKBEXT_TYPE_FLAGS(origin, struct lifecycle_origin, SKBEXT_F_DROP_UDP);
 
 struct lifecycle_knobs knobs SEC(".data.knobs");
 struct lifecycle_counts counts SEC(".data.counts");

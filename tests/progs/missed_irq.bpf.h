@@ -14,7 +14,7 @@
 #include "lifecycle_types.h"
 #include "missed_types.h"
 
-SKBEXT_TYPE(tag, struct lifecycle_tag);
+SKBEXT_TYPE_FLAGS(tag, struct lifecycle_tag, SKBEXT_F_DROP_UDP);
 
 #define CPUS	64
 

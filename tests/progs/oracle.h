@@ -24,13 +24,13 @@
  * shared payload when it cuts a packet.
  */
 #define ORACLE_TYPES(TYPE)									\
-	TYPE(bridge_nf,  SKB_EXT_BRIDGE_NF, nf_bridge_info, 0, "", "")			\
-	TYPE(sec_path,   SKB_EXT_SEC_PATH,  sec_path, SKBEXT_F_KEEP_UDP, "len olen xvec", "") \
-	TYPE(tc_skb_ext, TC_SKB_EXT,        tc_skb_ext, 0, "", "")				\
-	TYPE(mptcp,      SKB_EXT_MPTCP,     mptcp_ext, 0, "*", "frozen")			\
-	TYPE(mctp,       SKB_EXT_MCTP,      mctp_flow, 0, "", "")				\
-	TYPE(psp,        SKB_EXT_PSP,       psp_skb_ext, 0, "", "")				\
-	TYPE(can,        SKB_EXT_CAN,       can_skb_ext, 0, "", "")
+	TYPE(bridge_nf,  SKB_EXT_BRIDGE_NF, nf_bridge_info, SKBEXT_F_DROP_UDP, "", "")			\
+	TYPE(sec_path,   SKB_EXT_SEC_PATH,  sec_path, 0, "len olen xvec", "") \
+	TYPE(tc_skb_ext, TC_SKB_EXT,        tc_skb_ext, SKBEXT_F_DROP_UDP, "", "")				\
+	TYPE(mptcp,      SKB_EXT_MPTCP,     mptcp_ext, SKBEXT_F_DROP_UDP, "*", "frozen")			\
+	TYPE(mctp,       SKB_EXT_MCTP,      mctp_flow, SKBEXT_F_DROP_UDP, "", "")				\
+	TYPE(psp,        SKB_EXT_PSP,       psp_skb_ext, SKBEXT_F_DROP_UDP, "", "")				\
+	TYPE(can,        SKB_EXT_CAN,       can_skb_ext, SKBEXT_F_DROP_UDP, "", "")
 
 enum oracle_kind {
 #define TYPE(name, id, payload, flags, same, but) ORACLE_##name,

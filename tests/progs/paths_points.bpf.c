@@ -11,10 +11,10 @@
 #include <skbext/skbext.bpf.h>
 #include "paths_types.h"
 
-SKBEXT_TYPE(plain, struct paths_note);
-SKBEXT_TYPE_FLAGS(noclone, struct paths_note, SKBEXT_F_NO_CLONE);
-SKBEXT_TYPE_FLAGS(scrub, struct paths_note, SKBEXT_F_KEEP_SCRUB);
-SKBEXT_TYPE_FLAGS(udp, struct paths_note, SKBEXT_F_KEEP_UDP);
+SKBEXT_TYPE_FLAGS(plain, struct paths_note, SKBEXT_F_DROP_UDP);
+SKBEXT_TYPE_FLAGS(noclone, struct paths_note, SKBEXT_F_DROP_UDP | SKBEXT_F_NO_CLONE);
+SKBEXT_TYPE_FLAGS(scrub, struct paths_note, SKBEXT_F_DROP_UDP | SKBEXT_F_KEEP_SCRUB);
+SKBEXT_TYPE(udp, struct paths_note);
 
 struct paths_point points[PATHS_POINTS] SEC(".data.points");
 struct paths_seen seen[PATHS_POINTS] SEC(".data.seen");

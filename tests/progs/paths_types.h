@@ -10,7 +10,7 @@
 #define PLAIN		1
 #define NOCLONE		2
 #define SCRUB		4	/* keep-scrub */
-#define UDP		8	/* keep-udp */
+#define UDP		8	/* without any policy */
 #define ALL		(PLAIN | NOCLONE | SCRUB | UDP)
 #define CLONE		(ALL & ~NOCLONE)
 

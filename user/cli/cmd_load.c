@@ -155,8 +155,8 @@ static const struct cli_option options[] = {
 	{ "type", OPT_TYPE, "NAME:SIZE[,POLICY]...",
 	  "register a type of SIZE bytes; may be repeated, up to 8.\n"
 	  "POLICY: noclone, not inherited by clones; keep-scrub,\n"
-	  "survives skb_scrub_packet(); keep-udp, survives into the\n"
-	  "UDP receive queue; counted, begins with references" },
+	  "survives skb_scrub_packet(); drop-udp, dropped at the UDP\n"
+	  "receive queue; counted, begins with references" },
 	{ "capacity", OPT_CAPACITY, "N",
 	  "records at one time (default 65536)" },
 	{ "payload", OPT_PAYLOAD, "BYTES",

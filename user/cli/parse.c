@@ -87,11 +87,13 @@ static __u32 parse_flag(const char *word, const char *spec)
 		return SKBEXT_F_NO_CLONE;
 	if (!strcmp(word, "keep-scrub"))
 		return SKBEXT_F_KEEP_SCRUB;
-	if (!strcmp(word, "keep-udp"))
-		return SKBEXT_F_KEEP_UDP;
+	if (!strcmp(word, "drop-udp"))
+		return SKBEXT_F_DROP_UDP;
 	if (!strcmp(word, "counted"))
 		return SKBEXT_F_COUNTED;
-	cli_usage_error("--type %s: '%s' is none of noclone, keep-scrub, keep-udp, counted", spec,
+	if (!strcmp(word, "keep-udp"))
+		cli_usage_error("--type %s: keep-udp is what every type does now; leave it out", spec);
+	cli_usage_error("--type %s: '%s' is none of noclone, keep-scrub, drop-udp, counted", spec,
 			word);
 }
 
@@ -104,7 +106,7 @@ struct cli_type cli_parse_type(const char *spec)
 
 	if (!colon || strlen(colon + 1) >= sizeof(rest))
 		cli_usage_error("--type wants "
-				"NAME:SIZE[,noclone][,keep-scrub][,keep-udp][,counted], not %s",
+				"NAME:SIZE[,noclone][,keep-scrub][,drop-udp][,counted], not %s",
 				spec);
 	if (!is_identifier(spec, colon - spec))
 		cli_usage_error("--type %s: the name is no identifier of at most %d characters",

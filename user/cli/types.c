@@ -40,8 +40,8 @@ static json_t *flags_json(__u32 flags)
 		json_array_append_new(list, json_string("noclone"));
 	if (flags & SKBEXT_F_KEEP_SCRUB)
 		json_array_append_new(list, json_string("keep-scrub"));
-	if (flags & SKBEXT_F_KEEP_UDP)
-		json_array_append_new(list, json_string("keep-udp"));
+	if (flags & SKBEXT_F_DROP_UDP)
+		json_array_append_new(list, json_string("drop-udp"));
 	if (flags & SKBEXT_F_COUNTED)
 		json_array_append_new(list, json_string("counted"));
 	return list;
@@ -53,7 +53,7 @@ const char *cli_flags_text(__u32 flags)
 
 	snprintf(text, sizeof(text), "%s%s%s%s", flags & SKBEXT_F_NO_CLONE ? ",noclone" : "",
 		 flags & SKBEXT_F_KEEP_SCRUB ? ",keep-scrub" : "",
-		 flags & SKBEXT_F_KEEP_UDP ? ",keep-udp" : "",
+		 flags & SKBEXT_F_DROP_UDP ? ",drop-udp" : "",
 		 flags & SKBEXT_F_COUNTED ? ",counted" : "");
 	return text;
 }

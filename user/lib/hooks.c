@@ -132,7 +132,7 @@ bool hook_offered(const char *name)
 static bool is_idle(const struct skbext *sk, const struct hook_def *def)
 {
 	__u8 keep = strcmp(def->name, "__udp_enqueue_schedule_skb") ? sk->ctl->keep_scrub :
-								      sk->ctl->keep_udp;
+								      ~sk->ctl->drop_udp;
 
 	if (def->role != SKBEXT_ROLE_POLICY || sk->all_hooks)
 		return false;

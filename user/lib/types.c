@@ -36,7 +36,7 @@ static const char *policy_text(__u32 flags, char *buf, size_t len)
 {
 	snprintf(buf, len, "%s%s%s%s", flags & SKBEXT_F_NO_CLONE ? " noclone" : "",
 		 flags & SKBEXT_F_KEEP_SCRUB ? " keep-scrub" : "",
-		 flags & SKBEXT_F_KEEP_UDP ? " keep-udp" : "",
+		 flags & SKBEXT_F_DROP_UDP ? " drop-udp" : "",
 		 flags & SKBEXT_F_COUNTED ? " counted" : "");
 	return buf[0] ? buf + 1 : "default";
 }
@@ -98,7 +98,7 @@ static void set_policy(struct skbext_ctl *ctl, int id, __u32 flags)
 	ctl->noclone = flags & SKBEXT_F_NO_CLONE ? ctl->noclone | bit : ctl->noclone & ~bit;
 	ctl->keep_scrub = flags & SKBEXT_F_KEEP_SCRUB ? ctl->keep_scrub | bit :
 							ctl->keep_scrub & ~bit;
-	ctl->keep_udp = flags & SKBEXT_F_KEEP_UDP ? ctl->keep_udp | bit : ctl->keep_udp & ~bit;
+	ctl->drop_udp = flags & SKBEXT_F_DROP_UDP ? ctl->drop_udp | bit : ctl->drop_udp & ~bit;
 	ctl->counted = flags & SKBEXT_F_COUNTED ? ctl->counted | bit : ctl->counted & ~bit;
 }
 

@@ -11,8 +11,8 @@
 #include "secpath.h"
 
 /* The kernel's own is kept into the UDP receive queue, too. */
-SKBEXT_TYPE_FLAGS(secpath, struct packet_path, SKBEXT_F_COUNTED | SKBEXT_F_KEEP_UDP);
-SKBEXT_TYPE_FLAGS(secpath_mark, __u32, SKBEXT_F_KEEP_UDP);
+SKBEXT_TYPE_FLAGS(secpath, struct packet_path, SKBEXT_F_COUNTED);
+SKBEXT_TYPE(secpath_mark, __u32);
 
 __u64 decrypted, refused, marked, compared, differing, missing;
 __u32 nr_states, deepest;
