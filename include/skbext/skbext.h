@@ -109,9 +109,17 @@ SKBEXT_API int skbext_pin(struct skbext *sk);
  * another version
  * @bpffs_dir: NULL: SKBEXT_DEFAULT_BPFFS. Only names that skbext pins are removed.
  * Returns: 1: removed, 0: there was nothing. Programs that were bound keep their maps, where
- * nothing is added to or freed any more.
+ * nothing is added to or freed any more. -EPERM, -ELOOP: what is there is somebody else's, or a
+ * link, and was not touched. -EBUSY: another process holds a lock on it. Other errors: the programs
+ * that are bound could not be stopped, and nothing was removed.
  */
 SKBEXT_API int skbext_unpin(const char *bpffs_dir);
+/**
+ * skbext_unpin_force - the same, and removes also what could not be stopped
+ *
+ * Programs that are bound may then find what earlier packets had.
+ */
+SKBEXT_API int skbext_unpin_force(const char *bpffs_dir);
 
 /** skbext_close - end a handle; NULL is legal. What is not pinned is detached and gone. */
 SKBEXT_API void skbext_close(struct skbext *sk);

@@ -125,19 +125,23 @@ bool hook_offered(const char *name)
 	return false;
 }
 
+/* Does a type with this policy have to be dropped at this hook? */
+static bool drops(const struct hook_def *def, __u32 flags)
+{
+	return strcmp(def->name, "__udp_enqueue_schedule_skb") ? !(flags & SKBEXT_F_KEEP_SCRUB) :
+								 !!(flags & SKBEXT_F_DROP_UDP);
+}
+
 /*
  * A policy point has nothing to do while there is no type that it drops, and a program there costs
  * every packet that passes: it is attached with the first such type.
  */
 static bool is_idle(const struct skbext *sk, const struct hook_def *def)
 {
-	__u8 keep = strcmp(def->name, "__udp_enqueue_schedule_skb") ? sk->ctl->keep_scrub :
-								      ~sk->ctl->drop_udp;
-
 	if (def->role != SKBEXT_ROLE_POLICY || sk->all_hooks)
 		return false;
 	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
-		if (sk->ctl->types[i].name[0] && !(keep & 1 << i))
+		if (sk->ctl->types[i].name[0] && drops(def, sk->ctl->types[i].flags))
 			return false;
 	return true;
 }
@@ -360,14 +364,14 @@ static int wake(struct skbext *sk, unsigned int n)
 				    pin_link(sk->dir, defs[n].prog, bpf_link__fd(state->link));
 }
 
-int hooks_wake(struct skbext *sk)
+int hooks_wake(struct skbext *sk, __u32 flags)
 {
 	int err = 0;
 
 	/* Not attached yet: hooks_attach() will see to it. */
 	for (unsigned int i = 0; is_attached(sk) && !err && i < ARRAY_SIZE(defs); i++)
 		if (defs[i].role == SKBEXT_ROLE_POLICY && in_mode(&defs[i], sk->ctl->mode) &&
-		    attached_prog(sk, i) < 0 && !is_idle(sk, &defs[i]))
+		    attached_prog(sk, i) < 0 && drops(&defs[i], flags))
 			err = wake(sk, i);
 	return err;
 }

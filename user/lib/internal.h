@@ -82,6 +82,7 @@ int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbe
 
 /* records.c */
 void store_kill(struct skbext *sk);
+int store_stop(const char *dir);	/* what is pinned there, whatever else is damaged */
 
 /*
  * skbext.c: a reason why what is being loaded is not `complete`; it stays with
@@ -101,7 +102,7 @@ struct hook_def {
 const struct hook_def *hook_def(unsigned int n);
 int hooks_load(struct skbext *sk, enum skbext_mode mode);
 int hooks_attach(struct skbext *sk);
-int hooks_wake(struct skbext *sk);	/* a type is new: attach what was idle without it */
+int hooks_wake(struct skbext *sk, __u32 flags);	/* attach what a type with this policy needs */
 void hooks_detach(struct skbext *sk);
 bool hooks_silenced(void);
 /* The first hook of the mode that is not attached and should be; NULL: none. */

@@ -5,81 +5,33 @@
  *	ctl slots stats watches refs request	maps
  *	op				program: add, find, del for user space
  *	links/HOOK			what keeps the lifecycle programs attached
- *	idle/HOOK			programs that wait for a type that needs them
+ *	progs/HOOK			their programs: to attach those that wait for a type, and to
+ *					read counters without CAP_SYS_ADMIN
  *	types/NAME			maps that carry the BTF of types
  *
  * It is filled under another name and renamed, so it is there whole or not at all. (No dots: bpffs
  * keeps them for itself.)
  */
-#include <dirent.h>
 #include <fcntl.h>
-#include <glob.h>
-#include <linux/magic.h>
-#include <signal.h>
-#include <sys/file.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include "internal.h"
+#include "dir.h"
 #include "../../bpf/request.h"
 
-#define BPFFS_ROOT "/sys/fs/bpf"
-
-const char *dir_or_default(const char *dir)
-{
-	return dir ?: SKBEXT_DEFAULT_BPFFS;
-}
-
-int dir_lock(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0 || flock(fd, LOCK_EX)) {
-		int err = -errno;
-
-		if (fd >= 0)
-			close(fd);
-		return fail(err, "locking %s: %s; %s", dir, strerror(-err),
-			    err == -EACCES || err == -EPERM ? "run as root" :
-							      "is it still loaded?");
-	}
-	return fd;
-}
-
-static bool is_bpffs(const char *path)
-{
-	struct statfs fs;
-
-	return !statfs(path, &fs) && fs.f_type == BPF_FS_MAGIC;
-}
-
-/* The parent must be a bpffs; the usual place is mounted as bpftool and systemd do it. */
-static int check_parent(const char *dir)
-{
-	char parent[DIR_LEN];
-	char *slash;
-
-	snprintf(parent, sizeof(parent), "%s", dir);
-	slash = strrchr(parent, '/');
-	if (!slash || slash == parent)
-		return fail(-EINVAL, "'%s' is no absolute directory below a bpffs; the usual one is " SKBEXT_DEFAULT_BPFFS, dir);
-	*slash = 0;
-	if (!is_bpffs(parent) && !strcmp(parent, BPFFS_ROOT))
-		mount("bpf", BPFFS_ROOT, "bpf", 0, "mode=0700");
-	if (!is_bpffs(parent))
-		return fail(geteuid() ? -EPERM : -ENODEV, geteuid() ?
-			    "%s is no bpffs that this user can use; run as root" :
-			    "%s is no bpffs; mount one there (mount -t bpf bpf %s) or leave --bpffs away", parent, parent);
-	return 0;
-}
+/* What pin_all() makes, and what earlier layouts made. */
+static const char *const subs[] = { "links", "progs", "types", "idle" /* up to 16 */, NULL };
+static const char *const files[] = {
+	"ctl", "slots", "stats", "watches", "refs", "request", "op",
+	"objects" /* up to layout 10 */, NULL
+};
 
 int pin_check_free(const char *dir)
 {
 	struct stat st;
-	int err = check_parent(dir);
+	int err = dir_check_parent(dir);
 
-	if (!err && !stat(dir, &st))
+	if (!err && !lstat(dir, &st))
 		err = fail(-EEXIST, "an skbext is loaded under %s; `skbext unload` it first", dir);
 	return err;
 }
@@ -92,24 +44,30 @@ static int pin_fd(int fd, const char *dir, const char *name)
 	return fd >= 0 && bpf_obj_pin(fd, path) ? -errno : 0;
 }
 
+static int pin_hook(struct skbext *sk, unsigned int n, const char *links, const char *progs)
+{
+	const struct hook_def *def = hook_def(n);
+	struct bpf_program *prog = bpf_object__find_program_by_name(sk->lifecycle, def->prog);
+	int err = 0;
+
+	if (sk->hooks[n].link)
+		err = pin_fd(bpf_link__fd(sk->hooks[n].link), links, def->prog);
+	if (!err && prog && bpf_program__fd(prog) >= 0 &&
+	    (sk->hooks[n].link || def->role == SKBEXT_ROLE_POLICY))
+		err = pin_fd(bpf_program__fd(prog), progs, def->prog);
+	return err;
+}
+
 static int pin_hooks(struct skbext *sk, const char *dir)
 {
-	char links[DIR_LEN + 32], idle[DIR_LEN + 32];
+	char links[DIR_LEN + 32], progs[DIR_LEN + 32];
 	int err;
 
 	snprintf(links, sizeof(links), "%s/links", dir);
-	snprintf(idle, sizeof(idle), "%s/idle", dir);
-	err = mkdir(links, 0700) || mkdir(idle, 0700) ? -errno : 0;
-	for (int i = 0; !err && hook_def(i); i++) {
-		const struct hook_def *def = hook_def(i);
-
-		if (sk->hooks[i].link)
-			err = pin_fd(bpf_link__fd(sk->hooks[i].link), links, def->prog);
-		else if (def->role == SKBEXT_ROLE_POLICY)
-			err = pin_fd(bpf_program__fd(bpf_object__find_program_by_name(
-						     sk->lifecycle, def->prog)),
-				     idle, def->prog);
-	}
+	snprintf(progs, sizeof(progs), "%s/progs", dir);
+	err = mkdir(links, 0700) || mkdir(progs, 0700) ? -errno : 0;
+	for (int i = 0; !err && hook_def(i); i++)
+		err = pin_hook(sk, i, links, progs);
 	return err;
 }
 
@@ -129,124 +87,102 @@ static int pin_all(struct skbext *sk, const char *dir)
 	return err ?: pin_hooks(sk, dir);
 }
 
-static int remove_dir(const char *dir);
-
-/* A load that was killed while it filled its directory leaves it, with its hooks attached. */
-static int remove_half_made(const char *dir)
-{
-	char pattern[DIR_LEN + 16];
-	glob_t found = {};
-	int removed = 0;
-
-	snprintf(pattern, sizeof(pattern), "%s-new-*", dir);
-	glob(pattern, 0, NULL, &found);
-	for (size_t i = 0; i < found.gl_pathc; i++) {
-		pid_t pid = atoi(strrchr(found.gl_pathv[i], '-') + 1);
-
-		if (pid > 0 && kill(pid, 0) && errno == ESRCH)
-			removed += !remove_dir(found.gl_pathv[i]);
-	}
-	globfree(&found);
-	return removed;
-}
-
 int skbext_pin(struct skbext *sk)
 {
+	int err = pin_check_free(sk->dir), fd, foreign;
 	char tmp[DIR_LEN + 24];
-	int err = pin_check_free(sk->dir);
 
 	if (err)
 		return err;
 	if (!sk->lifecycle)
 		return fail(-EINVAL, "only what is loaded and attached can be pinned; call skbext_attach() first");
-	remove_half_made(sk->dir);
+	dir_clean_half_made(sk->dir, subs, files, &foreign);
 	snprintf(tmp, sizeof(tmp), "%s-new-%d", sk->dir, getpid());
-	err = mkdir(tmp, 0700) ? -errno : pin_all(sk, tmp);
+	fd = dir_make_locked(tmp);
+	err = fd < 0 ? fd : pin_all(sk, tmp);
 	if (!err && rename(tmp, sk->dir))
 		err = -errno;
-	if (err) {
-		remove_dir(tmp);
+	if (err && fd >= 0)
+		dir_remove(fd, tmp, subs, files);
+	if (fd >= 0)
+		close(fd);
+	if (err)
 		return fail(err,
 			    err == -ENOTEMPTY ?
 				    "an skbext is loaded under %s; `skbext unload` it first" :
 				    "pinning under %s: %s",
 			    sk->dir, why_bpf(err));
-	}
 	sk->pinned = true;
 	return 0;
 }
 
-/* Only what pin_all() makes: names in links/, idle/ and types/, the maps and the program. */
-static void remove_entries(const char *dir)
+/*
+ * Bound programs keep the maps when the pins go: they must find and add nothing from then on. In
+ * the exact mode the kernel sees to that when the first hook is detached (bpf/watch.bpf.h), so
+ * that a store that cannot be reached may go as well.
+ */
+static int stop(const char *dir, int fd)
 {
-	DIR *d = opendir(dir);
-	char path[PATH_LEN + 256];
-	struct dirent *e;
-
-	while (d && (e = readdir(d))) {
-		if (e->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		unlink(path);
-	}
-	if (d)
-		closedir(d);
-}
-
-static int remove_dir(const char *dir)
-{
-	static const char *const subs[] = { "links", "idle", "types" };
-	static const char *const others[] = { "op", "objects" /* up to layout 10 */ };
-	char path[PATH_LEN];
-
-	for (size_t i = 0; i < ARRAY_SIZE(subs); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, subs[i]);
-		remove_entries(path);
-		rmdir(path);
-	}
-	for (int i = 0; i < MAP_NR; i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, map_pin_name(i));
-		unlink(path);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, others[i]);
-		unlink(path);
-	}
-	if (rmdir(dir))
-		return fail(-errno, "%s holds more than skbext has put there; remove that first",
-			    dir);
-	return 0;
-}
-
-int skbext_unpin(const char *bpffs_dir)
-{
-	const char *dir = dir_or_default(bpffs_dir);
-	struct stat st, locked;
+	struct stat st;
+	int err = store_stop(dir);
 	struct skbext *sk;
-	int lock, err;
 
-	err = strlen(dir) < DIR_LEN && remove_half_made(dir) > 0;
-	if (stat(dir, &st))
-		return errno == ENOENT || errno == ENOTDIR ? err :
-		       fail(-errno, "%s: %s; run as root", dir, strerror(errno));
-	if (!is_bpffs(dir))
-		return fail(-ENODEV, "%s is no bpffs; nothing of skbext can be there", dir);
-	lock = dir_lock(dir);
-	if (lock < 0)
-		return errno == ENOENT ? 0 : lock;
-	/* Who waited for the lock may hold that of a directory that another unload has removed. */
-	if (fstat(lock, &locked) || stat(dir, &st) || locked.st_ino != st.st_ino) {
-		close(lock);
-		return skbext_unpin(bpffs_dir);
-	}
-	/* What is damaged or of another version cannot be told to stop, only detached. */
+	if (err && !fstatat(fd, "links/bpf_tracing_link_release", &st, AT_SYMLINK_NOFOLLOW))
+		return 0;
+	if (err)
+		return fail(err, "cannot stop the programs that are bound to %s: %s; nothing was removed (`skbext unload --force` removes it and leaves them running on what nobody releases)",
+			    dir, why_bpf(err));
+	/* Takes what they hold as well, where all of it can be reached. */
 	sk = skbext_open_pinned(dir);
 	if (sk)
 		store_kill(sk);
 	skbext_close(sk);
-	err = remove_dir(dir);
-	close(lock);
+	return 0;
+}
+
+static int unpin(const char *dir, bool force)
+{
+	int fd = dir_lock(dir), err;
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	if (!dir_is_at(fd, dir)) {	/* another unload removed it while this one waited */
+		close(fd);
+		return unpin(dir, force);
+	}
+	err = stop(dir, fd);
+	if (!err || force)
+		err = dir_remove(fd, dir, subs, files);
+	close(fd);
 	return err ?: 1;
+}
+
+static int unpin_all(const char *bpffs_dir, bool force)
+{
+	const char *dir = dir_or_default(bpffs_dir);
+	struct stat st;
+	int removed, foreign, err;
+
+	if (strlen(dir) >= DIR_LEN)
+		return fail(-ENAMETOOLONG, "'%s' is too long for a directory", dir);
+	removed = dir_clean_half_made(dir, subs, files, &foreign) > 0;
+	if (lstat(dir, &st) && errno != ENOENT && errno != ENOTDIR)
+		return fail(-errno, "%s: %s; run as root", dir, strerror(errno));
+	err = lstat(dir, &st) ? 0 : unpin(dir, force);
+	if (!err && !removed && foreign)
+		return fail(-EPERM, "%d of %s-new-* belong to somebody else or are links, and were not touched; look at them and remove them",
+			    foreign, dir);
+	return err ?: removed;
+}
+
+int skbext_unpin(const char *bpffs_dir)
+{
+	return unpin_all(bpffs_dir, false);
+}
+
+int skbext_unpin_force(const char *bpffs_dir)
+{
+	return unpin_all(bpffs_dir, true);
 }
 
 static int get(const char *dir, const char *name)
@@ -344,7 +280,7 @@ int pin_wake(const char *dir, const char *hook)
 	char name[DIR_LEN];
 	int prog, link, err;
 
-	snprintf(name, sizeof(name), "idle/%s", hook);
+	snprintf(name, sizeof(name), "progs/%s", hook);
 	prog = get(dir, name);
 	link = prog < 0 ? -1 : bpf_raw_tracepoint_open(NULL, prog);
 	err = link < 0 ? -errno : pin_link(dir, hook, link);
@@ -357,7 +293,7 @@ int pin_wake(const char *dir, const char *hook)
 	return err;
 }
 
-/* For its counters. */
+/* For its counters. By its id only with CAP_SYS_ADMIN: else by its pin, if the link is there. */
 int pin_link_prog(const char *dir, const char *hook)
 {
 	struct bpf_link_info info = {};
@@ -371,6 +307,10 @@ int pin_link_prog(const char *dir, const char *hook)
 		prog = bpf_prog_get_fd_by_id(info.prog_id);
 	if (link >= 0)
 		close(link);
+	if (link >= 0 && prog < 0) {
+		snprintf(name, sizeof(name), "progs/%s", hook);
+		prog = get(dir, name);
+	}
 	return prog;
 }
 
@@ -386,7 +326,7 @@ int pin_open(struct skbext *sk)
 			return fail(-EPERM,
 				    "%s: not permitted; run as root (CAP_BPF and CAP_PERFMON)",
 				    sk->dir);
-		if (!access(sk->dir, F_OK) && !is_bpffs(sk->dir))
+		if (!access(sk->dir, F_OK) && !dir_is_bpffs(sk->dir))
 			return fail(-ENODEV, "%s is no bpffs; give the directory of a loaded skbext, or leave --bpffs away", sk->dir);
 		if (access(sk->dir, F_OK))
 			return fail(-ENOENT, "no skbext is loaded under %s; `skbext load` first",

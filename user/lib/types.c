@@ -119,15 +119,20 @@ static int btf_map(__u32 size, const struct btf *btf, __u32 type_id)
 	return fd < 0 ? -1 : fd;
 }
 
-int type_pin(struct skbext *sk, unsigned int id, const char *dir)
+static int pin_as(struct skbext *sk, unsigned int id, const char *dir, const char *name)
 {
 	char path[PATH_LEN];
 
 	if (sk->type_map[id] < 0)
 		return 0;
-	snprintf(path, sizeof(path), "%s/types/%s", dir, sk->ctl->types[id].name);
+	snprintf(path, sizeof(path), "%s/types/%s", dir, name);
 	unlink(path);		/* left by a process that died before its type was in the table */
 	return bpf_obj_pin(sk->type_map[id], path) ? -errno : 0;
+}
+
+int type_pin(struct skbext *sk, unsigned int id, const char *dir)
+{
+	return pin_as(sk, id, dir, sk->ctl->types[id].name);
 }
 
 /* `load --type` gives no BTF; the first object that has it does. */
@@ -145,6 +150,22 @@ static int adopt_btf(struct skbext *sk, int id, const struct btf *btf, __u32 typ
 	return id;
 }
 
+/* A type that is known, whose hook may be gone: a bind was killed, or somebody removed the pin. */
+static int register_again(struct skbext *sk, int id, __u32 size, __u32 flags,
+			  const struct btf *btf, __u32 type_id)
+{
+	int err = agree(&sk->ctl->types[id], size, flags) ?: hooks_wake(sk, flags);
+
+	if (err && errno != EEXIST)
+		fail(err, "type %s needs a hook that cannot be attached: %s",
+		     sk->ctl->types[id].name, why_bpf(err));
+	return err ?: adopt_btf(sk, id, btf, type_id);
+}
+
+/*
+ * The hook first, then the pin, and last the name, which makes the type: whoever is killed in
+ * between leaves no type without its policy.
+ */
 int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags,
 		  const struct btf *btf, __u32 type_id)
 {
@@ -153,11 +174,15 @@ int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags,
 	int err;
 
 	if (id >= 0)
-		return agree(&sk->ctl->types[id], size, flags) ?: adopt_btf(sk, id, btf, type_id);
+		return register_again(sk, id, size, flags, btf, type_id);
 	id = free_id(sk->ctl);
 	err = check_new(sk, name, size, flags, id);
 	if (err)
 		return err;
+	err = hooks_wake(sk, flags);
+	if (err)
+		return fail(err, "type %s needs a hook that cannot be attached: %s", name,
+			    why_bpf(err));
 
 	t = &sk->ctl->types[id];
 	t->offset = types_room(sk->ctl);
@@ -165,20 +190,14 @@ int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags,
 	t->flags = flags;
 	set_policy(sk->ctl, id, flags);
 	sk->type_map[id] = btf ? btf_map(size, btf, type_id) : -1;
-	/* The name makes the type: written last, and whole in its first byte. */
+	err = sk->pinned ? pin_as(sk, id, sk->dir, name) : 0;
+	/* Whole in its first byte. */
 	strcpy(t->name + 1, name + 1);
 	__atomic_store_n(&t->name[0], name[0], __ATOMIC_RELEASE);
-	if (sk->pinned && type_pin(sk, id, sk->dir)) {
-		type_forget(sk, id);
-		return fail(-EUCLEAN, "cannot pin type %s under %s/types; unload and load again",
-			    name, sk->dir);
-	}
-	err = hooks_wake(sk);
 	if (err) {
 		type_forget(sk, id);
-		return fail(err,
-			"type %s needs a hook that cannot be attached (%s); unload and load again",
-			name, why_bpf(err));
+		return fail(err, "cannot pin type %s under %s/types: %s", name, sk->dir,
+			    why_bpf(err));
 	}
 	return id;
 }

@@ -1,0 +1,267 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# What others can put in root's way: names and links in a bpffs that they can write to, a directory
+# that is no bpffs, locks, loads that were killed in a container; and an unload that cannot reach
+# what it has to stop.
+#
+#	tests/test_root.sh [CASE]
+
+[ -n "$IN_NETNS" ] || IN_NETNS=1 exec unshare --mount --net "$0" "$@"
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+PATH=$PATH:/usr/sbin:/sbin
+skbext=${SKBEXT:-$root/.output/skbext}
+objs=${SKBEXT_TEST_OBJS:-$root/.output/tests}
+tmp=$(mktemp -d)
+only=$1
+failed=0
+user="setpriv --reuid=65534 --regid=65534 --clear-groups"
+
+for tool in strace setpriv bpftool tc; do
+	command -v $tool >/dev/null || { echo "SKIP root: no $tool"; exit 0; }
+done
+mount --make-rprivate /
+chmod 755 "$tmp"
+mkdir "$tmp/bpf" "$tmp/victim" "$tmp/plain"
+
+cleanup()
+{
+	"$skbext" unload --bpffs "$tmp/bpf/site" >/dev/null 2>&1
+	umount "$tmp/bpf" 2>/dev/null
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
+
+wrong()
+{
+	echo "    ${FUNCNAME[1]}: $*" >&2
+	failures=$((failures + 1))
+}
+
+# run CMD...: sets $status, $out, $err
+run()
+{
+	"$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+	status=$?
+	out=$(cat "$tmp/out") err=$(cat "$tmp/err")
+}
+
+# refused WHAT [WORD]...: exit status 1, one line, with these words
+refused()
+{
+	local what=$1 word
+	shift
+	[ "$status" = 1 ] || wrong "$what: exit status $status, $out, $err"
+	[ "$(wc -l <"$tmp/err")" = 1 ] || wrong "$what: not one line: $err"
+	for word; do
+		[[ $err == *"$word"* ]] || wrong "$what: no '$word' in: $err"
+	done
+}
+
+run_case()
+{
+	[ -z "$only" ] || [ "$only" = "$1" ] || return
+	failures=0 skip=''
+	mount -t bpf -o mode=0700 bpf "$tmp/bpf"
+	touch "$tmp/victim/one" "$tmp/victim/two"
+	"$1"
+	"$skbext" unload --bpffs "$tmp/bpf/site" >/dev/null 2>&1
+	umount "$tmp/bpf"
+	if [ "$failures" -gt 0 ]; then
+		failed=1
+		echo "FAIL $1: $failures checks"
+	elif [ -n "$skip" ]; then
+		echo "SKIP $1: $skip"
+	else
+		echo "PASS $1"
+	fi
+}
+
+victim_is_whole()
+{
+	[ -e "$tmp/victim/one" ] && [ -e "$tmp/victim/two" ] ||
+		wrong "$1: files of another directory are gone"
+}
+
+links_of_others_are_not_followed()
+{
+	local made=$tmp/bpf/site-new-4194000
+	chmod 1777 "$tmp/bpf"
+	chmod 755 "$tmp"
+	run $user mkdir "$made"
+	run $user ln -s "$tmp/victim" "$made/links"
+	run "$skbext" unload --bpffs "$tmp/bpf/site"
+	victim_is_whole unload
+	refused "unload beside another's directory" "not touched"
+	[ -e "$made" ] || wrong "another's directory was removed"
+	rm -rf "$made"
+	# One of our own with a link in it: the link may go, what it points to not.
+	mkdir "$made"
+	ln -s "$tmp/victim" "$made/types"
+	run "$skbext" unload --bpffs "$tmp/bpf/site"
+	victim_is_whole "unload, own directory"
+	rm -rf "$made"
+	# The directory itself.
+	ln -s "$tmp/victim" "$tmp/bpf/site"
+	run "$skbext" unload --bpffs "$tmp/bpf/site"
+	victim_is_whole "unload of a link"
+	[ "$status" = 1 ] || wrong "unload of a link: exit status $status: $out"
+	rm "$tmp/bpf/site"
+}
+
+no_bpffs_nothing_touched()
+{
+	local made
+	for made in site site-new-2026; do
+		mkdir -p "$tmp/plain/$made/links" "$tmp/plain/$made/types"
+		touch "$tmp/plain/$made/ctl" "$tmp/plain/$made/links/a" "$tmp/plain/$made/types/x"
+	done
+	find "$tmp/plain" | sort >"$tmp/before"
+	run "$skbext" unload --bpffs "$tmp/plain/site"
+	refused "unload of no bpffs" bpffs
+	find "$tmp/plain" | sort | cmp -s - "$tmp/before" || wrong "something was removed"
+	rm -rf "$tmp/plain"/*
+}
+
+names_are_no_patterns()
+{
+	mkdir "$tmp/bpf/site-new-12"
+	run "$skbext" unload --bpffs "$tmp/bpf/s*e"
+	run "$skbext" unload --bpffs "$tmp/bpf/[s]ite"
+	[ -d "$tmp/bpf/site-new-12" ] || wrong "a pattern was followed"
+	# By its own name it is what a killed load has left.
+	run "$skbext" unload --bpffs "$tmp/bpf/site"
+	[ ! -e "$tmp/bpf/site-new-12" ] || wrong "what a killed load has left stays"
+}
+
+load_where_others_write_is_refused()
+{
+	chmod 1777 "$tmp/bpf"
+	run "$skbext" load --bpffs "$tmp/bpf/site"
+	refused "load on a bpffs of mode 1777" 0700
+	[ ! -e "$tmp/bpf/site" ] || wrong "it is there"
+	chmod 0700 "$tmp/bpf"
+	run "$skbext" load --bpffs "$tmp/bpf/site"
+	[ "$status" = 0 ] || wrong "load on a private one: $err"
+}
+
+# A load that dies in a container before its directory has its name: its hooks go with the next
+# command outside. One that lives is left alone.
+load_in_a_container()
+{
+	run unshare -pf --mount-proc strace -f -qq -o /dev/null \
+		-e inject=rename,renameat,renameat2:signal=KILL:when=1 \
+		"$skbext" load --bpffs "$tmp/bpf/site"
+	[ -n "$(ls -d "$tmp/bpf"/site-new-* 2>/dev/null)" ] || wrong "nothing was left to clean; is the case still one?"
+	run "$skbext" unload --bpffs "$tmp/bpf/site"
+	[ "$status" = 0 ] || wrong "unload: $err"
+	[ -z "$(ls -d "$tmp/bpf"/site* 2>/dev/null)" ] || wrong "left: $(ls "$tmp/bpf")"
+
+	unshare -pf --mount-proc strace -f -qq -o /dev/null \
+		-e inject=rename,renameat,renameat2:delay_enter=5000000:when=1 \
+		"$skbext" load --bpffs "$tmp/bpf/site" >"$tmp/slow" 2>&1 &
+	until [ -n "$(ls "$tmp/bpf"/site-new-*/links 2>/dev/null)" ]; do sleep 0.1; done
+	run "$skbext" unload --bpffs "$tmp/bpf/site"
+	wait $!
+	grep -q '^loaded' "$tmp/slow" || wrong "the slow load: $(cat "$tmp/slow")"
+	run "$skbext" status --bpffs "$tmp/bpf/site" --json
+	[[ $out == *'"healthy": true'* ]] || wrong "after it: $out $err"
+}
+
+lock_that_is_held()
+{
+	run "$skbext" load --bpffs "$tmp/bpf/site"
+	[ "$status" = 0 ] || wrong "load: $err"
+	exec 7<"$tmp/bpf/site"
+	flock 7
+	run "$skbext" unload --bpffs "$tmp/bpf/site" 7<&-
+	refused "unload while somebody holds the lock" locked "pid "
+	exec 7<&-
+	run "$skbext" unload --bpffs "$tmp/bpf/site"
+	[ "$out" = unloaded ] || wrong "when it is free: $out $err"
+}
+
+# A program that adds stays attached; whatever is damaged, after "unloaded" it adds nothing.
+attach_adds()
+{
+	run "$skbext" load --bpffs "$tmp/bpf/site"
+	run "$skbext" bind "$objs/root_adds.bpf.o" "$tmp/bound.o" --bpffs "$tmp/bpf/site"
+	[ "$status" = 0 ] || { wrong "bind: $err"; return 1; }
+	mkdir "$tmp/bpf/own"
+	sed -n '/^bpftool/,$p' "$tmp/out" | sed "s| DIR | $tmp/bpf/own |" >"$tmp/command"
+	run bash -e "$tmp/command"
+	[ "$status" = 0 ] || { wrong "bpftool: $err"; return 1; }
+	ip link set lo up
+	tc qdisc add dev lo clsact
+	run tc filter add dev lo egress bpf direct-action object-pinned "$tmp/bpf/own/root_adds"
+	[ "$status" = 0 ] || { wrong "tc: $err"; return 1; }
+}
+
+detach_adds()
+{
+	tc qdisc del dev lo clsact 2>/dev/null
+	rm -rf "$tmp/bpf/own"
+}
+
+send()
+{
+	for _ in {1..200}; do echo x >/dev/udp/127.0.0.1/9; done 2>/dev/null
+}
+
+# [older marks found, adds that succeeded] so far
+counts()
+{
+	local id
+	for id in $(bpftool -j prog show pinned "$tmp/bpf/own/root_adds" | jq '.map_ids[]'); do
+		[ "$(bpftool -j map show id "$id" | jq -r .name)" = root_counts ] || continue
+		bpftool -j map dump id "$id" | jq -c 'map(.formatted.value)'
+	done
+}
+
+unload_stops_or_says_so()	# WHAT DAMAGE...
+{
+	local what=$1 before
+	shift
+	attach_adds || { detach_adds; return; }
+	send
+	before=$(counts)
+	[[ $before == *,[1-9]*] ]] || wrong "$what: no adds before: $before"
+	"$@"
+	[ -n "$unload" ] || unload="$skbext unload --bpffs $tmp/bpf/site"
+	run bash -c "$unload"
+	before=$(counts)
+	send
+	if [ "$status" = 0 ]; then
+		[ "$(counts)" = "$before" ] || wrong "$what: '$out', and adds go on: $before $(counts)"
+	else
+		[ -e "$tmp/bpf/site" ] && [ -n "$err" ] || wrong "$what: neither stopped nor kept"
+		run "$skbext" unload --force --bpffs "$tmp/bpf/site"
+		[ "$status" = 0 ] || wrong "$what: --force: $err"
+	fi
+	[ ! -e "$tmp/bpf/site" ] || wrong "$what: something is left"
+	detach_adds
+	unload=''
+}
+
+unload_with_damage()
+{
+	local slots
+	unload_stops_or_says_so "as usual" true
+	unload="ulimit -n 8; $skbext unload --bpffs $tmp/bpf/site" \
+		unload_stops_or_says_so "8 files" true
+	unload_stops_or_says_so "no op" rm "$tmp/bpf/site/op"
+	unload_stops_or_says_so "no refs" mv "$tmp/bpf/site/refs" "$tmp/bpf/site/types/"
+	unload_stops_or_says_so "no ctl" rm "$tmp/bpf/site/ctl"
+	unload_stops_or_says_so "slots frozen" bpftool map freeze pinned "$tmp/bpf/site/slots"
+	unload_stops_or_says_so "no slots" rm "$tmp/bpf/site/slots"
+}
+
+run_case links_of_others_are_not_followed
+run_case no_bpffs_nothing_touched
+run_case names_are_no_patterns
+run_case load_where_others_write_is_refused
+run_case load_in_a_container
+run_case lock_that_is_held
+run_case unload_with_damage
+exit $failed

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Directories of a bpffs and locks on them. A directory may lie where others can write, so it is
+ * opened once, by handle, and what is in it is removed through that handle: no link is followed, no
+ * name is a pattern, and what belongs to somebody else is left alone.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <time.h>
+
+#include "internal.h"
+#include "dir.h"
+
+#define BPFFS_ROOT	"/sys/fs/bpf"
+#define LOCK_PATIENCE	10	/* seconds */
+
+const char *dir_or_default(const char *dir)
+{
+	return dir ?: SKBEXT_DEFAULT_BPFFS;
+}
+
+bool dir_is_bpffs(const char *path)
+{
+	struct statfs fs;
+
+	return !statfs(path, &fs) && fs.f_type == BPF_FS_MAGIC;
+}
+
+/* -ELOOP and -ENOTDIR: a link, or no directory. -EXDEV: not of a bpffs. -EPERM: another's. */
+int dir_open_at(int at, const char *name)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct statfs fs;
+	struct stat st;
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fstatfs(fd, &fs) || fstat(fd, &st))
+		err = -errno;
+	else if (fs.f_type != BPF_FS_MAGIC)
+		err = -EXDEV;
+	else if (st.st_uid != geteuid())
+		err = -EPERM;
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+/* Its directory without the last part of the path; *base is that part. */
+static int split(const char *dir, char *parent, const char **base)
+{
+	const char *slash = strrchr(dir, '/');
+
+	if (!slash || slash == dir || strlen(dir) >= DIR_LEN || !slash[1])
+		return fail(-EINVAL, "'%s' is no absolute directory below a bpffs; the usual one is " SKBEXT_DEFAULT_BPFFS, dir);
+	memcpy(parent, dir, slash - dir);
+	parent[slash - dir] = 0;
+	*base = slash + 1;
+	return 0;
+}
+
+/*
+ * Could somebody else put names beside ours? A sticky bit does not help: he may be there first.
+ */
+static int check_private(const char *parent)
+{
+	struct stat st;
+
+	if (stat(parent, &st))
+		return fail(-errno, "%s: %s", parent, strerror(errno));
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return fail(-EACCES, "others can write to %s (mode %04o), so they could put files in the way; chmod it to 0700, or mount one that is (mount -t bpf -o mode=0700 bpf DIR)",
+			    parent, st.st_mode & 07777);
+	if (st.st_uid && st.st_uid != geteuid())
+		return fail(-EACCES, "%s belongs to uid %u, who could put files in the way; use a directory of your own",
+			    parent, st.st_uid);
+	return 0;
+}
+
+int dir_check_parent(const char *dir)
+{
+	char parent[DIR_LEN];
+	const char *base;
+	int err = split(dir, parent, &base);
+
+	if (err)
+		return err;
+	if (!dir_is_bpffs(parent) && !strcmp(parent, BPFFS_ROOT))
+		mount("bpf", BPFFS_ROOT, "bpf", 0, "mode=0700");
+	if (!dir_is_bpffs(parent))
+		return fail(geteuid() ? -EPERM : -ENODEV, geteuid() ?
+			    "%s is no bpffs that this user can use; run as root" :
+			    "%s is no bpffs; mount one there (mount -t bpf -o mode=0700 bpf %s) or omit --bpffs", parent, parent);
+	return check_private(parent);
+}
+
+/* "pid 12 (name)" of who has a flock() on it, as /proc/locks tells; nobody: "another process". */
+static void who_locks(int fd, char *who, size_t size)
+{
+	FILE *locks = fopen("/proc/locks", "re"), *comm;
+	unsigned int major, minor;
+	char line[256], path[64], name[32];
+	unsigned long inode;
+	struct stat st;
+	int pid;
+
+	snprintf(who, size, "another process");
+	while (locks && !fstat(fd, &st) && fgets(line, sizeof(line), locks)) {
+		if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%lu", &pid, &major, &minor,
+			   &inode) != 4 || inode != st.st_ino || minor != minor(st.st_dev))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+		comm = fopen(path, "re");
+		if (!comm || fscanf(comm, "%31s", name) != 1)
+			strcpy(name, "?");
+		if (comm)
+			fclose(comm);
+		snprintf(who, size, "pid %d (%s)", pid, name);
+		break;
+	}
+	if (locks)
+		fclose(locks);
+}
+
+/* Seconds are all that matters: a process that holds it for so long is stuck, or not ours. */
+static int lock_patiently(int fd, const char *dir)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	char who[64];
+
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return fail(-errno, "locking %s: %s", dir, strerror(errno));
+		if (i == LOCK_PATIENCE * 50) {
+			who_locks(fd, who, sizeof(who));
+			return fail(-EBUSY, "%s is locked by %s, which did not let go in %d seconds; end it and try again",
+				    dir, who, LOCK_PATIENCE);
+		}
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+int dir_lock(const char *dir)
+{
+	int fd = dir_open_at(AT_FDCWD, dir), err;
+
+	switch (fd) {
+	case -EXDEV:
+		return fail(-ENODEV, "%s is no bpffs; nothing of skbext can be there", dir);
+	case -EPERM:
+		return fail(-EPERM, "%s belongs to somebody else; run as that user, or remove it",
+			    dir);
+	case -ELOOP:
+		return fail(-ELOOP, "%s is a symbolic link; give the directory itself", dir);
+	}
+	if (fd < 0)
+		return fail(fd, "locking %s: %s; %s", dir, strerror(-fd),
+			    fd == -EACCES ? "run as root" : "is it still loaded?");
+	err = lock_patiently(fd, dir);
+	if (err)
+		close(fd);
+	return err ?: fd;
+}
+
+/* The same directory as the one at this path now? Another unload may have removed it meanwhile. */
+bool dir_is_at(int fd, const char *dir)
+{
+	struct stat here, there;
+
+	return !fstat(fd, &here) && !lstat(dir, &there) && here.st_ino == there.st_ino &&
+	       here.st_dev == there.st_dev;
+}
+
+static int remove_names(int at, const char *sub)
+{
+	int fd = sub ? dir_open_at(at, sub) : -1;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	while (d && (e = readdir(d)))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+			unlinkat(fd, e->d_name, 0);
+	if (d)
+		closedir(d);
+	else
+		close(fd);
+	return unlinkat(at, sub, AT_REMOVEDIR) ? -errno : 0;
+}
+
+/* Only names that skbext makes: `subs` with all that is in them, and `files`. */
+int dir_remove(int fd, const char *dir, const char *const *subs, const char *const *files)
+{
+	int err = 0, failed;
+
+	for (; *subs; subs++) {
+		failed = remove_names(fd, *subs);
+		err = err ?: failed;
+	}
+	for (; *files; files++)
+		if (unlinkat(fd, *files, 0) && errno != ENOENT)
+			err = err ?: -errno;
+	if (!rmdir(dir))
+		return 0;
+	err = err ?: -errno;
+	return fail(err, err == -ENOTEMPTY || err == -EEXIST ?
+		    "%s holds more than skbext has put there; remove that first" :
+		    "removing %s: %s", dir, why_bpf(err));
+}
+
+/*
+ * While load fills DIR-new-PID it has a lock on it. One without is what a load left that was
+ * killed: also one in a container, whose pid says nothing here.
+ */
+static int clean_one(const char *path, const char *const *subs, const char *const *files)
+{
+	int fd = dir_open_at(AT_FDCWD, path), err = -EBUSY;
+
+	if (fd < 0)
+		return fd;
+	if (!flock(fd, LOCK_EX | LOCK_NB) && dir_is_at(fd, path))
+		err = dir_remove(fd, path, subs, files);
+	close(fd);
+	return err;
+}
+
+static bool is_half_made(const char *name, const char *base)
+{
+	size_t len = strlen(base);
+	const char *pid = name + len + strlen("-new-");
+
+	return !strncmp(name, base, len) && !strncmp(name + len, "-new-", strlen("-new-")) &&
+	       *pid && strspn(pid, "0123456789") == strlen(pid);
+}
+
+int dir_clean_half_made(const char *dir, const char *const *subs, const char *const *files,
+			int *foreign)
+{
+	char parent[DIR_LEN], path[PATH_LEN + 256];
+	int removed = 0, err;
+	const char *base;
+	struct dirent *e;
+	DIR *d;
+
+	*foreign = 0;
+	if (split(dir, parent, &base) || !dir_is_bpffs(parent))
+		return 0;
+	d = opendir(parent);
+	while (d && (e = readdir(d))) {
+		if (!is_half_made(e->d_name, base))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", parent, e->d_name);
+		err = clean_one(path, subs, files);
+		removed += !err;
+		*foreign += err == -EPERM || err == -ELOOP || err == -ENOTDIR;
+	}
+	if (d)
+		closedir(d);
+	return removed;
+}
+
+int dir_make_locked(const char *path)
+{
+	int fd = mkdir(path, 0700) ? -errno : dir_open_at(AT_FDCWD, path);
+
+	if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) || !dir_is_at(fd, path))) {
+		close(fd);
+		return -EAGAIN;
+	}
+	return fd;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* dir.c: directories of a bpffs and locks on them. Errors are negative errnos. */
+#ifndef SKBEXT_DIR_H
+#define SKBEXT_DIR_H
+
+#include <stdbool.h>
+
+bool dir_is_bpffs(const char *path);
+/* The parent is a bpffs in which nobody else can put names. Mounts the usual one if need be. */
+int dir_check_parent(const char *dir);
+/* A file descriptor; a link, another's directory and one that is not of a bpffs are refused. */
+int dir_open_at(int at, const char *name);
+bool dir_is_at(int fd, const char *dir);
+/* Make one, and lock it before anybody can take it for left behind. */
+int dir_make_locked(const char *path);
+/* Lists end with NULL. What else is in the directory stays, and so does the directory then. */
+int dir_remove(int fd, const char *dir, const char *const *subs, const char *const *files);
+/* Remove what killed loads have left; returns how many. *foreign: how many are not ours. */
+int dir_clean_half_made(const char *dir, const char *const *subs, const char *const *files,
+			int *foreign);
+
+#endif /* SKBEXT_DIR_H */
