@@ -98,6 +98,54 @@ static void bind_refuses_loaded_object(void)
 	bpf_object__close(obj);
 }
 
+/* The others of the object are as of a type with which adding is right. */
+static void refuses_program(struct skbext *sk, const char *name)
+{
+	struct bpf_object *obj = api_open("bind_wrong");
+	int before = types_known(sk);
+	struct bpf_program *prog;
+
+	if (!obj)
+		return;
+	bpf_object__for_each_program(prog, obj) {
+		if (strcmp(bpf_program__name(prog), name))
+			bpf_program__set_type(prog, BPF_PROG_TYPE_SOCKET_FILTER);
+		else if (!strcmp(name, "at_unknown_tracepoint"))
+			ASSERT_OK(bpf_program__set_attach_target(prog, 0, "consume_skb"), name);
+	}
+	ASSERT_EQ(skbext_bind(obj, api_bpffs), -EINVAL, name);
+	ASSERT_TRUE(strstr(skbext_errmsg(), name), skbext_errmsg());
+	ASSERT_EQ(types_known(sk), before, "types after a bind that was refused");
+	bpf_object__close(obj);
+}
+
+static void bind_refuses_adds_without_packet(void)
+{
+	static const char *const names[] = {
+		"dissects", "in_xdp", "in_sockops", "in_kprobe", "in_raw_tp", "in_perf_event",
+	};
+	struct skbext *sk = api_group("loaded", 0, 0);
+
+	for (size_t i = 0; sk && i < sizeof(names) / sizeof(*names); i++)
+		refuses_program(sk, names[i]);
+}
+
+static void bind_refuses_adds_behind_packet(void)
+{
+	static const char *const names[] = {
+		"at_net_dev_xmit", "at_some_other", "at_unknown_tracepoint", "at_unknown_entry",
+		"at_unknown_return", "enabled_later", "after_reuse", "after_xmit", "after_free",
+	};
+	struct skbext *sk = api_group("loaded", 0, 0);
+	char path[512];
+
+	for (size_t i = 0; sk && i < sizeof(names) / sizeof(*names); i++)
+		refuses_program(sk, names[i]);
+	snprintf(path, sizeof(path), "%s/bind_wrong.bpf.o", api_objs);
+	if (sk)
+		ASSERT_EQ(skbext_bind_file(path, "/dev/null", api_bpffs), -EINVAL, "a file");
+}
+
 static void bind_is_idempotent(void)
 {
 	struct skbext *sk = api_group("loaded", 0, 0);
@@ -151,6 +199,8 @@ int main(int argc, char **argv)
 	TEST_CASE(bind_refuses_full_payload);
 	TEST_CASE(bind_refuses_no_type);
 	TEST_CASE(bind_refuses_loaded_object);
+	TEST_CASE(bind_refuses_adds_without_packet);
+	TEST_CASE(bind_refuses_adds_behind_packet);
 	TEST_CASE(bind_is_idempotent);
 	TEST_CASE(api_last_group_ends);
 	TEST_CASE(unbound_is_harmless);

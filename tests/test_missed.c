@@ -389,7 +389,7 @@ static void add_at_release(void)
 	add_at(AT_RELEASE, "skb_release_head_state");
 }
 
-/* With this program alone. */
+/* The others as of a type with which adding is right. */
 static void check_refused(const char *name)
 {
 	struct bpf_object *obj = bpf_object__open_file(object_path("missed_late.bpf.o"), NULL);
@@ -398,7 +398,8 @@ static void check_refused(const char *name)
 	if (!ASSERT_OK_PTR(obj, "missed_late.bpf.o"))
 		return;
 	bpf_object__for_each_program(prog, obj)
-		bpf_program__set_autoload(prog, !strcmp(bpf_program__name(prog), name));
+		if (strcmp(bpf_program__name(prog), name))
+			bpf_program__set_type(prog, BPF_PROG_TYPE_SOCKET_FILTER);
 	ASSERT_EQ(skbext_bind(obj, BPFFS), -EINVAL, name);
 	ASSERT_OK_PTR(strstr(skbext_errmsg(), name), skbext_errmsg());
 	bpf_object__close(obj);

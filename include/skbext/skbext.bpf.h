@@ -391,11 +391,13 @@ static inline __attribute__((always_inline, unused)) void __skbext_mark_add(int 
  *
  * Not on a packet that has ended. The last places to add are tp_btf/kfree_skb and
  * fentry/skb_release_head_state: behind them nothing ends the record before the next packet gets
- * the sk_buff, and finds it. skbext_bind() refuses programs that add at tp_btf/consume_skb, fexit
- * of skb_release_head_state(), skb_release_data(), kfree_skbmem() and fexit of the functions that
- * free. What it cannot see must not be done either: adds at skb destructors (sock_wfree(),
- * sock_rfree()), at fexit of a function that has passed the packet on, or there in a function that
- * is not inlined.
+ * the sk_buff, and finds it. skbext_bind() refuses programs that add through a context that is not
+ * a packet (xdp, sockops, kprobe...), at a tracepoint behind the packet's end or not known to be
+ * before it, at fexit of functions that free a packet or pass it on, and in a section that does
+ * not say where the program is attached. It cannot see, and programs must not do: adds at skb
+ * destructors (sock_wfree(), sock_rfree()), at fexit of other functions that pass the packet on, in
+ * a program whose section names another place than bpf_program__set_attach_target(), or in a
+ * function that is not inlined.
  *
  * As skb_ext_add() of the kernel: what is shared with clones is copied first, an extension that is
  * active is returned as it is. A new payload is zeroed.
