@@ -8,11 +8,13 @@
  * are being freed, and programs that work on records in interrupts.
  */
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "lifecycle_env.h"
@@ -298,6 +300,163 @@ static void storm_with_stats(void)
 	ASSERT_OK(write_sysctl("bpf_stats_enabled", "0"), "kernel.bpf_stats_enabled");
 }
 
+static void check_none_wrong(void)
+{
+	const struct lifecycle_counts *c = &now.counts;
+
+	ASSERT_EQ(c->stale, 0, "new packets with a record");
+	ASSERT_EQ(c->wrong + c->tc_wrong, 0, "another packet's tag");
+	ASSERT_EQ(now.births.stale, 0, "something active on a new skb");
+}
+
+/* ---- threaded NAPI: what are softirqs elsewhere are tasks, of which one preempts the other */
+
+#define SYSFS		"/run/skbext-missed-sys"
+#define NAPI_SECONDS	15
+
+/* In both namespaces, with the name of their end of the veth pair. */
+static bool on_both_ends(bool (*fn)(const char *dev))
+{
+	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	bool ok = true;
+
+	for (int side = 0; side < 2; side++)
+		ok &= ASSERT_OK(setns(env.net.ns[side], CLONE_NEWNET), "setns") &&
+		      fn(side ? "v1" : "v0");
+	ok &= ASSERT_OK(setns(home, CLONE_NEWNET), "back home");
+	close(home);
+	return ok;
+}
+
+static struct bpf_object *xdp;
+
+static bool attach_xdp(const char *dev)
+{
+	struct bpf_program *prog = bpf_object__next_program(xdp, NULL);
+
+	return ASSERT_OK(bpf_xdp_attach(if_nametoindex(dev), bpf_program__fd(prog), 0, NULL), dev);
+}
+
+static bool make_threaded(const char *dev)
+{
+	char path[128];
+	bool ok;
+	int fd;
+
+	if (mkdir(SYSFS, 0700) && !ASSERT_EQ(errno, EEXIST, SYSFS))
+		return false;
+	if (!ASSERT_OK(mount("sysfs", SYSFS, "sysfs", 0, NULL), "this namespace's sysfs"))
+		return false;
+	snprintf(path, sizeof(path), SYSFS "/class/net/%s/threaded", dev);
+	fd = open(path, O_WRONLY);
+	ok = ASSERT_EQ(write(fd, "1", 1), 1, path);
+	close(fd);
+	return ASSERT_OK(umount2(SYSFS, MNT_DETACH), SYSFS) && ok;
+}
+
+/* "napi/v0-8194" and so on: all on one CPU, each of another priority. */
+static int pin_napi(void)
+{
+	struct sched_param param = { .sched_priority = 20 };
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+	cpu_set_t one;
+	int found = 0;
+
+	CPU_ZERO(&one);
+	CPU_SET(env.net.cpu[0], &one);
+	while ((e = readdir(proc))) {
+		char path[300], name[32] = "";
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/%s/comm", e->d_name);
+		f = fopen(path, "r");
+		if (!f)
+			continue;
+		if (!fgets(name, sizeof(name), f))
+			name[0] = 0;
+		fclose(f);
+		if (strncmp(name, "napi/v", 6))
+			continue;
+		param.sched_priority += 10;
+		ASSERT_OK(sched_setaffinity(atoi(e->d_name), sizeof(one), &one), name);
+		ASSERT_OK(sched_setscheduler(atoi(e->d_name), SCHED_FIFO, &param), name);
+		found++;
+	}
+	closedir(proc);
+	return found;
+}
+
+static bool threaded_napi_up(void)
+{
+	xdp = bpf_object__open_file(object_path("missed_xdp.bpf.o"), NULL);
+	return ASSERT_OK_PTR(xdp, "missed_xdp.bpf.o") &&
+	       ASSERT_OK(bpf_object__load(xdp), "missed_xdp.bpf.o") && on_both_ends(attach_xdp) &&
+	       on_both_ends(make_threaded) && ASSERT_GE(pin_napi(), 2, "NAPI's threads");
+}
+
+static void *send_both_ways(void *arg)
+{
+	const struct traffic tcp = { .place = TRAFFIC_VETH, .count = 400000, .size = 1000,
+				     .two_cpus = true };
+	const struct traffic udp = { .place = TRAFFIC_VETH, .count = 500, .size = 64 };
+	struct traffic_result r;
+	int *err = arg;
+
+	while (storming && !*err)
+		*err = traffic_tcp(&env.net, &tcp, &r) ?: traffic_udp(&env.net, &udp, &r);
+	return NULL;
+}
+
+static void print_napi(void)
+{
+	struct skbext_hook hook = { .sz = sizeof(hook) };
+
+	for (unsigned int n = 0; !skbext_hook(env.sk, n, &hook); n++)
+		if (hook.missed)
+			printf("missed: napi: %s %llu times\n", hook.name, hook.missed);
+	printf("missed: napi: tagged %llu births dirty %llu of %llu, behind a scrub %llu, "
+	       "stale %llu wrong %llu distrusted %llu\n", now.counts.tagged, now.births.stale,
+	       now.births.births, now.counts.found + now.counts.tc_found, now.counts.stale,
+	       now.counts.wrong + now.counts.tc_wrong, now.stats.distrusted);
+}
+
+/* XDP's packets are others than those that were sent, with the tag of those. */
+static void threaded_napi(void)
+{
+	pthread_t senders[2];
+	int err[2] = {};
+
+	if (!getenv("SKBEXT_VM"))
+		TEST_SKIP("tasks that no other one can interrupt belong on no machine that is not ours");
+	if (!threaded_napi_up())
+		return;
+	env.knobs.segmented = 1;
+	begin_case();
+	tagging(true);
+	storming = true;
+	for (int i = 0; i < 2; i++)
+		ASSERT_OK(pthread_create(&senders[i], NULL, send_both_ways, &err[i]), "thread");
+	sleep(NAPI_SECONDS);
+	storming = false;
+	for (int i = 0; i < 2; i++) {
+		pthread_join(senders[i], NULL);
+		ASSERT_OK(err[i], "traffic");
+	}
+	tagging(false);
+	env.soak = true;
+	quiesce(true);
+	env.soak = false;
+	env.knobs.segmented = 0;
+	print_napi();
+	ASSERT_NE(now.counts.tagged, 0, "packets");
+	ASSERT_NE(now.counts.found_keep, 0, "packets that arrive with what they keep");
+	ASSERT_EQ(now.counts.found + now.counts.tc_found, 0, "what a scrub takes, behind it");
+	check_none_wrong();
+	purge_left();
+	bpf_object__close(xdp);
+}
+
 /* ---- adds to packets that are being freed */
 
 static struct bpf_object *dying;
@@ -470,15 +629,6 @@ static void check_status(void)
 	ASSERT_EQ(skbext_add(env.sk, NO_SKB, "tag", "x", 1), -ENOSPC, "add by address");
 	ASSERT_EQ(skbext_find(env.sk, NO_SKB, "tag", tag, sizeof(tag)), -ENODATA,
 		  "find by address");
-}
-
-static void check_none_wrong(void)
-{
-	const struct lifecycle_counts *c = &now.counts;
-
-	ASSERT_EQ(c->stale, 0, "new packets with a record");
-	ASSERT_EQ(c->wrong + c->tc_wrong, 0, "another packet's tag");
-	ASSERT_EQ(now.births.stale, 0, "something active on a new skb");
 }
 
 /* Every packet wants a tag, and looks for one. */
@@ -877,6 +1027,11 @@ int main(int argc, char **argv)
 		}
 	}
 	stop();
+	if (env.exact) {
+		if (start(0))
+			TEST_CASE(threaded_napi);
+		stop();
+	}
 	/* Few places, which therefore are often used. */
 	if (start(64)) {
 		TEST_CASE(hardirq);
