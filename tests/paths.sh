@@ -64,10 +64,13 @@ boot()	# LABEL
 	done
 	{
 		machine "$1" $status
+		echo "$made"
 		[ $status = 77 ] || echo "release $(cat "$(scripts/kernel-fetch "$1")/release")"
 	} >>"$log/$1"
 }
 
+made="made $(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"
+made+=" $(scripts/path-table --hooks)"
 for label in $(labels); do
 	while [ "$(jobs -pr | wc -l)" -ge 2 ]; do
 		wait -n
