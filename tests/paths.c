@@ -11,7 +11,7 @@
 #include "paths_run.h"
 
 static const struct path *const tables[] = {
-	paths_tc, paths_tcp, paths_gro, paths_ip, paths_virt, paths_nf, paths_sock,
+	paths_tc, paths_tcp, paths_gro, paths_ip, paths_virt, paths_nf, paths_sock, paths_dev,
 };
 
 static bool is_wanted(int argc, char **argv, const char *name)

@@ -18,6 +18,18 @@ int do_redirect_ingress(struct __sk_buff *skb)
 	return bpf_redirect(DUMMY, BPF_F_INGRESS);
 }
 
+SEC("tc/redirect_neigh")
+int do_redirect_neigh(struct __sk_buff *skb)
+{
+	return bpf_redirect_neigh(DUMMY, 0, 0, 0);
+}
+
+SEC("tc/redirect_peer")
+int do_redirect_peer(struct __sk_buff *skb)
+{
+	return bpf_redirect_peer(DUMMY, 0);
+}
+
 SEC("xdp")
 int pass(struct xdp_md *ctx)
 {
