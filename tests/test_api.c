@@ -311,6 +311,57 @@ static void fentry(void)
 	exercise("api_trace", "api_fentry", attach_trace, api_traffic, unlink_now);
 }
 
+/* The address of an skb is a number to these programs: they read what others added. */
+
+static void read_by_address(struct bpf_object *obj, const char *reader)
+{
+	struct bpf_program *add = bpf_object__find_program_by_name(obj, "api_address_add");
+	struct bpf_program *look = bpf_object__find_program_by_name(obj, reader);
+	struct bpf_link *adds = NULL;
+	struct api_seen *seen;
+
+	API_ONLY(obj, "api_address_add", reader);
+	if (!ASSERT_OK_PTR(add, "adder") || !ASSERT_OK_PTR(look, reader) || !loads(obj, look))
+		return;
+	seen = api_seen(obj);
+	adds = bpf_program__attach(add);
+	if (seen && ASSERT_OK_PTR(adds, "attach") && attach_trace(look)) {
+		api_traffic();
+		ASSERT_GE(seen->added, API_PACKETS, "packets that took a note");
+		ASSERT_EQ(seen->runs, seen->added, "packets that were looked at");
+		ASSERT_EQ(seen->found, seen->added, "notes found by address");
+		ASSERT_EQ(seen->failed, 0, "line of api_address.bpf.c");
+	}
+	unlink_now();
+	bpf_link__destroy(adds);
+}
+
+static void by_address(const char *reader)
+{
+	struct bpf_object *obj = api_group("all", 0, 0) ? api_open("api_address") : NULL;
+
+	api_from = api_socket(SOCK_DGRAM);
+	api_to = api_socket(SOCK_DGRAM);
+	if (obj)
+		read_by_address(obj, reader);
+	bpf_object__close(obj);
+	close(api_from);
+	close(api_to);
+}
+
+static void raw_tp_by_address(void)
+{
+	by_address("api_address_raw");
+}
+
+static void kprobe_by_address(void)
+{
+	if (access("/sys/bus/event_source/devices/kprobe/type", F_OK))
+		TEST_SKIP("this kernel has no kprobe events");
+	else
+		by_address("api_address_kprobe");
+}
+
 int main(int argc, char **argv)
 {
 	if (api_enter(argv[0])) {
@@ -330,6 +381,8 @@ int main(int argc, char **argv)
 	TEST_CASE(tp_btf_netif_receive_skb);
 	TEST_CASE(tp_btf_kfree_skb);
 	TEST_CASE(fentry);
+	TEST_CASE(raw_tp_by_address);
+	TEST_CASE(kprobe_by_address);
 	TEST_CASE(api_last_group_ends);
 	return TEST_EXIT();
 }

@@ -291,11 +291,17 @@ const void *__skbext_find(const void *skb, const volatile struct __skbext_ref *r
 }
 
 static inline __attribute__((always_inline, unused))
-_Bool __skbext_exist(const void *skb, const volatile struct __skbext_ref *ref)
+_Bool __skbext_exist_hash(__u64 h, const volatile struct __skbext_ref *ref)
 {
-	__u64 active = ref->active, h = __skbext_hash_of(skb);
+	__u64 active = ref->active;
 
 	return active && !skbext_store_absent(h) && skbext_store_find_any(h, active) >= 0;
+}
+
+static inline __attribute__((always_inline, unused))
+_Bool __skbext_exist(const void *skb, const volatile struct __skbext_ref *ref)
+{
+	return __skbext_exist_hash(__skbext_hash_of(skb), ref);
 }
 
 static inline __attribute__((always_inline, unused))
@@ -418,6 +424,29 @@ static inline __attribute__((always_inline, unused)) void __skbext_mark_add(int 
 #define skbext_find(skb, name)	/* as SKBEXT_TYPE() declared it */ \
 	((const SKBEXT_TYPE_of_##name *)__SKBEXT_SIZED(						\
 		(void *)__skbext_find(skb, __SKBEXT_REF(name)), sizeof(SKBEXT_TYPE_of_##name)))
+
+/* A program that has the skb as a number cannot subtract pointers: the base is in the map. */
+static inline __attribute__((always_inline, unused)) __u64 __skbext_hash_of_address(__u64 skb)
+{
+	return skbext_hash(skb - __skbext_ctl.base);
+}
+
+/**
+ * skbext_find_addr - skbext_find() by the address of a struct sk_buff, as a number
+ *
+ * For kprobe, raw_tp and perf_event programs, which have no struct sk_buff the verifier knows. Read
+ * only, and only while that packet lives: nothing here holds it.
+ */
+#define skbext_find_addr(address, name)	/* as SKBEXT_TYPE() declared it */ \
+	((const SKBEXT_TYPE_of_##name *)__SKBEXT_SIZED(						\
+		(void *)__skbext_find_hash(__skbext_hash_of_address(address),			\
+					   __SKBEXT_REF(name)), sizeof(SKBEXT_TYPE_of_##name)))
+
+/**
+ * skbext_exist_addr - skbext_exist() by the address of a struct sk_buff, as a number
+ */
+#define skbext_exist_addr(address, name)	/* as SKBEXT_TYPE() declared it */ \
+	__skbext_exist_hash(__skbext_hash_of_address(address), __SKBEXT_REF(name))
 
 /**
  * skbext_exist - is extension @name active on this skb?
