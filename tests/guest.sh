@@ -8,6 +8,7 @@
 #	cli		the command line in the mode that this kernel must offer
 #	paths		some rows of the path table
 #	examples	those that were brought
+#	lockdown	the kernel's, which nothing but a new boot ends: the last step
 #	anything else	the test program of that name
 #
 # After each step comes a line "done: STEP n s".
@@ -44,6 +45,45 @@ cli_complete()
 	"$skbext" doctor >/dev/null || echo "doctor is not content"
 	"$skbext" unload >/dev/null || echo "unload"
 	[ ! -e /sys/fs/bpf/skbext ] || echo "something is still pinned"
+}
+
+field()	# NAME: of status --json
+{
+	"$skbext" status --json | jq -r ".$1"
+}
+
+# What cannot be proved is not complete, and everybody says why.
+cli_not_proved()
+{
+	local why=max_net_namespaces
+	echo 0 >/proc/sys/user/$why
+	"$skbext" load --require complete 2>/run/err && echo "--require complete, not proved"
+	grep -q "$why" /run/err || echo "--require complete does not say why: $(cat /run/err)"
+	[ ! -e /sys/fs/bpf/skbext ] || echo "something is pinned"
+	"$skbext" load 2>/run/err >/dev/null || echo "load"
+	grep -q "partial: .*$why" /run/err || echo "load does not say why: $(cat /run/err)"
+	[ "$(field mode) $(field guarantee)" = "exact partial" ] || echo "status: $(field guarantee)"
+	[[ $(field reason) = *$why* ]] || echo "status does not say why: $(field reason)"
+	"$skbext" doctor --json | jq -r .why | grep -q "$why" || echo "doctor does not say why"
+	"$skbext" unload >/dev/null || echo "unload"
+	echo 10000 >/proc/sys/user/$why
+}
+
+lockdown()
+{
+	local file=/sys/kernel/security/lockdown
+	mount -t securityfs none /sys/kernel/security
+	[ -w $file ] || { echo "SKIP lockdown: this kernel has none"; return; }
+	result lockdown "$(
+		echo confidentiality >$file || echo "cannot lock down"
+		"$skbext" load 2>/run/err && echo "load in lockdown"
+		[ "$(wc -l </run/err)" = 1 ] || echo "load: more than a line"
+		grep -q "lockdown is confidentiality" /run/err || echo "load: $(cat /run/err)"
+		for json in "" --json; do
+			"$skbext" doctor $json >/run/lines 2>/run/err && echo "doctor $json: status 0"
+			grep -q "lockdown is confidentiality" /run/lines || echo "doctor $json"
+		done
+		[ ! -e /sys/fs/bpf/skbext ] || echo "something is pinned")"
 }
 
 cli_records()
@@ -99,12 +139,14 @@ run_step()
 	case $1 in
 	cli)
 		result cli_complete "$(cli_complete 2>&1)"
+		result cli_not_proved "$(cli_not_proved 2>&1)"
 		result cli_records "$(cli_records 2>&1)"
 		result cli_bench "$(cli_bench 2>&1)" ;;
 	paths)
 		# shellcheck disable=SC2086 # names of rows
 		run_test path_ paths $PATHS ;;
 	examples) run_examples ;;
+	lockdown) lockdown ;;
 	test_api)
 		run_test "" test_api
 		[ ! -d "$out/tests/bounded" ] ||

@@ -51,6 +51,7 @@ steps()	# LABEL
 	kernel_tests "$1"
 	echo paths
 	[ "${#examples[@]}" = 0 ] || echo examples
+	echo lockdown
 }
 
 # The programs whose outcome depends on the kernel, a brief native oracle among them. The store's

@@ -113,6 +113,12 @@ void hooks_explain(struct skbext *sk, int err);	/* why exact failed: into the re
 __u64 prog_misses(int prog_fd);
 __u64 hooks_missed(struct skbext *sk);	/* runs that the kernel skipped */
 
+/*
+ * proof.c: what is attached in the exact mode fires. What does not goes into the reason, and so
+ * does what kept it from looking.
+ */
+void proof_run(struct skbext *sk);
+
 /* explain.c: why this hook cannot be had, into the reason */
 void hook_explain(struct skbext *sk, const struct hook_def *def, int err);
 /* How many programs but this one are there, loaded for that hook, and the names of the first. */

@@ -160,6 +160,8 @@ int skbext_attach(struct skbext *sk)
 	if (err)
 		return errno == -err && err == -EOPNOTSUPP ? err :
 		       fail(err, "attaching the lifecycle programs: %s", why_bpf(err));
+	if (sk->ctl->mode == SKBEXT_MODE_EXACT)
+		proof_run(sk);
 	skbext_status(sk, &st);
 	if (sk->require_complete && st.guarantee != SKBEXT_GUARANTEE_COMPLETE) {
 		hooks_detach(sk);
