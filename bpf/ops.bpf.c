@@ -7,6 +7,7 @@
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include <skbext/skbext.bpf.h>
+#include <skbext/store/outside.h>
 #include "request.h"
 
 struct skbext_request request SEC(".data.request");
@@ -46,14 +47,61 @@ __attribute__((noinline)) int copy_out(__u32 object)
 	return 0;
 }
 
+/* One that is trusted a step later; its number. */
+static __always_inline int add_new(__u64 h)
+{
+	int slot = __skbext_read(&SKBEXT_STATE->watch) & SKBEXT_WATCH_DEAD ?
+		   -1 : skbext_store_reserve(h);
+
+	if (slot < 0) {
+		skbext_count(SKBEXT_STAT_ADD_FAILED);
+		return SKBEXT_NONE;
+	}
+	copy_in(slot);
+	skbext_store_publish(slot, h, request.active);
+	return slot;
+}
+
+static __always_inline int add_to(__u32 slot, __u64 h)
+{
+	int ret = skbext_store_hold(slot, h);
+
+	if (ret != SKBEXT_DONE)
+		return ret;
+	copy_in(slot);
+	if (skbext_store_activate(slot, h, request.active))
+		ret = SKBEXT_AGAIN;
+	else
+		skbext_count(SKBEXT_STAT_ADDS_MORE);
+	__skbext_put(slot);
+	return ret;
+}
+
 static __always_inline int do_add(__u64 h)
 {
-	int object = skbext_store_add_any(h, request.active, request.offset, request.size);
+	int slot = skbext_store_slot(h), ret;
 
-	if (object < 0)
-		return -1;
-	copy_in(object);
-	return 1;
+	request.op = SKBEXT_OP_TRUST;
+	if (slot < 0)
+		return request.again ? SKBEXT_GONE : add_new(h);
+	if (!__skbext_emptied(slot, h) && !skbext_store_distrusts(slot))
+		return add_to(slot, h);
+	/* A predecessor's, or what a process left that was killed: first it goes. */
+	request.op = SKBEXT_OP_END_TAKEN;
+	ret = skbext_store_take_from(slot, h, SKBEXT_W_ACTIVE);
+	return ret == SKBEXT_NONE ? slot : ret;
+}
+
+static __always_inline int do_trust(__u64 h)
+{
+	request.op = SKBEXT_OP_END_TAKEN;
+	return skbext_store_trust(request.slot, h);
+}
+
+static __always_inline int do_del(__u64 h)
+{
+	request.op = SKBEXT_OP_END_TAKEN;
+	return skbext_store_take(h, request.active);
 }
 
 static __always_inline int do_find(__u64 h)
@@ -104,7 +152,14 @@ int op(void *ctx)
 		request.result = do_find(h);
 		break;
 	case SKBEXT_OP_DEL:
-		request.result = skbext_store_del_other(h, request.active);
+		request.result = do_del(h);
+		break;
+	case SKBEXT_OP_TRUST:
+		request.result = do_trust(h);
+		break;
+	case SKBEXT_OP_END_TAKEN:
+		request.result = SKBEXT_DONE;
+		skbext_store_end_taken(request.slot, h);
 		break;
 	case SKBEXT_OP_LOOK:
 		request.generation = look();

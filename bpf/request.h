@@ -5,6 +5,8 @@
 
 enum skbext_op {
 	SKBEXT_OP_ADD, SKBEXT_OP_FIND, SKBEXT_OP_DEL,
+	/* A grace period later; include/skbext/store/outside.h. */
+	SKBEXT_OP_TRUST, SKBEXT_OP_END_TAKEN,
 	/* The steps of skbext_purge(). */
 	SKBEXT_OP_LOOK,		/* sets generation: what is older will never be trusted again */
 	SKBEXT_OP_DOOM, SKBEXT_OP_END_DOOMED,
@@ -16,10 +18,12 @@ struct skbext_request {
 	__u32 op;
 	__u32 offset;		/* of the payload in an object */
 	__u32 size;		/* bytes of payload */
-	__s32 result;		/* 1: done, 0: not active, -1: no room; purge: records */
+	/* find: 0, not active; add, del: a slot or enum skbext_outcome; purge: records */
+	__s32 result;
 	__u32 generation;
 	__u32 first, slots;	/* to purge */
-	__u32 pad;
+	__u32 slot;		/* of the step before */
+	__u32 again, pad;	/* a step was: then there was a record, and none is made */
 	__u64 data[SKBEXT_MAX_PAYLOAD / 8];
 };
 

@@ -59,6 +59,7 @@ static inline void skbext_look(void)
 #define SKBEXT_STATE	(&env.state)
 
 #include <skbext/store.h>
+#include <skbext/store/outside.h>
 
 static inline __u32 env_slots(void)
 {
@@ -171,6 +172,16 @@ static inline int env_keep(__u64 h, __u64 types, enum skbext_stat stat)
 {
 	return env_inline() ? skbext_store_keep(h, types, stat) :
 			      skbext_store_keep_any(h, types, stat);
+}
+
+/* By who does not own the skb; no program runs, so that no grace period is to be waited for. */
+static inline int env_take(__u64 h, __u64 active)
+{
+	int slot = skbext_store_take(h, active);
+
+	if (slot >= 0)
+		skbext_store_end_taken(slot, h);
+	return slot >= 0 || slot == SKBEXT_DONE;
 }
 
 static inline int env_canaries_ok(void)

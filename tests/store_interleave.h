@@ -42,6 +42,12 @@ enum il_mutant {
 	IL_COPY_LATE,		/* unshare lets go of the object, then copies it */
 	IL_REFS_OF_OTHERS,	/* del gives back the references of an object that others hold */
 	IL_ALONE,		/* owners end their records as if user space did not meddle */
+	IL_END_NO_GRACE,	/* del by address ends what it emptied at once */
+	IL_TAKE_OVER,		/* an add goes to a record that is empty and about to end */
+	IL_PUBLISH_EARLY,	/* add by address writes the payload of a record that is there */
+	IL_TRUST_EARLY,		/* it is trusted before all owners see it */
+	IL_FILL_UNHELD,		/* it writes to a record that its owner may end */
+	IL_HOLD_UNMARKED,	/* it becomes a holder of an object that may have ended */
 	IL_PURGE_UNMARKED,	/* purge ends what it has read, without a mark */
 	IL_PURGE_NO_GRACE,	/* purge does not wait for those who trusted the record */
 	IL_MUTANTS,
@@ -334,6 +340,16 @@ static inline bool il_cas(__u64 *p, __u64 old, __u64 new)
 	if (swapped)
 		*p = new;
 	return swapped;
+}
+
+static inline __u64 il_fetch_and(__u64 *p, __u64 bits)
+{
+	__u64 old;
+
+	il_point();
+	old = *p;
+	*p = old & bits;
+	return old;
 }
 
 static inline __u64 il_fetch_add(__u64 *p, __u64 n, enum il_mutant torn)

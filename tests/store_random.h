@@ -108,15 +108,10 @@ static inline bool random_share(struct model_skb *to, struct model_skb *from)
 static inline bool random_del(struct model_skb *m)
 {
 	int type = env_below(&rnd.state, MODEL_TYPES);
-	/*
-	 * The last type only by its owner: others leave a record behind that has none
-	 * (test_store.c).
-	 */
-	bool active = m->active & 1 << type,
-	     owner = m->active == 1 << type || env_below(&rnd.state, 4);
+	bool active = m->active & 1 << type, owner = env_below(&rnd.state, 4);
 
 	if (!ASSERT_EQ(owner ? skbext_store_del(m->h, 1 << type) :
-		       skbext_store_del_other(m->h, 1 << type), active, "del"))
+		       env_take(m->h, 1 << type), active, "del"))
 		return false;
 	if (!active)
 		return true;

@@ -165,7 +165,7 @@ static void distrusted_end(void)
 	down();
 }
 
-/* Who does not own a clone and takes its types leaves it empty; it still holds its object. */
+/* Who does not own a clone takes its types: it ends, and lets go of its object. */
 static void emptied_end(void)
 {
 	if (up()) {
@@ -173,8 +173,9 @@ static void emptied_end(void)
 		for (__u64 n = 1; n < FAMILIES; n += 4)
 			ASSERT_OK(skbext_del(sk, PURGE_ADDRESSES + n * PURGE_STRIDE + 256, NULL),
 				  skbext_errmsg());
+		check_left(RECORDS - FAMILIES / 4, FAMILIES / 4, HELD);
 		miss();
-		check_purge(RECORDS);
+		check_purge(RECORDS - FAMILIES / 4);
 		check_left(0, 0, 0);
 	}
 	down();
@@ -275,6 +276,126 @@ static void packets_come_and_go(void)
 	down();
 }
 
+/* Addresses with one home: what has its slot next is another's. */
+#define LATE		PURGE_ADDRESSES
+#define ANOTHER		(PURGE_ADDRESSES + (1ULL << 34))
+
+static void *owner_writes_late(void *arg)
+{
+	*(int *)arg = run("write_late", 1);
+	return NULL;
+}
+
+static bool requests_done;
+
+static void *delete_and_add(void *arg)
+{
+	struct purge_note note = { .number = 7 };
+
+	ASSERT_OK(skbext_del(sk, LATE, "purge_note"), skbext_errmsg());
+	ASSERT_OK(skbext_add(sk, ANOTHER, "purge_note", &note, sizeof(note)), skbext_errmsg());
+	__atomic_store_n(&requests_done, true, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+/* Until the other side has got there; or as long as it may take if it waits for this one. */
+static void wait_for(const void *flag)
+{
+	for (int i = 0; i < 300 && !__atomic_load_n((const char *)flag, __ATOMIC_SEQ_CST); i++)
+		usleep(1000);
+}
+
+/*
+ * The record is deleted by address while its owner has the payload, and another packet's could take
+ * its slot; then the owner writes.
+ */
+static void late_write_harms_nobody(void)
+{
+	struct purge_note note = {};
+	pthread_t owner, user;
+	int err = 0;
+
+	if (up()) {
+		make(1);	/* whoever waits for programs once has waited */
+		ASSERT_OK(skbext_del(sk, LATE, NULL), skbext_errmsg());
+		requests_done = false;
+		test->added = test->go = 0;
+		if (!ASSERT_OK(pthread_create(&owner, NULL, owner_writes_late, &err), "thread"))
+			return;
+		while (!__atomic_load_n(&test->added, __ATOMIC_SEQ_CST) && !err)
+			usleep(1000);
+		ASSERT_OK(pthread_create(&user, NULL, delete_and_add, NULL), "thread");
+		wait_for(&requests_done);
+		__atomic_store_n(&test->go, 1, __ATOMIC_SEQ_CST);
+		pthread_join(owner, NULL);
+		pthread_join(user, NULL);
+		ASSERT_OK(err, "write_late");
+		ASSERT_EQ(skbext_find(sk, ANOTHER, "purge_note", &note, sizeof(note)),
+			  (int)sizeof(note), "find");
+		ASSERT_EQ(note.number, 7, "what was written to another packet's record");
+		ASSERT_EQ(skbext_find(sk, LATE, "purge_note", &note, sizeof(note)), -ENODATA,
+			  "deleted");
+		ASSERT_OK(skbext_del(sk, ANOTHER, NULL), skbext_errmsg());
+		check_left(0, 0, 0);
+	}
+	down();
+}
+
+/* add, more and del by address, of packets that come and go. */
+static void meddle(__u64 n)
+{
+	__u64 skb = PURGE_ADDRESSES + (PURGE_FAMILIES + n % PURGE_CHURNED) * PURGE_STRIDE;
+	__u64 number = 1ULL << 63;
+	int err = n & 1 ? skbext_del(sk, skb, NULL) :
+			  skbext_add(sk, skb, "purge_more", &number, sizeof(number));
+
+	ASSERT_TRUE(!err || err == -ENODATA || err == -EBUSY || err == -ENOENT, skbext_errmsg());
+	ASSERT_EQ(state->by_address, 0, "owners are alone again");
+}
+
+static void requests_beside_packets(void)
+{
+	pthread_t owner;
+	int err = 0;
+
+	if (up() && ASSERT_GE(skbext_type_add(sk, "purge_more", 8, 0), 0, skbext_errmsg())) {
+		churning = true;
+		test->churned = 0;
+		if (ASSERT_OK(pthread_create(&owner, NULL, keep_churning, &err), "thread")) {
+			for (__u64 n = 0; n < 400 && !err && !test_failures; n++) {
+				__u64 churned = __atomic_load_n(&test->churned, __ATOMIC_RELAXED);
+
+				meddle(n / 3);
+				/* Always the same addresses. */
+				if (churned > PURGE_ROUNDS / 2)
+					__atomic_store_n(&test->churned, 0, __ATOMIC_RELAXED);
+			}
+			__atomic_store_n(&churning, false, __ATOMIC_RELAXED);
+			pthread_join(owner, NULL);
+		}
+		ASSERT_OK(err, "churn");
+		test->lost = 0;		/* deleted, some of them */
+		check_balance();
+		miss();
+		ASSERT_OK(skbext_purge(sk, NULL), skbext_errmsg());
+		check_left(0, 0, 0);
+	}
+	down();
+}
+
+/* A process was killed in the middle of a request. */
+static void purge_makes_owners_alone(void)
+{
+	if (up()) {
+		state->by_address = 1;
+		make(FAMILIES);
+		check_purge(0);
+		ASSERT_EQ(state->by_address, 0, "owners are alone again");
+		check_left(RECORDS, FAMILIES / 4, HELD);
+	}
+	down();
+}
+
 static void not_loaded(void)
 {
 	struct skbext *none = skbext_open(NULL);
@@ -296,6 +417,9 @@ int main(int argc, char **argv)
 	TEST_CASE(generation_goes_round);
 	TEST_CASE(packets_come_and_go);
 	TEST_CASE(purge_looks_for_misses);
+	TEST_CASE(late_write_harms_nobody);
+	TEST_CASE(requests_beside_packets);
+	TEST_CASE(purge_makes_owners_alone);
 	TEST_CASE(all_end_with_trust);		/* and no trust comes back */
 	TEST_CASE(unload);
 	return TEST_EXIT();

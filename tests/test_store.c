@@ -404,7 +404,7 @@ static void store_keep(void)
 	env_close();
 }
 
-/* What user space can do that adds by address while the owner adds: two records of one address. */
+/* An add by address that was killed may leave one beside its owner's: two of one address. */
 static void store_duplicates_are_all_released(void)
 {
 	__u64 a = env_skb(0);
@@ -481,10 +481,113 @@ static void store_all_probes_and_no_more(void)
 	env_close();
 }
 
-/* Who does not own the skb takes its last type: the references stay until the record ends. */
+/* Found by nobody, and so not deleted either: the answer is that of an skb that has nothing. */
+static void store_a_predecessors_is_not_deleted(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1);
+
+	env_open(1, 2 * SIZE);
+	for (int two = 0; two < 2; two++) {
+		add(a, T0, 'a');
+		if (two)
+			add(a, T1, 'A');
+		env.state.watch += 1ULL << 32;
+		ASSERT_EQ(env_take(a, T0), 0, "del by address of a predecessor's");
+		ASSERT_EQ(skbext_store_del(a, T0), 0, "del of a predecessor's");
+		ASSERT_EQ(skbext_store_slot(a), -1, "ended by that");
+	}
+	add(a, T0, 'a');
+	skbext_store_share(b, a);
+	env.state.watch += 1ULL << 32;
+	ASSERT_EQ(skbext_store_del(b, T0), 0, "del of a predecessor's, shared");
+	add(a, T0, 'A');
+	ASSERT_EQ(skbext_store_del(a, T0), 1, "del of what was added since");
+	check_empty();
+	env_close();
+}
+
+/* By address, each step; what its owner does between them is for test_store_interleave.c. */
+static void store_add_by_address(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1);
+	int slot, first;
+
+	env_open(2, 2 * SIZE);
+	env.state.by_address = 1;
+	for (int n = 0; n < 10; n++)	/* first slot, beside it, away */
+		if (__skbext_home(env_skb(2 + n)) == __skbext_home(a))
+			add(env_skb(2 + n), T0, n);
+	slot = skbext_store_reserve(a);
+	ASSERT_EQ(skbext_store_slot(a), -1, "nothing is there before it is published");
+	memset(env_payload(slot), 'u', SIZE);
+	skbext_store_publish(slot, a, T0);
+	ASSERT_EQ(env_find(a, T0), -1, "not found before it is trusted");
+	ASSERT_EQ(skbext_store_share(b, a), 0, "nor shared");
+	ASSERT_EQ(skbext_store_trust(slot, a), SKBEXT_DONE, "trusted");
+	ASSERT_TRUE(holds(a, T0, 'u'), "found");
+	ASSERT_EQ(skbext_store_hold(slot, a), SKBEXT_DONE, "held");
+	memset(env_payload(slot) + SIZE, 'U', SIZE);
+	ASSERT_EQ(skbext_store_activate(slot, a, T1), 0, "another type");
+	__skbext_put(slot);
+	ASSERT_TRUE(holds(a, T0, 'u') && holds(a, T1, 'U'), "both");
+	skbext_store_share(b, a);
+	ASSERT_EQ(skbext_store_hold(slot, a), SKBEXT_SHARES, "its clone would see it");
+	env_release(b);
+
+	/* Its owner added as well, before he could see it. */
+	slot = skbext_store_reserve(b);
+	memset(env_payload(slot), 'u', SIZE);
+	first = __skbext_add_first(b, T0, 0, SIZE);
+	skbext_store_publish(slot, b, T0);
+	ASSERT_EQ(skbext_store_trust(slot, b), slot, "one too many");
+	skbext_store_end_taken(slot, b);
+	ASSERT_EQ(skbext_store_slot(b), first, "its owner's stays");
+	ASSERT_EQ(env_release(b), 1, "records of it");
+
+	slot = skbext_store_reserve(b);
+	skbext_store_publish(slot, b, T0);
+	ASSERT_EQ(env_release(b), 1, "it ended before it was trusted");
+	ASSERT_EQ(skbext_store_trust(slot, b), SKBEXT_AGAIN, "not any more");
+	env_release(a);
+	for (int n = 0; n < 10; n++)
+		env_release(env_skb(2 + n));
+	check_empty();
+	env_close();
+}
+
+/* What a killed process may leave: empty and marked, alone, shared, remote, or ended by its owner. */
+static void store_purge_ends_what_was_emptied(void)
+{
+	__u64 h[5];
+
+	env_open(2, 2 * SIZE);
+	for (int i = 0; i < 5; i++)
+		add(h[i] = env_skb(i), T0, i);
+	skbext_store_share(h[1], h[0]);
+	for (int i = 0; i < 4; i++)
+		ASSERT_GE(skbext_store_take(h[i], T0), 0, "emptied");
+	env.state.by_address = 1;
+	env_release(h[3]);
+	env.state.by_address = 0;
+	for (__u32 slot = 0; slot < env_slots(); slot++)
+		skbext_store_doom(slot, 0);
+	ASSERT_TRUE(holds(h[4], T0, 4), "what is whole stays");
+	for (__u32 slot = 0; slot < env_slots(); slot++)
+		skbext_store_end_doomed(slot, 0);
+	ASSERT_TRUE(holds(h[4], T0, 4), "what is whole stays");
+	env_release(h[4]);
+	check_empty();
+	env_close();
+}
+
+/*
+ * Who does not own the skb takes its last type: the references stay until no program can have a
+ * pointer to it, then the record ends.
+ */
 static void store_references_outlive_a_strangers_del(void)
 {
 	__u64 a = env_skb(0), b = env_skb(1), *counter = &env.counters[3];
+	int slot;
 
 	for (int shared = 0; shared < 2; shared++) {
 		env_open(1, 2 * SIZE);
@@ -494,11 +597,12 @@ static void store_references_outlive_a_strangers_del(void)
 		env_add(a, T1, SIZE, SIZE);
 		if (shared)
 			skbext_store_share(b, a);
-		ASSERT_EQ(skbext_store_del_other(a, T0), 1, "del");
+		ASSERT_EQ(env_take(a, T0), 1, "del");
 		ASSERT_EQ(*counter, 1, "references while the object lives");
-		ASSERT_EQ(skbext_store_del_other(a, T1), 1, "del of the last type");
+		slot = skbext_store_take(a, T1);
+		ASSERT_GE(slot, 0, "del of the last type");
 		ASSERT_EQ(*counter, 1, "references while the record is there, empty");
-		env_release(a);
+		skbext_store_end_taken(slot, a);
 		ASSERT_EQ(*counter, shared, "references without this record");
 		env_release(b);
 		check_empty();
@@ -573,6 +677,9 @@ int main(int argc, char **argv)
 	TEST_CASE(store_displaced_records_are_found);
 	TEST_CASE(store_takes_all_that_was_asked_for);
 	TEST_CASE(store_all_probes_and_no_more);
+	TEST_CASE(store_a_predecessors_is_not_deleted);
+	TEST_CASE(store_add_by_address);
+	TEST_CASE(store_purge_ends_what_was_emptied);
 	TEST_CASE(store_references_outlive_a_strangers_del);
 	TEST_CASE(store_random_operations);
 	TEST_CASE(store_random_references);

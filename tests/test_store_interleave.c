@@ -18,12 +18,14 @@
 #define __sync_bool_compare_and_swap(p, o, n)	il_cas((p), (o), (n))
 #define __sync_fetch_and_add(p, n)		il_fetch_add((p), (n), IL_TORN_ADD)
 #define __sync_fetch_and_sub(p, n)		il_fetch_add((p), -(__u64)(n), IL_TORN_SUB)
+#define __sync_fetch_and_and(p, bits)		il_fetch_and((p), (bits))
 #include "store_env.h"
 #undef __atomic_load_n
 #undef __atomic_store_n
 #undef __sync_bool_compare_and_swap
 #undef __sync_fetch_and_add
 #undef __sync_fetch_and_sub
+#undef __sync_fetch_and_and
 
 #include "store_check.h"
 #include <fcntl.h>
@@ -46,6 +48,7 @@ enum step_op {
 	USER_ADD,	/* user space, by address: no owner */
 	USER_DEL,
 	USER_DEL_MORE,
+	USER_NEXT,	/* what a grace period after the one before is to be done */
 	MISS,		/* a release was missed: what was made before is not trusted */
 	DOOM,		/* purge; its second half comes when all threads are done */
 	END_DOOMED,	/* or beside those who began after the first */
@@ -68,6 +71,7 @@ struct step {
 #define UA(skb)		{ USER_ADD, skb, 0 }
 #define UD(skb)		{ USER_DEL, skb, 0 }
 #define UDM(skb)	{ USER_DEL_MORE, skb, 0 }
+#define NEXT		{ USER_NEXT, 0, 0 }
 #define MISSED		{ MISS, 0, 0 }
 #define P		{ DOOM, 0, 0 }
 #define PE		{ END_DOOMED, 0, 0 }
@@ -82,6 +86,7 @@ static const struct scenario {
 	struct step thread[IL_THREADS][STEPS];
 	__u32 buckets;		/* 0: one */
 	__u16 shared;		/* skbs that user space meddles with, which may lose all */
+	__u16 inherits;		/* that may begin with what user space added to another */
 	__u8 noclone;
 	bool full;		/* there may be no room */
 	bool counted;		/* the second type holds references */
@@ -139,7 +144,7 @@ static const struct scenario {
 	{ "clone deleted, and shared", { FAMILY }, { { S(2, 1), F(2) }, { UD(1) } }, .shared = 7 },
 	{ "added to, a clone ends", { FAMILY }, { { UA(0) }, { R(1) } }, .shared = 1 },
 	{ "deleted, ends, added", { W(0) }, { { R(0), W(0), F(0) }, { UD(0) } }, .shared = 1 },
-	{ "deleted twice", { W(0) }, { { R(0), W(0) }, { UD(0) }, { UD(0) } }, .shared = 1 },
+	{ "deleted twice", { W(0) }, { { R(0), W(0) }, { UD(0), UD(0) } }, .shared = 1 },
 	{ "deleted, a clone ends", { FAMILY }, { { R(0), W(0) }, { UD(0) }, { R(1) } },
 	  .shared = 1 },
 	{ "clone deleted, it writes", { FAMILY }, { { W(1), R(1) }, { UD(1) } }, .shared = 2 },
@@ -161,7 +166,52 @@ static const struct scenario {
 	{ "added by address, added", {}, { { W(0), R(0) }, { UA(0) } }, .shared = 1 },
 	{ "added to, it is shared", { W(0) }, { { S(1, 0) }, { UA(0) } }, .shared = 3 },
 	{ "clone added to, home ends", { FAMILY }, { { R(0) }, { UA(1) } }, .shared = 2 },
-	{ "added, deleted, by address", {}, { { W(0), R(0) }, { UD(0) }, { UA(0) } }, .shared = 1 },
+	{ "added, deleted, by address", {}, { { W(0), R(0) }, { UD(0), UA(0) } }, .shared = 1 },
+
+	{ "deleted, its owner writes, another adds", { W(0) },
+	  { { W(0) }, { UD(0) }, { W(1), F(1) } }, .shared = 1 },
+	{ "deleted, its owner adds more, another adds", { W(0) },
+	  { { M(0) }, { UD(0) }, { W(1), F(1) } }, .shared = 1 },
+	{ "emptied, its owner adds", { W(0), UD(0) }, { { W(0) }, { NEXT }, { W(1), F(1) } },
+	  .shared = 1 },
+	{ "emptied, its owner adds more", { W(0), UD(0) }, { { M(0), F(0) }, { NEXT }, { W(1) } },
+	  .shared = 1 },
+	{ "emptied, it ends", { W(0), UD(0) }, { { R(0) }, { NEXT }, { W(1), F(1) } },
+	  .shared = 1 },
+	{ "emptied, it is shared", { W(0), UD(0) }, { { S(1, 0), F(1) }, { NEXT } }, .shared = 3 },
+	{ "emptied home, clone writes", { FAMILY, UD(0) }, { { W(1), F(1) }, { NEXT }, { R(0) } },
+	  .shared = 1 },
+	{ "emptied home, clone ends", { FAMILY, UD(0) }, { { R(1) }, { NEXT }, { W(0) } },
+	  .shared = 1 },
+	{ "emptied clone, home ends", { FAMILY, UD(1) }, { { R(0) }, { NEXT }, { W(1) } },
+	  .shared = 2 },
+	{ "emptied, away", { EIGHT, W(0), UD(0) }, { { R(0), W(0) }, { NEXT } }, .buckets = 2,
+	  .shared = 1 },
+	{ "new by address, ends, another adds", {}, { { UA(0) }, { R(0) }, { W(1), F(1) } },
+	  .shared = 1 },
+	{ "new by address, away", { EIGHT }, { { UA(0) }, { R(0), W(0) } }, .buckets = 2,
+	  .shared = 1 },
+	{ "new by address, trusted, ends", { UA(0) }, { { NEXT }, { R(0) }, { W(1), F(1) } },
+	  .shared = 1 },
+	{ "new by address, trusted, written", { UA(0) }, { { NEXT }, { W(0), R(0) } },
+	  .shared = 1 },
+	{ "new by address, trusted, shared", { UA(0) }, { { NEXT }, { S(1, 0), W(1), F(1) } },
+	  .shared = 1, .inherits = 2 },
+	{ "more by address, ends, another adds", { M(0) }, { { UA(0) }, { R(0) }, { W(1), F(1) } },
+	  .shared = 1 },
+	{ "more by address, both", { M(0) }, { { UA(0) }, { W(0), R(0) } }, .shared = 1 },
+	{ "more by address, policy", { W(0), M(0) }, { { UA(0) }, { K(0), R(0) }, { W(1), F(1) } },
+	  .shared = 1 },
+	{ "more by address, shared, ends, clone writes", { M(0) },
+	  { { UA(0) }, { S(1, 0), R(0), W(1), F(1) } }, .shared = 1, .inherits = 2 },
+	{ "more by address, shared, its clone ends", { M(0) },
+	  { { UA(0) }, { S(1, 0), R(1), R(0) }, { W(2), F(2) } }, .shared = 1, .inherits = 2 },
+	{ "home added to, it writes", { FAMILY }, { { W(0) }, { UA(0) } }, .shared = 1 },
+	{ "clone added to, it writes", { FAMILY }, { { W(1) }, { UA(1) } }, .shared = 2 },
+	{ "home added to, it ends", { FAMILY }, { { R(0) }, { UA(0) } }, .shared = 1 },
+	{ "clone added to, it ends", { FAMILY }, { { R(1) }, { UA(1) } }, .shared = 2 },
+	{ "home added to, clone ends", { FAMILY }, { { R(1), W(2) }, { UA(0) }, { R(0) } },
+	  .shared = 1 },
 
 	{ "counted: both end", { REFS }, { { R(0) }, { R(1) } }, .counted = true },
 	{ "counted: three end", { REFS, S(2, 0) }, { { R(0) }, { R(1) }, { R(2) } },
@@ -258,15 +308,6 @@ static const struct scenario {
 	  .counted = true, .purge = true },
 	{ "counted: purged, policy", { REFS, MISSED, P }, { { K(0), R(0) }, { R(1) }, { PE } },
 	  .counted = true, .purge = true },
-	/*
-	 * Not yet: user space adds to a shared record while its owner writes or ends it (unshare by
-	 * two at once). The payload of a clone is then another's.
-	 *
-	{ "home added to, it writes", { FAMILY }, { { W(0) }, { UA(0) } }, .shared = 1 },
-	{ "clone added to, it writes", { FAMILY }, { { W(1) }, { UA(1) } }, .shared = 2 },
-	{ "home added to, it ends", { FAMILY }, { { R(0) }, { UA(0) } }, .shared = 1 },
-	{ "clone added to, it ends", { FAMILY }, { { R(1) }, { UA(1) } }, .shared = 2 },
-	 */
 };
 
 static struct {
@@ -276,6 +317,10 @@ static struct {
 	bool second[SKBS];
 	bool old[SKBS];		/* it may have a record that is not trusted */
 	__u32 generation;	/* of the purge */
+	struct user {		/* the next step of the one request of user space */
+		enum { NOTHING, TRUST, END_TAKEN } next;
+		int slot, skb;
+	} user;
 	int variant;		/* bit n: thread n calls, others do much inline */
 	const char *amiss;
 	int amiss_skb;
@@ -285,6 +330,8 @@ static __u64 il_state(void)
 {
 	const __u64 *words = (__u64 *)env.memory;
 	__u64 hash = il_mix(0, env.state.watch | sim.generation);
+
+	hash = il_mix(hash, sim.user.next << 16 | sim.user.slot << 8 | sim.user.skb);
 
 	for (int n = ENV_REFS; sim.scene->counted && n < 2 * ENV_REFS; n++)
 		hash = il_mix(hash, env.counters[n]);
@@ -306,6 +353,11 @@ static void amiss(const char *what, int skb)
 static bool meddled(int skb)
 {
 	return sim.scene->shared >> skb & 1;
+}
+
+static bool inherits(int skb)
+{
+	return sim.scene->inherits >> skb & 1;
 }
 
 static bool inlined(void)
@@ -330,7 +382,7 @@ static int broken_release(__u64 h)
 	word = *p;
 	if (word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))
 		__skbext_put(__skbext_object_of(slot, word));
-	if (!il_cas(p, word, word & SKBEXT_W_SHARED ? SKBEXT_W_ORPHAN : 0))
+	if (!il_cas(p, word, __skbext_left(word)))
 		return 0;
 	__skbext_uncount(h, slot);
 	skbext_count(SKBEXT_STAT_RELEASED);
@@ -354,6 +406,22 @@ static void broken_unshare(__u64 h)
 	skbext_store_copy_object(slot, object);
 }
 
+/* An add that does not ask whether user space may end the record. */
+static int broken_add_more(int slot, __u64 h, int type)
+{
+	__u64 *p = __skbext_word(slot), word = IL_LOAD(p), bit = 1 << type;
+
+	if (!__skbext_match(word, h))
+		return -1;
+	il_point();
+	if (!(word & bit)) {
+		*word_of(slot, type) = 0;
+		if (!il_cas(p, word, word | bit))
+			return -1;
+	}
+	return slot;
+}
+
 /* ---- steps */
 
 static int do_add(int skb, int type)
@@ -362,6 +430,8 @@ static int do_add(int skb, int type)
 
 	if (il.mutant == IL_COPY_LATE)
 		broken_unshare(h);
+	if (il.mutant == IL_TAKE_OVER && skbext_store_slot(h) >= 0)
+		return broken_add_more(skbext_store_slot(h), h, type);
 	return inlined() ? env_number(skbext_store_add(h, bit, type * 8, 8)) :
 			   skbext_store_add_any(h, bit, type * 8, 8);
 }
@@ -400,7 +470,7 @@ static void do_find(int skb)
 		found = *word_of(object, 0);
 	}
 	/* A pointer from find is good until somebody ends the record, which user space may. */
-	if (found != sim.value[skb] && !meddled(skb))
+	if (found != sim.value[skb] && !meddled(skb) && (sim.value[skb] || !inherits(skb)))
 		amiss(object < 0 ? "found nothing" : "found another packet's", skb);
 	check_reference(skb);
 }
@@ -424,7 +494,7 @@ static void do_write(int skb, int type, __u64 value)
 		if (sim.scene->counted)
 			take_reference(skb, had);
 	} else {
-		if (*word_of(object, 0) != sim.value[skb] && !meddled(skb))
+		if (*word_of(object, 0) != sim.value[skb] && !meddled(skb) && !inherits(skb))
 			amiss("another payload at add", skb);
 		sim.value[skb] = *word_of(object, 0) = value;
 	}
@@ -466,14 +536,112 @@ static void do_end(int skb, enum step_op op)
 	}
 	sim.value[skb] = op == DEL_MORE ? sim.value[skb] : 0;
 	sim.second[skb] = op != RELEASE && op != DEL_MORE && sim.second[skb];
-	if (ended != had && !meddled(skb) && !sim.old[skb])
+	if (ended != had && !meddled(skb) && !inherits(skb) && !sim.old[skb])
 		amiss("records ended", skb);
 	sim.old[skb] = sim.old[skb] && op != RELEASE;
 }
 
+/* As bpf/ops.bpf.c does, and a value that nobody else writes. */
+static void user_write(int slot)
+{
+	il_point();
+	*word_of(slot, 0) = ~0ULL;
+}
+
+static void user_next(int slot, int next, int skb)
+{
+	if (slot >= 0)
+		sim.user = (struct user){ next, slot, skb };
+}
+
+static void user_add_new(int skb)
+{
+	__u64 h = sim.hash[skb];
+	int slot = skbext_store_reserve(h);
+
+	if (slot < 0)
+		return;
+	if (il.mutant != IL_PUBLISH_EARLY)
+		user_write(slot);
+	skbext_store_publish(slot, h, 1);
+	if (il.mutant == IL_PUBLISH_EARLY)
+		user_write(slot);
+	if (il.mutant == IL_TRUST_EARLY)
+		*__skbext_link(slot) ^= SKBEXT_L_POISON;
+	else
+		user_next(slot, TRUST, skb);
+}
+
+/* What skbext_store_hold() would be without a mark. */
+static int hold_unmarked(int slot, __u64 h)
+{
+	__u64 *p = __skbext_word(slot), word = IL_LOAD(p), before;
+
+	if (!__skbext_match(word, h) || !(word & SKBEXT_W_ACTIVE) || word & SKBEXT_W_REMOTE ||
+	    !il_cas(p, word, word | SKBEXT_W_SHARED))
+		return SKBEXT_AGAIN;
+	before = il_fetch_add(__skbext_link(slot), 1, IL_SOUND);
+	if (__skbext_match(IL_LOAD(p), h) && !(before & SKBEXT_L_LOW))
+		return SKBEXT_DONE;
+	__skbext_put(slot);
+	return SKBEXT_AGAIN;
+}
+
+static void user_add_to(int slot, __u64 h)
+{
+	int ret = il.mutant == IL_FILL_UNHELD ? SKBEXT_DONE :
+		  il.mutant == IL_HOLD_UNMARKED ? hold_unmarked(slot, h) :
+		  skbext_store_hold(slot, h);
+
+	if (ret != SKBEXT_DONE)
+		return;
+	user_write(slot);
+	if (!skbext_store_activate(slot, h, 1))
+		skbext_count(SKBEXT_STAT_ADDS_MORE);
+	if (il.mutant != IL_FILL_UNHELD)
+		__skbext_put(slot);
+}
+
 static void do_user_add(int skb)
 {
-	skbext_store_add_any(sim.hash[skb], 1, 0, 8);
+	int slot = skbext_store_slot(sim.hash[skb]);
+
+	if (slot < 0)
+		user_add_new(skb);
+	else if (!__skbext_emptied(slot, sim.hash[skb]) && !skbext_store_distrusts(slot))
+		user_add_to(slot, sim.hash[skb]);
+}
+
+static void do_user_next(void)
+{
+	struct user user = sim.user;
+	__u64 h = sim.hash[user.skb];
+
+	sim.user = (struct user){};
+	if (user.next == TRUST)
+		user_next(skbext_store_trust(user.slot, h), END_TAKEN, user.skb);
+	else if (user.next == END_TAKEN)
+		skbext_store_end_taken(user.slot, h);
+}
+
+static void do_user_del(int skb, __u64 types)
+{
+	user_next(skbext_store_take(sim.hash[skb], types), END_TAKEN, skb);
+	if (il.mutant == IL_END_NO_GRACE)
+		do_user_next();
+}
+
+/* One request at a time; the next waits for the grace period of the one before. */
+static void do_user(const struct step *step)
+{
+	if (step->op == USER_NEXT)
+		do_user_next();
+	else if (sim.user.next)
+		return;
+	else if (step->op == USER_ADD)
+		do_user_add(step->skb);
+	else
+		do_user_del(step->skb, step->op == USER_DEL ? 1 : 2);
 }
 
 /* Before the threads; or beside them, where nobody knows what then is found. */
@@ -524,11 +692,10 @@ static void do_step(const struct step *step)
 		do_share(step->skb, step->from);
 		break;
 	case USER_ADD:
-		do_user_add(step->skb);
-		break;
 	case USER_DEL:
 	case USER_DEL_MORE:
-		skbext_store_del_other(sim.hash[step->skb], step->op == USER_DEL ? 1 : 2);
+	case USER_NEXT:
+		do_user(step);
 		break;
 	case MISS:
 		do_miss();
@@ -564,6 +731,8 @@ struct snapshot {
 	char memory[SKBEXT_BYTES(ROOM + sizeof(__u64), 3)];
 	__u64 stats[SKBEXT_STAT_NR], counters[SKBEXT_MAX_TYPES * ENV_REFS], value[SKBS];
 	__u64 watch;
+	__u32 by_address;
+	struct user user;
 	bool second[SKBS], old[SKBS];
 	__u32 generation;
 };
@@ -577,6 +746,8 @@ static void snapshot_take(struct snapshot *s)
 	memcpy(s->second, sim.second, sizeof(s->second));
 	memcpy(s->old, sim.old, sizeof(s->old));
 	s->watch = env.state.watch;
+	s->by_address = env.state.by_address;
+	s->user = sim.user;
 	s->generation = sim.generation;
 }
 
@@ -590,6 +761,8 @@ static void snapshot_put_back(const struct snapshot *s)
 	memcpy(sim.old, s->old, sizeof(s->old));
 	sim.generation = s->generation;
 	env.state.watch = s->watch;
+	env.state.by_address = s->by_address;
+	sim.user = s->user;
 }
 
 static void check_skbs(void)
@@ -610,6 +783,9 @@ static bool check_schedule(void)
 
 	if (sim.scene->purge)
 		end_doomed();
+	while (sim.user.next)
+		do_user_next();
+	env.state.by_address = 0;
 	ok = check_table();
 
 	if (ok && !sim.amiss)
@@ -702,6 +878,8 @@ static const char *find_mutant(void)
 			continue;
 		if (il.mutant >= IL_PURGE_UNMARKED && !scenarios[n].purge)
 			continue;
+		if (il.mutant >= IL_ALONE && il.mutant < IL_PURGE_UNMARKED && !scenarios[n].shared)
+			continue;
 		for (size_t v = 0; v < variant_count(&scenarios[n]); v++)
 			if (!search(&scenarios[n], variants[v]))
 				return scenarios[n].name;
@@ -719,6 +897,12 @@ static void store_broken_ones_are_found(void)
 		[IL_COPY_LATE] = "object released before it is copied",
 		[IL_REFS_OF_OTHERS] = "references of others given back",
 		[IL_ALONE] = "owners not told of user space",
+		[IL_END_NO_GRACE] = "emptied record ended at once",
+		[IL_TAKE_OVER] = "add to an emptied record",
+		[IL_PUBLISH_EARLY] = "published before it is written",
+		[IL_TRUST_EARLY] = "trusted before all see it",
+		[IL_FILL_UNHELD] = "written without holding the object",
+		[IL_HOLD_UNMARKED] = "held without a mark",
 		[IL_PURGE_UNMARKED] = "purge without a mark",
 		[IL_PURGE_NO_GRACE] = "purge without a grace period",
 	};

@@ -113,7 +113,7 @@ struct skbext_state {
 	 * First: the initial bytes of an object's own store say SKBEXT_WATCH_DEAD here.
 	 */
 	__u64 watch;
-	/* User space has changed records by address: their owners are not alone. */
+	/* User space changes records by address at this moment: their owners are not alone. */
 	__u32 by_address;
 	__u32 pad;
 };
@@ -186,6 +186,15 @@ enum skbext_stat {
 	SKBEXT_STAT_FATE_CONSUMED,	/* records seen at consume_skb */
 	SKBEXT_STAT_DISTRUSTED,		/* finds, shares refused: may be another packet's record */
 	SKBEXT_STAT_NR,
+};
+
+/* What a step of add or del by address comes to; or a slot, for the next one: store/outside.h. */
+enum skbext_outcome {
+	SKBEXT_NONE = -1,	/* no such type is active; no room */
+	SKBEXT_AGAIN = -2,	/* the owner changed the record at this moment */
+	SKBEXT_SHARES = -3,	/* others hold its object, and only the owner can unshare it */
+	SKBEXT_GONE = -4,	/* the record, so its packet may have ended */
+	SKBEXT_DONE = -5,
 };
 
 /* One per possible CPU, two cache lines, so that CPUs do not share any. */

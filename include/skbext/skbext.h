@@ -190,6 +190,10 @@ SKBEXT_API struct btf *skbext_type_btf(struct skbext *sk, unsigned int id, __u32
  * Runs as a BPF program: whole or not at all, also when the caller is killed.
  * Returns: 0. -EFAULT (no kernel address, or not aligned), -ENOENT (unknown type), -E2BIG (@len),
  * -ENOSPC (no room).
+ * -ENOENT: the skb ended meanwhile, too.
+ * -EBUSY: it shares its payloads with clones, which only a BPF program that owns it can unshare; or
+ * its owner changed its record all the while.
+ * While it runs, some ten milliseconds, all packets' records are slower to add, delete and end.
  * -EOPNOTSUPP: a type with SKBEXT_F_COUNTED; only a BPF program can take references.
  */
 SKBEXT_API int skbext_add(struct skbext *sk, __u64 skb, const char *type, const void *data,

@@ -51,9 +51,10 @@
  * So a record that is not shared is its owner's alone, and so are the first slot's counters while
  * he has that slot.
  *
- * User space that adds or deletes by address is no owner. Before, it sets SKBEXT_CTL->by_address,
- * and waits until all have seen that: from then on words are changed only from exactly what was
- * read, and release ends every record of an address, not the first one found.
+ * User space that adds or deletes by address is no owner. Before, it sets SKBEXT_STATE->by_address,
+ * and waits until all have seen that: as long as it is set, words are changed only from exactly
+ * what was read, and release ends every record of an address, not the first one found. What it does
+ * then is in store/outside.h.
  *
  * The parts in store/ build on each other and are not included alone. Before this file, its user
  * defines
@@ -194,7 +195,9 @@ __skbext_inline int skbext_store_del(__u64 h, __u64 active)
 
 	if (!home)
 		return 0;
-	if (__skbext_sole(SKBEXT_STATE_BESIDE, first, h) != active)
+	/* What a predecessor left is not this skb's: the call ends it, and says that it had none. */
+	if (__skbext_sole(SKBEXT_STATE_BESIDE, first, h) != active ||
+	    __skbext_read(&home->object.link) != __skbext_read(&SKBEXT_STATE_BESIDE->watch))
 		return skbext_store_del_any(h, active);
 	__skbext_bump(&home->dels);
 	__skbext_write(&home->first, 0);

@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 #include <skbext/skbext.bpf.h>
+#include <skbext/store/outside.h>
 #include "lifecycle_types.h"
 #include "missed_types.h"
 
@@ -67,8 +68,12 @@ static __always_inline void own(__u64 h)
  */
 static __always_inline bool take(__u32 cpu, __u64 h)
 {
-	if (irq_counts.fired & 7 || !skbext_store_del_other(h, TAG->active))
+	int slot = irq_counts.fired & 7 ? SKBEXT_NONE : skbext_store_take(h, TAG->active);
+
+	if (slot < 0 && slot != SKBEXT_DONE)
 		return false;
+	if (slot >= 0)
+		skbext_store_end_taken(slot, h);
 	COUNT(taken);
 	last[cpu] = 0;
 	return true;

@@ -110,4 +110,28 @@ int churn(struct __sk_buff *skb)
 	return 0;
 }
 
+static long wait_to_go(__u32 i, void *unused)
+{
+	return *(volatile __u64 *)&test.go != 0;
+}
+
+/* Has its payload for long, and then writes to it, whatever was done to the record meanwhile. */
+SEC("tc")
+int write_late(struct __sk_buff *skb)
+{
+	const volatile struct __skbext_ref *ref = __SKBEXT_REF(purge_note);
+	struct purge_note *n = skbext_store_add(hash_of(0, 0), ref->active, ref->offset,
+						sizeof(struct purge_note));
+
+	EXPECT(n);
+	if (!n)
+		return 0;
+	*(volatile __u64 *)&test.added = 1;
+	for (int i = 0; i < 64; i++)
+		if (bpf_loop(1 << 23, wait_to_go, (void *)0, 0) < 1 << 23)
+			break;
+	n->number = ~0ULL;
+	return 0;
+}
+
 char _license[] SEC("license") = "GPL";

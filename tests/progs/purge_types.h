@@ -20,6 +20,7 @@ struct purge_test {
 	__u64 failed;		/* line of what did not work first */
 	__u64 lost;		/* records that were gone although nothing was missed */
 	__u64 wrong;		/* that held another number */
+	__u64 added, go;	/* the owner has its payload; it may write to it */
 };
 
 #endif /* PURGE_TYPES_H */

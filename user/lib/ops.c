@@ -4,6 +4,9 @@
 #include "../../bpf/request.h"
 #include "ops.skel.h"
 
+#define SKBEXT_STEPS		1000		/* of one request */
+#define SKBEXT_ALL_TYPES	((1U << SKBEXT_MAX_TYPES) - 1)
+
 static int run(int prog_fd)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
@@ -46,19 +49,6 @@ static int check_address(__u64 skb)
 	return 0;
 }
 
-/* Owners change their records as if they were alone with them until they see this. */
-static int end_solitude(struct skbext *sk)
-{
-	int err;
-
-	if (sk->state->by_address)
-		return 0;
-	__atomic_store_n(&sk->state->by_address, 1, __ATOMIC_SEQ_CST);
-	err = grace();
-	if (err)
-		sk->state->by_address = 0;
-	return err;
-}
 
 /* One request at a time per skbext: its caller has the lock on its directory. */
 int ops_request(struct skbext *sk, struct skbext_request *rq)
@@ -74,24 +64,72 @@ int ops_request(struct skbext *sk, struct skbext_request *rq)
 			  sk->dir, strerror(-err)) : 0;
 }
 
+/*
+ * add and del take steps, with a grace period between them: include/skbext/store/outside.h. Each
+ * says what the next one is, and for which slot.
+ */
+static int do_steps(struct skbext *sk, struct skbext_request *rq)
+{
+	const __u32 whole = rq->op;
+
+	for (int i = 0; i < SKBEXT_STEPS; i++) {
+		__u32 step = rq->op;
+		int err = ops_request(sk, rq);
+
+		if (!err && rq->result >= 0) {
+			rq->slot = rq->result;
+			err = grace();
+		} else if (!err) {
+			/* What was in the way of an add has ended. */
+			if (rq->result != SKBEXT_AGAIN &&
+			    (whole != SKBEXT_OP_ADD || step != SKBEXT_OP_END_TAKEN))
+				return 0;
+			rq->again |= rq->result == SKBEXT_AGAIN;
+			rq->op = whole;
+		}
+		if (err)
+			return err;
+	}
+	return fail(-EBUSY, "the owner of skb 0x%llx changes its record all the while; try again",
+		    rq->skb);
+}
+
+/*
+ * Owners change their records as if they were alone with them until they see by_address, which
+ * slows them down: it is set as long as this request takes.
+ */
+static int by_address(struct skbext *sk, struct skbext_request *rq)
+{
+	int err;
+
+	__atomic_store_n(&sk->state->by_address, 1, __ATOMIC_SEQ_CST);
+	err = grace() ?: do_steps(sk, rq);
+	__atomic_store_n(&sk->state->by_address, 0, __ATOMIC_SEQ_CST);
+	return err;
+}
+
 static int request(struct skbext *sk, struct skbext_request *rq)
 {
 	int lock = sk->pinned ? dir_lock(sk->dir) : -1;
 	int err = sk->pinned && lock < 0 ? lock : 0;
 
-	if (!err && rq->op != SKBEXT_OP_FIND)
-		err = end_solitude(sk);
-	err = err ?: ops_request(sk, rq);
+	if (!err)
+		err = rq->op == SKBEXT_OP_FIND ? ops_request(sk, rq) : by_address(sk, rq);
 	if (lock >= 0)
 		close(lock);
 	return err;
 }
 
+static int check(const struct skbext *sk, __u64 skb)
+{
+	return sk->ctl ? check_address(skb) :
+			 fail(-EINVAL, "this skbext is not loaded; call skbext_load() first");
+}
+
 static int prepare(struct skbext *sk, struct skbext_request *rq, enum skbext_op op, __u64 skb,
 		   const char *type)
 {
-	int err = sk->ctl ? check_address(skb) :
-			    fail(-EINVAL, "this skbext is not loaded; call skbext_load() first");
+	int err = check(sk, skb);
 	int id = err ? err : skbext_type_find(sk, type);
 
 	if (id < 0)
@@ -126,9 +164,14 @@ int skbext_add(struct skbext *sk, __u64 skb, const char *type, const void *data,
 			    type);
 	memcpy(rq.data, data, len);
 	err = request(sk, &rq);
-	if (!err && rq.result < 0)
-		err = fail(-ENOSPC, "no room for another record; delete some, or unload and load with a larger --capacity");
-	return err;
+	if (err || rq.result == SKBEXT_DONE)
+		return err;
+	if (rq.result == SKBEXT_SHARES)
+		return fail(-EBUSY, "skb 0x%llx shares its payloads with clones; only a BPF program that owns it can unshare them, by skbext_add()",
+			    skb);
+	if (rq.result == SKBEXT_GONE)
+		return fail(-ENOENT, "skb 0x%llx ended meanwhile; add only while it is held", skb);
+	return fail(-ENOSPC, "no room for another record; delete some, or unload and load with a larger --capacity");
 }
 
 int skbext_find(struct skbext *sk, __u64 skb, const char *type, void *buf, size_t len)
@@ -147,22 +190,16 @@ int skbext_find(struct skbext *sk, __u64 skb, const char *type, void *buf, size_
 int skbext_del(struct skbext *sk, __u64 skb, const char *type)
 {
 	struct skbext_request rq;
-	int err = check_address(skb), found = 0;
+	int err;
 
-	if (err)
-		return err;
 	if (type) {
-		err = prepare(sk, &rq, SKBEXT_OP_DEL, skb, type) ?: request(sk, &rq);
-		return err ?: rq.result ? 0 : inactive(skb, type);
+		err = prepare(sk, &rq, SKBEXT_OP_DEL, skb, type);
+	} else {
+		rq = (struct skbext_request) {
+			.op = SKBEXT_OP_DEL, .skb = skb, .active = SKBEXT_ALL_TYPES,
+		};
+		err = check(sk, skb);
 	}
-	for (int i = 0; i < SKBEXT_MAX_TYPES; i++) {
-		if (!sk->ctl->types[i].name[0])
-			continue;
-		err = prepare(sk, &rq, SKBEXT_OP_DEL, skb, sk->ctl->types[i].name) ?:
-		      request(sk, &rq);
-		if (err)
-			return err;
-		found |= rq.result;
-	}
-	return found ? 0 : inactive(skb, "extension");
+	err = err ?: request(sk, &rq);
+	return err ?: rq.result == SKBEXT_DONE ? 0 : inactive(skb, type ?: "extension");
 }

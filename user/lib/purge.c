@@ -32,8 +32,11 @@ static long purge(struct skbext *sk)
 {
 	struct skbext_request rq = { .op = SKBEXT_OP_LOOK };
 	long doomed;
-	int err = ops_request(sk, &rq);
+	int err;
 
+	/* Left by a request that was killed. There is none now, and owners clear what is doomed. */
+	__atomic_store_n(&sk->state->by_address, 0, __ATOMIC_SEQ_CST);
+	err = ops_request(sk, &rq);
 	if (err)
 		return err;
 	doomed = all_slots(sk, SKBEXT_OP_DOOM, rq.generation);

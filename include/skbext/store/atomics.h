@@ -29,6 +29,10 @@
 #define __skbext_fetch_add(p, n)							\
 	({ __u64 __was = __sync_fetch_and_add((p), (n));				\
 	   asm volatile("" : "+r"(__was)); __was; })
+/* Fetches, though nobody wants the result: else it orders nothing (STCLR of arm64). */
+#define __skbext_and(p, bits)									\
+	({ __u64 __was = __sync_fetch_and_and((p), (bits));					\
+	   asm volatile("" : : "r"(__was)); })
 /* A counter that nobody else has at this moment. */
 #define __skbext_bump(p)	((void)++*(p))
 /*
@@ -61,6 +65,7 @@
 #define __skbext_write(p, x)	__atomic_store_n((p), (x), __ATOMIC_RELEASE)
 #define __skbext_swap(p, is, becomes)	__sync_bool_compare_and_swap((p), (is), (becomes))
 #define __skbext_fetch_add(p, n)	__sync_fetch_and_add((p), (n))
+#define __skbext_and(p, bits)	((void)__sync_fetch_and_and((p), (bits)))
 #define __skbext_bump(p)	__skbext_write((p), __skbext_read(p) + 1)
 #define __skbext_opaque(x)	((void)(x))
 #define __skbext_times(x, by)	((x) * (by))

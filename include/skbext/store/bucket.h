@@ -23,7 +23,13 @@
 #define SKBEXT_W_ORPHAN		(1ULL << 8)	/* no skb; the object has holders elsewhere */
 #define SKBEXT_W_SHARED		(1ULL << 9)	/* own object, which may have more holders */
 #define SKBEXT_W_REMOTE		(1ULL << 10)	/* the object is that of another slot */
-#define SKBEXT_W_DOOMED		SKBEXT_W_ORPHAN	/* beside a key: purge saw it distrusted */
+/*
+ * User space has marked this slot, and frees it. Beside a key the mark is DOOMED. Whoever ends the
+ * record shifts it to LEFT, as SHARED to ORPHAN, and the slot is not free as long as it is there.
+ */
+#define SKBEXT_W_DOOMED		(1ULL << 8)
+#define SKBEXT_W_LEFT		(1ULL << 7)
+#define __skbext_left(word)	((word) >> 1 & (SKBEXT_W_ORPHAN | SKBEXT_W_LEFT))
 #define SKBEXT_W_META_BITS	11
 #define SKBEXT_W_ACTIVE		0xffULL
 #define SKBEXT_W_KEY		(~0ULL << SKBEXT_W_META_BITS)	/* the hash */

@@ -103,13 +103,12 @@ SKBEXT_FN int skbext_store_cow(__u32 to, __u32 from, __u64 active)
 /* The last holder let go; only an orphan can get there. */
 SKBEXT_FN int skbext_store_end_object(__u32 home)
 {
-	__u64 *link, *word = __skbext_word_link(home, &link);
+	__u64 *word = __skbext_word(home);
 
 	__skbext_give_back(home, SKBEXT_W_ACTIVE);
-	if (!word)
-		return 0;
-	__skbext_write(link, 0);
-	__skbext_write(word, 0);
+	/* The link stays: skbext_store_hold() reads from it that the object had ended. */
+	if (word && !__skbext_swap(word, SKBEXT_W_ORPHAN, 0))
+		__skbext_and(word, SKBEXT_W_LEFT);
 	return 0;
 }
 

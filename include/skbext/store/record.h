@@ -16,10 +16,9 @@ __skbext_inline __u64 __skbext_sole(const struct skbext_state *state, __u64 word
 SKBEXT_FN int skbext_store_drop_any(__u32 slot, __u64 word)
 {
 	__u64 *p = __skbext_word(slot);
-	__u64 left = word & SKBEXT_W_SHARED ? SKBEXT_W_ORPHAN : 0;
 	__u32 obj = __skbext_object_of(slot, word);
 
-	if (!p || !__skbext_swap(p, word, left))
+	if (!p || !__skbext_swap(p, word, __skbext_left(word)))
 		return 0;
 	skbext_store_uncount(word, slot);
 	if (word & (SKBEXT_W_REMOTE | SKBEXT_W_SHARED))
@@ -28,12 +27,12 @@ SKBEXT_FN int skbext_store_drop_any(__u32 slot, __u64 word)
 }
 
 /*
- * End the record in this slot if its word, at p, is still this one.
+ * Its owner ends the record in this slot if its word, at p, is still this one.
  * The key goes first, the object after it. 1: ended.
  */
-__skbext_inline int __skbext_drop(__u64 *p, __u32 slot, __u64 word, int owner)
+__skbext_inline int __skbext_drop(__u64 *p, __u32 slot, __u64 word)
 {
-	if (!owner || __skbext_sole(SKBEXT_STATE, word, word & SKBEXT_W_KEY) > SKBEXT_W_ACTIVE)
+	if (__skbext_sole(SKBEXT_STATE, word, word & SKBEXT_W_KEY) > SKBEXT_W_ACTIVE)
 		return skbext_store_drop_any(slot, word);
 	__skbext_write(p, 0);
 	__skbext_uncount(word, slot);
@@ -56,7 +55,7 @@ SKBEXT_FN int skbext_store_release_any(__u64 h, __u32 stat)
 			break;
 		p = __skbext_word(slot);
 		word = p ? __skbext_read(p) : 0;
-		if (!p || !__skbext_match(word, h) || !__skbext_drop(p, slot, word, 1))
+		if (!p || !__skbext_match(word, h) || !__skbext_drop(p, slot, word))
 			continue;
 		skbext_count(stat);
 		ended++;
@@ -107,7 +106,7 @@ __skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word, __u64 copy)
 		return -1;
 	skbext_store_cow(claimed, slot, word);
 	__skbext_write(link, __skbext_stamp());
-	if (!__skbext_swap(from, word, SKBEXT_W_ORPHAN)) {
+	if (!__skbext_swap(from, word, __skbext_left(word))) {
 		__skbext_give_back(claimed, SKBEXT_W_ACTIVE);
 		__skbext_write(to, 0);
 		skbext_store_uncount(h, claimed);
@@ -199,11 +198,8 @@ __skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u3
 	skbext_store_zero(slot, offset, size);
 	__skbext_write(link, __skbext_stamp());
 	skbext_count(SKBEXT_STAT_ADDS);	/* before: whoever ends it counts that */
-	active = h | (active & SKBEXT_W_ACTIVE);
-	if (!__skbext_read(&SKBEXT_STATE->by_address))
-		__skbext_write(p, active);
-	else if (!__skbext_swap(p, h, active))
-		return -1;	/* user space added to an skb that ended meanwhile */
+	/* Nobody else changes a word that is claimed and has no type yet. */
+	__skbext_write(p, h | (active & SKBEXT_W_ACTIVE));
 	return slot;
 }
 
@@ -222,19 +218,29 @@ __skbext_inline int __skbext_add_more(__u32 slot, __u64 h, __u64 active, __u32 o
 		return -1;
 	}
 	if (!(word & active)) {
+		/* First: this slot is not free before all programs that run have ended. */
 		skbext_store_zero(obj, offset, size);
 		if (!__skbext_swap(p, word, word | (active & SKBEXT_W_ACTIVE)))
-			return -1;
+			return -1;	/* user space changed it at this moment */
 	}
 	skbext_count(SKBEXT_STAT_ADDS_MORE);
 	return obj;
+}
+
+/* User space took its last type (outside.h), and may end it: it is not to be added to. */
+__skbext_inline int __skbext_emptied(__u32 slot, __u64 h)
+{
+	__u64 *p = __skbext_word(slot);
+	__u64 word = p ? __skbext_read(p) : 0;
+
+	return !__skbext_match(word, h) || !(word & SKBEXT_W_ACTIVE);
 }
 
 SKBEXT_FN int skbext_store_add_any(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
 	int slot = skbext_store_slot(h);
 
-	if (slot >= 0 && skbext_store_distrusts(slot)) {
+	if (slot >= 0 && (__skbext_emptied(slot, h) || skbext_store_distrusts(slot))) {
 		skbext_store_release_any(h, SKBEXT_STAT_PURGED_STALE);
 		slot = -1;
 	}
@@ -256,55 +262,49 @@ __skbext_inline void __skbext_clear_refs(__u32 slot, __u64 word, __u64 active)
 }
 
 /*
- * Take types from this skb alone. 1: the record ended with it, 0: it has others, -1: it had none of
- * them. Who does not own the skb may not end a record that is or was shared, because its owner may
- * be sharing it: that one stays, empty. Nor may he give back references, because the object may end
- * at any moment.
+ * Its owner takes types from this skb alone. 1: the record ended with it, 0: it has others, -1: it
+ * had none of them. The mark of a purge goes with them: there are references to give back after
+ * that. That of an add by address stays, which needs the slot.
  */
-__skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types, int owner)
+__skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types)
 {
 	__u64 *p = __skbext_word(slot);
-	__u64 word = p ? __skbext_read(p) : 0;
+	__u64 word = p ? __skbext_read(p) : 0, becomes;
 
 	if (!p || !__skbext_match(word, h) || !(word & types & SKBEXT_W_ACTIVE))
 		return -1;
-	if (!(word & ~types & SKBEXT_W_ACTIVE) &&
-	    (owner || !(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))))
-		return __skbext_drop(p, slot, word, owner) ? 1 : -1;
-	if (!__skbext_swap(p, word, word & ~((types & SKBEXT_W_ACTIVE) | SKBEXT_W_DOOMED)))
+	if (!(word & ~types & SKBEXT_W_ACTIVE))
+		return __skbext_drop(p, slot, word) ? 1 : -1;
+	becomes = word & ~(types & SKBEXT_W_ACTIVE);
+	if (!__skbext_read(&SKBEXT_STATE->by_address))
+		becomes &= ~SKBEXT_W_DOOMED;
+	if (!__skbext_swap(p, word, becomes))
 		return -1;
-	if (owner && word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))
+	if (word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))
 		__skbext_clear_refs(slot, word, word & ~types);
 	return 0;
 }
 
-__skbext_inline int __skbext_del_as(__u64 h, __u64 active, int owner)
+SKBEXT_FN int skbext_store_del_any(__u64 h, __u64 active)
 {
-	int slot = skbext_store_slot(h);
-	int cleared = slot < 0 ? -1 : __skbext_clear(slot, h, active, owner);
+	int slot = skbext_store_slot(h), cleared;
 
+	if (slot >= 0 && skbext_store_distrusts(slot)) {
+		skbext_store_release_any(h, SKBEXT_STAT_PURGED_STALE);
+		return 0;
+	}
+	cleared = slot < 0 ? -1 : __skbext_clear(slot, h, active);
 	if (cleared < 0)
 		return 0;
 	skbext_count(cleared ? SKBEXT_STAT_DELS_EMPTIED : SKBEXT_STAT_DELS);
 	return 1;
 }
 
-SKBEXT_FN int skbext_store_del_any(__u64 h, __u64 active)
-{
-	return __skbext_del_as(h, active, 1);
-}
-
-/* The same by who does not own the skb. */
-SKBEXT_FN int skbext_store_del_other(__u64 h, __u64 active)
-{
-	return __skbext_del_as(h, active, 0);
-}
-
 SKBEXT_FN int skbext_store_keep_any(__u64 h, __u64 types, __u32 stat)
 {
 	int slot = skbext_store_slot(h);
 
-	if (slot < 0 || __skbext_clear(slot, h, ~types, 1) <= 0)
+	if (slot < 0 || __skbext_clear(slot, h, ~types) <= 0)
 		return 0;
 	skbext_count(stat);
 	return 1;
