@@ -14,6 +14,7 @@
 
 static struct bpf_object *crowd;
 
+/* The limit is 38 up to 6.18 and 36 on 7.3: until it is reached. */
 static int attach_crowd(void)
 {
 	char path[512];
@@ -26,7 +27,7 @@ static int attach_crowd(void)
 		return -errno;
 	bpf_object__for_each_program(prog, crowd)
 		if (!bpf_program__attach(prog))
-			return -errno;
+			return errno == E2BIG ? 0 : -errno;
 	return 0;
 }
 
@@ -57,7 +58,7 @@ static void full(void)
 	ASSERT_OK(attach_crowd(), "38 programs of others");
 	ASSERT_EQ(load_exact(), -EOPNOTSUPP, "load among them");
 	ASSERT_NE(strstr(skbext_errmsg(), HOOK), NULL, skbext_errmsg());
-	ASSERT_NE(strstr(skbext_errmsg(), "limit is 38"), NULL, skbext_errmsg());
+	ASSERT_NE(strstr(skbext_errmsg(), "kernel's limit"), NULL, skbext_errmsg());
 	ASSERT_NE(strstr(skbext_errmsg(), "crowd"), NULL, skbext_errmsg());
 	skbext_probe(see_others, &seen, &would);
 	ASSERT_EQ(seen, true, "doctor sees who is there");

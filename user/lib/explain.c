@@ -79,7 +79,7 @@ void hook_explain(struct skbext *sk, const struct hook_def *def, int err)
 	char others[96];
 
 	if (err == -E2BIG)
-		not_complete(sk, "%s takes no more programs: the kernel's limit is 38 and others have %u there, %s",
+		not_complete(sk, "%s takes no more programs: others have %u there, which is the kernel's limit: %s",
 			     def->name, hook_others(def, -1, others, sizeof(others)), others);
 	else if (err == -ENOTSUPP)
 		not_complete(sk, "%s on %s is not supported (ENOTSUPP): this kernel has no ftrace direct calls, as arm64 before 6.4",
