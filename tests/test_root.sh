@@ -257,6 +257,21 @@ unload_with_damage()
 	unload_stops_or_says_so "no slots" rm "$tmp/bpf/site/slots"
 }
 
+# An unload that is killed between the stop and the end of the pins: no word of health after it.
+killed_unload_is_not_healthy()
+{
+	run "$skbext" load --type a:16 --bpffs "$tmp/bpf/site"
+	run strace -f -qq -o /dev/null -e inject=unlinkat:signal=KILL:when=1 \
+		"$skbext" unload --bpffs "$tmp/bpf/site"
+	run "$skbext" status --json --bpffs "$tmp/bpf/site"
+	[[ $out == *'"guarantee": "none"'*'"healthy": false'* ]] || wrong "status: $out $err"
+	[[ $out == *"trust has ended"* || $out == *"not attached"* ]] || wrong "no reason: $out"
+	run "$skbext" add 0xffff888000001000 a 00 --bpffs "$tmp/bpf/site"
+	[ "$status" = 1 ] || wrong "add: $out"
+	run "$skbext" unload --bpffs "$tmp/bpf/site"
+	[ "$out" = unloaded ] || wrong "unload again: $out $err"
+}
+
 run_case links_of_others_are_not_followed
 run_case no_bpffs_nothing_touched
 run_case names_are_no_patterns
@@ -264,4 +279,5 @@ run_case load_where_others_write_is_refused
 run_case load_in_a_container
 run_case lock_that_is_held
 run_case unload_with_damage
+run_case killed_unload_is_not_healthy
 exit $failed

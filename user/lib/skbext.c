@@ -222,6 +222,11 @@ static void judge(struct skbext *sk, struct skbext_status *st)
 			 missing->name);
 		return;
 	}
+	if (sk->state->watch & SKBEXT_WATCH_DEAD) {
+		st->guarantee = SKBEXT_GUARANTEE_NONE;
+		snprintf(st->reason, sizeof(st->reason), "all trust has ended, since a hook was detached, kernel.ftrace_enabled was set to 0, or an unload did not end: programs find and add nothing");
+		return;
+	}
 	snprintf(st->reason, sizeof(st->reason), "%.*s", SKBEXT_REASON_LEN - 1, sk->ctl->reason);
 	st->guarantee = st->mode == SKBEXT_MODE_EXACT && !st->reason[0] ?
 			SKBEXT_GUARANTEE_COMPLETE : SKBEXT_GUARANTEE_PARTIAL;
