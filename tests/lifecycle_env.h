@@ -304,7 +304,7 @@ static inline bool own_bpffs(void)
 	done = true;
 	return ASSERT_OK(unshare(CLONE_NEWNS), "mount namespace") &&
 	       ASSERT_OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "private mounts") &&
-	       ASSERT_OK(mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL), "bpffs");
+	       ASSERT_OK(mount("bpf", "/sys/fs/bpf", "bpf", 0, "mode=0700"), "bpffs");
 }
 
 static inline bool up(void)

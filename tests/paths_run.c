@@ -598,7 +598,7 @@ static bool own_bpffs(void)
 {
 	return ASSERT_OK(unshare(CLONE_NEWNS), "mount namespace") &&
 	       ASSERT_OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "private mounts") &&
-	       ASSERT_OK(mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL), "bpffs");
+	       ASSERT_OK(mount("bpf", "/sys/fs/bpf", "bpf", 0, "mode=0700"), "bpffs");
 }
 
 bool paths_up(void)

@@ -68,7 +68,7 @@ static void full(void)
 int main(int argc, char **argv)
 {
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL)) {
+	    mount("bpf", "/sys/fs/bpf", "bpf", 0, "mode=0700")) {
 		printf("SKIP crowd: not root\n");
 		return 0;
 	}

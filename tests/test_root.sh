@@ -272,6 +272,45 @@ killed_unload_is_not_healthy()
 	[ "$out" = unloaded ] || wrong "unload again: $out $err"
 }
 
+# Between its look and its lock the store is unloaded, and perhaps another one loaded.
+bind_beside_unload()
+{
+	local again
+	for again in "" yes; do
+		run "$skbext" load --bpffs "$tmp/bpf/site"
+		strace -f -qq -o /dev/null -e inject=flock:delay_enter=4000000:when=1 "$skbext" \
+			bind "$objs/root_adds.bpf.o" "$tmp/bound.o" --bpffs "$tmp/bpf/site" \
+			>"$tmp/bound" 2>"$tmp/bound.err" &
+		sleep 1.5
+		run "$skbext" unload --bpffs "$tmp/bpf/site"
+		[ "$out" = unloaded ] || wrong "unload: $err"
+		[ -z "$again" ] || run "$skbext" load --bpffs "$tmp/bpf/site"
+		if wait $! && [ -z "$again" ]; then
+			wrong "bound to what is gone: $(cat "$tmp/bound")"
+		fi
+		# Late enough to find the new one, it is bound to that, whole.
+		if [ -n "$again" ] && [ ! -s "$tmp/bound.err" ]; then
+			run "$skbext" status --bpffs "$tmp/bpf/site"
+			[[ $out == *root_mark* ]] || wrong "bound, and its type is nowhere: $out"
+		fi
+		run "$skbext" unload --bpffs "$tmp/bpf/site"
+	done
+}
+
+bind_to_a_full_disk()
+{
+	mkdir "$tmp/full"
+	mount -t tmpfs -o size=64k tmpfs "$tmp/full"
+	run "$skbext" load --bpffs "$tmp/bpf/site"
+	run "$skbext" bind "$objs/root_adds.bpf.o" "$tmp/full/out.o" --bpffs "$tmp/bpf/site"
+	refused "bind to a full disk" "No space left"
+	[ -z "$(ls "$tmp/full")" ] || wrong "left: $(ls "$tmp/full")"
+	run "$skbext" status --json --bpffs "$tmp/bpf/site"
+	[[ $out != *root_mark* ]] || wrong "its type stays"
+	[ -z "$(ls "$tmp/bpf/site/types")" ] || wrong "its pin stays"
+	umount "$tmp/full"
+}
+
 run_case links_of_others_are_not_followed
 run_case no_bpffs_nothing_touched
 run_case names_are_no_patterns
@@ -279,5 +318,7 @@ run_case load_where_others_write_is_refused
 run_case load_in_a_container
 run_case lock_that_is_held
 run_case unload_with_damage
+run_case bind_beside_unload
+run_case bind_to_a_full_disk
 run_case killed_unload_is_not_healthy
 exit $failed

@@ -642,7 +642,7 @@ static bool up(void)
 
 	return ASSERT_OK(unshare(CLONE_NEWNS), "mount namespace") &&
 	       ASSERT_OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "private mounts") &&
-	       ASSERT_OK(mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL), "bpffs") &&
+	       ASSERT_OK(mount("bpf", "/sys/fs/bpf", "bpf", 0, "mode=0700"), "bpffs") &&
 	       ASSERT_OK(traffic_net_up(&net), "namespaces") &&
 	       ASSERT_OK(skbext_probe(NULL, NULL, &would), skbext_errmsg()) &&
 	       ((exact = would.mode == SKBEXT_MODE_EXACT && !asked_mode), true);

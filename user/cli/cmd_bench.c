@@ -41,7 +41,7 @@ static int make_box(void)
 {
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET) ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("skbext-bench", "/sys/fs/bpf", "bpf", 0, NULL) ||
+	    mount("skbext-bench", "/sys/fs/bpf", "bpf", 0, "mode=0700") ||
 	    mount("skbext-bench", "/run", "tmpfs", 0, NULL))
 		return cli_error("cannot run the bench: namespaces of its own: %s; it takes root and a mounted /sys",
 				 strerror(errno));

@@ -96,7 +96,7 @@ static void check_bpffs(struct check *c, const struct cli_common *common)
 		slash[slash == dir] = 0;
 	c->name = "bpffs";
 	c->ok = !statfs(dir, &fs) && (__u32)fs.f_type == BPF_FS;
-	c->remedy = "mount -t bpf bpf /sys/fs/bpf (`skbext load` does that one itself)";
+	c->remedy = "mount -t bpf -o mode=0700 bpf /sys/fs/bpf (`skbext load` does that one itself)";
 	snprintf(c->detail, sizeof(c->detail), "%.120s is %sa bpffs", dir, c->ok ? "" : "not ");
 }
 

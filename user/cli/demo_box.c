@@ -42,7 +42,7 @@ int demo_box_make(struct demo_run *d)
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return cli_error("cannot run the demo: a mount namespace: %s; it takes root",
 				 strerror(errno));
-	if (mount("skbext-demo", "/sys/fs/bpf", "bpf", 0, NULL))
+	if (mount("skbext-demo", "/sys/fs/bpf", "bpf", 0, "mode=0700"))
 		return cli_error("cannot run the demo: mount a bpffs on /sys/fs/bpf: %s; "
 				 "it takes root and a mounted /sys", strerror(errno));
 	make_cgroup(d);

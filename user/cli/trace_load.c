@@ -41,7 +41,7 @@ static int failed(const char *what, int err)
 static int own_bpffs(void)
 {
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("skbext-trace", "/sys/fs/bpf", "bpf", 0, NULL))
+	    mount("skbext-trace", "/sys/fs/bpf", "bpf", 0, "mode=0700"))
 		return failed("a bpffs of its own", -errno);
 	return CLI_DONE;
 }

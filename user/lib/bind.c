@@ -10,11 +10,27 @@
 #define SECTION		".rodata.skbext"
 #define VAR_PREFIX	"__skbext_type_"
 
+#define MAX_MODIFIERS	16	/* of one type; more are damage, or lead back to where they began */
+
+/* An object's BTF is input: ids, names and kinds may be anything. 0: nothing that can be used. */
 static __u32 strip(const struct btf *btf, __u32 id)
 {
-	while (btf_is_mod(btf__type_by_id(btf, id)))
-		id = btf__type_by_id(btf, id)->type;
-	return id;
+	const struct btf_type *t = btf__type_by_id(btf, id);
+
+	for (int i = 0; t && btf_is_mod(t); i++) {
+		if (i == MAX_MODIFIERS)
+			return 0;
+		id = t->type;
+		t = btf__type_by_id(btf, id);
+	}
+	return t ? id : 0;
+}
+
+static bool is_called(const struct btf *btf, __u32 name_off, const char *wanted)
+{
+	const char *name = btf__name_by_offset(btf, name_off);
+
+	return name && !strcmp(name, wanted);
 }
 
 /* The type of a struct's member; 0: not a struct, or it has no such member. */
@@ -25,7 +41,7 @@ static __u32 member_type(const struct btf *btf, __u32 id, const char *name)
 	for (int i = 0; t && btf_is_struct(t) && i < btf_vlen(t); i++) {
 		const struct btf_member *m = btf_members(t) + i;
 
-		if (!strcmp(btf__name_by_offset(btf, m->name_off), name))
+		if (is_called(btf, m->name_off, name))
 			return m->type;
 	}
 	return 0;
@@ -43,21 +59,27 @@ static __u32 payload_type(const struct btf *btf, __u32 var_type)
 	return t && btf_is_func_proto(t) ? member_type(btf, t->type, "payload") : 0;
 }
 
+int damaged_object(void)
+{
+	return fail(-EINVAL, "damaged object: what its BTF says of section " SECTION " is not so; compile it again");
+}
+
 static int register_all(struct skbext *sk, const struct btf *btf, const struct btf_type *sec,
 			char *data, size_t size, int *bound)
 {
 	for (int i = 0; i < btf_vlen(sec); i++) {
 		const struct btf_var_secinfo *vi = btf_var_secinfos(sec) + i;
 		const struct btf_type *var = btf__type_by_id(btf, vi->type);
-		const char *name = btf__name_by_offset(btf, var->name_off);
+		const char *name = var && btf_is_var(var) ?
+				   btf__name_by_offset(btf, var->name_off) : NULL;
 		struct skbext_type_ref *ref = (void *)(data + vi->offset);
 		int id;
 
-		if (strncmp(name, VAR_PREFIX, strlen(VAR_PREFIX)))
+		if (name && strncmp(name, VAR_PREFIX, strlen(VAR_PREFIX)))
 			continue;
-		if (vi->offset + sizeof(*ref) > size)
-			return fail(-EINVAL,
-				    "section " SECTION " is cut short; compile the object again");
+		if (!name || (__u64)vi->offset + sizeof(*ref) > size ||
+		    (unsigned long)ref % _Alignof(struct skbext_type_ref))
+			return damaged_object();
 		id = type_register(sk, name + strlen(VAR_PREFIX), ref->size, ref->flags, btf,
 				   payload_type(btf, var->type));
 		if (id < 0)
@@ -74,20 +96,17 @@ static int register_all(struct skbext *sk, const struct btf *btf, const struct b
 int bind_section(struct skbext *sk, const struct btf *btf, char *data, size_t size)
 {
 	int sec = btf ? btf__find_by_name_kind(btf, SECTION, BTF_KIND_DATASEC) : -ENOENT;
-	bool known[SKBEXT_MAX_TYPES];
+	__u8 known = types_taken(sk->ctl);
 	int err, bound = 0;
 
 	if (sec < 0 || !data)
 		return fail(-EINVAL, "the object has no SKBEXT_TYPE, or was compiled without -g; nothing to bind");
-	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
-		known[i] = sk->ctl->types[i].name[0];
 	err = register_all(sk, btf, btf__type_by_id(btf, sec), data, size, &bound);
 	if (!err && !bound)
 		err = fail(-EINVAL,
 			   "the object has no SKBEXT_TYPE; declare the types that it uses");
-	for (int i = 0; err && i < SKBEXT_MAX_TYPES; i++)
-		if (!known[i] && sk->ctl->types[i].name[0])
-			type_forget(sk, i);
+	if (err)
+		types_forget_but(sk, known);
 	return err;
 }
 
@@ -114,7 +133,7 @@ int skbext_bind(struct bpf_object *obj, const char *bpffs_dir)
 
 	if (!sk)
 		return -errno;
-	lock = dir_lock(sk->dir);
+	lock = pin_lock(sk);
 	err = lock < 0 ? lock : bind_object(sk, obj);
 	if (lock >= 0)
 		close(lock);

@@ -10,6 +10,9 @@ struct skbext_type_ref {
 /* -EINVAL: a program that adds is for a place behind the packet's release. */
 int bind_check_adds(const struct bpf_object *obj);
 
+/* -EINVAL, and the message that says so. */
+int damaged_object(void);
+
 int bind_section(struct skbext *sk, const struct btf *btf, char *data, size_t size);
 
 #endif /* SKBEXT_BIND_H */

@@ -25,7 +25,7 @@ static Elf64_Shdr *find_section(Elf *elf, const struct image *image, const char 
 	Elf_Scn *scn = NULL;
 	size_t names;
 
-	if (!header || elf_getshdrstrndx(elf, &names))
+	if (!header || elf_getshdrstrndx(elf, &names) || header->e_shoff % sizeof(Elf64_Xword))
 		return NULL;
 	while ((scn = elf_nextscn(elf, scn))) {
 		const Elf64_Shdr *known = elf64_getshdr(scn);
@@ -78,6 +78,19 @@ static int read_file(const char *path, struct image *image)
 	return err;
 }
 
+/* A disk that fills up takes a part first, and says why with the rest. */
+static int write_all(int fd, const char *data, size_t size)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t n = write(fd, data + done, size - done);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		done += n > 0 ? n : 0;
+	}
+	return 0;
+}
+
 /* Whole or not at all: beside the target, then renamed over it. */
 static int write_file(const char *path, const struct image *image)
 {
@@ -89,8 +102,9 @@ static int write_file(const char *path, const struct image *image)
 	fd = mkstemp(tmp);
 	if (fd < 0)
 		return -errno;
-	err = write(fd, image->data, image->size) != (ssize_t)image->size ||
-	      ftruncate(fd, image->size + image->hole) || fchmod(fd, 0644) ? -(errno ?: EIO) : 0;
+	err = write_all(fd, image->data, image->size);
+	if (!err && (ftruncate(fd, image->size + image->hole) || fchmod(fd, 0644)))
+		err = -errno;
 	if (close(fd) && !err)
 		err = -errno;
 	if (!err && rename(tmp, path))
@@ -123,6 +137,8 @@ static int bind_image(struct skbext *sk, const char *in, struct image *image)
 	 * the compiler's own says 0 everywhere.
 	 */
 	err = err ?: bind_check_adds(obj);
+	if (!err && types->sh_offset % _Alignof(struct skbext_cfg))
+		err = damaged_object();
 	err = err ?: cfg_bind(bpf_object__btf(obj), data, types->sh_size, sk->ctl);
 	err = err ?: bind_section(sk, bpf_object__btf(obj), data, types->sh_size);
 	if (!err)
@@ -137,15 +153,19 @@ int skbext_bind_file(const char *in, const char *out, const char *bpffs_dir)
 	struct skbext *sk = skbext_open_pinned(bpffs_dir);
 	struct image image = {};
 	int lock, err;
+	__u8 known;
 
 	if (!sk)
 		return -errno;
-	err = lock = dir_lock(sk->dir);
+	err = lock = pin_lock(sk);
+	known = types_taken(sk->ctl);
 	if (lock >= 0 && (err = read_file(in, &image)))
 		fail(err, "reading %s: %s; check the path", in, strerror(-err));
 	err = err ?: bind_image(sk, in, &image);
-	if (!err && (err = write_file(out, &image)))
+	if (!err && (err = write_file(out, &image))) {
+		types_forget_but(sk, known);
 		fail(err, "writing %s: %s; give a path that can be written", out, strerror(-err));
+	}
 	free(image.data);
 	if (lock >= 0)
 		close(lock);

@@ -4,12 +4,18 @@
  * object's own BTF is not loadable before libbpf has completed it, and would keep all of it in the
  * kernel for one struct.
  */
+#include <stdint.h>
+
 #include "internal.h"
+
+#define MAX_DEPTH	64	/* of types in types: an object's BTF is input */
+#define UNDER_WAY	UINT32_MAX
 
 struct copy {
 	const struct btf *from;
 	struct btf *to;
-	__u32 *ids;		/* by id in from; 0: not copied yet */
+	__u32 *ids;		/* by id in from; 0: not copied yet; UNDER_WAY */
+	int depth;
 };
 
 static int copy_type(struct copy *c, __u32 id);
@@ -19,20 +25,24 @@ static const char *name_of(struct copy *c, __u32 off)
 	return btf__name_by_offset(c->from, off);
 }
 
-static int copy_members(struct copy *c, const struct btf_type *t)
+/* A struct's fields follow it at once, so what they refer to comes first. */
+static int copy_member_types(struct copy *c, const struct btf_type *t, __u32 *types)
 {
-	const struct btf_member *m = btf_members(t);
-	int n = btf_vlen(t), id;
-	__u32 types[n + 1];
-
-	/* A struct's fields follow it at once, so what they refer to comes first. */
-	for (int i = 0; i < n; i++) {
-		int type = copy_type(c, m[i].type);
+	for (int i = 0; i < btf_vlen(t); i++) {
+		int type = copy_type(c, btf_members(t)[i].type);
 
 		if (type < 0)
 			return type;
 		types[i] = type;
 	}
+	return 0;
+}
+
+static int copy_with_types(struct copy *c, const struct btf_type *t, const __u32 *types)
+{
+	const struct btf_member *m = btf_members(t);
+	int n = btf_vlen(t), id;
+
 	id = btf_is_union(t) ? btf__add_union(c->to, name_of(c, t->name_off), t->size) :
 			       btf__add_struct(c->to, name_of(c, t->name_off), t->size);
 	for (int i = 0; id > 0 && i < n; i++) {
@@ -42,6 +52,16 @@ static int copy_members(struct copy *c, const struct btf_type *t)
 		if (err)
 			return err;
 	}
+	return id;
+}
+
+static int copy_members(struct copy *c, const struct btf_type *t)
+{
+	__u32 *types = calloc(btf_vlen(t) + 1, sizeof(*types));
+	int id = types ? copy_member_types(c, t, types) : -ENOMEM;
+
+	id = id ?: copy_with_types(c, t, types);
+	free(types);
 	return id;
 }
 
@@ -111,11 +131,16 @@ static int copy_type(struct copy *c, __u32 id)
 
 	if (!id)
 		return 0;
+	if (id >= btf__type_cnt(c->from) || c->ids[id] == UNDER_WAY || c->depth == MAX_DEPTH)
+		return -EINVAL;		/* no such type, one that contains itself, a tower */
 	if (!c->ids[id]) {
+		c->ids[id] = UNDER_WAY;
+		c->depth++;
 		copied = copy_new(c, btf__type_by_id(c->from, id));
+		c->depth--;
+		c->ids[id] = copied < 0 ? 0 : copied;
 		if (copied < 0)
 			return copied;
-		c->ids[id] = copied;
 	}
 	return c->ids[id];
 }

@@ -143,6 +143,8 @@ __u32 types_room(const struct skbext_ctl *ctl);	/* bytes of an object that types
 int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags,
 		  const struct btf *btf, __u32 type_id);
 void type_forget(struct skbext *sk, unsigned int id);
+__u8 types_taken(const struct skbext_ctl *ctl);	/* a bit for each */
+void types_forget_but(struct skbext *sk, __u8 known);	/* those registered since */
 int type_pin(struct skbext *sk, unsigned int id, const char *dir);
 
 /* btf_copy.c: a BTF of its own for one type, in the kernel. */
@@ -150,6 +152,7 @@ int btf_load_type(const struct btf *src, __u32 type_id, __u32 *int_id, __u32 *lo
 
 /* pin.c */
 int dir_lock(const char *dir);
+int pin_lock(struct skbext *sk);	/* and sees that it is still what is loaded there */
 int pin_check_free(const char *dir);	/* -EEXIST: something is loaded there */
 int pin_open(struct skbext *sk);
 int pin_link(const char *dir, const char *hook, int link_fd);

@@ -4,6 +4,7 @@
  * declare the same maps with no room in them (skbext.bpf.h) and get these in their place before
  * they are loaded.
  */
+#include <limits.h>
 #include <sys/mman.h>
 
 #include "cpus.h"
@@ -211,9 +212,10 @@ int section_var(const struct btf *btf, const char *section, const char *var)
 	for (int i = 0; i < btf_vlen(sec); i++) {
 		const struct btf_var_secinfo *vi = btf_var_secinfos(sec) + i;
 		const struct btf_type *t = btf__type_by_id(btf, vi->type);
+		const char *name = t && btf_is_var(t) ? btf__name_by_offset(btf, t->name_off) : NULL;
 
-		if (!strcmp(btf__name_by_offset(btf, t->name_off), var))
-			return vi->offset;
+		if (name && !strcmp(name, var))
+			return vi->offset > INT_MAX ? -ENOENT : (int)vi->offset;
 	}
 	return -ENOENT;
 }
@@ -235,6 +237,8 @@ int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbe
 	struct skbext_cfg *cfg = (void *)(rodata + offset);
 	int cpus = cpu_numbers();
 
+	if (offset >= 0 && (unsigned long)cfg % _Alignof(struct skbext_cfg))
+		return fail(-EINVAL, "damaged object: its configuration is not aligned; compile it again");
 	if (offset < 0 || !rodata || offset + sizeof(*cfg) > size)
 		return fail(-EINVAL, "the object does not use skbext.bpf.h, or was compiled without -g; nothing to bind");
 	if (cfg->version != SKBEXT_LAYOUT_VERSION)

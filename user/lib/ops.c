@@ -110,7 +110,7 @@ static int by_address(struct skbext *sk, struct skbext_request *rq)
 
 static int request(struct skbext *sk, struct skbext_request *rq)
 {
-	int lock = sk->pinned ? dir_lock(sk->dir) : -1;
+	int lock = sk->pinned ? pin_lock(sk) : -1;
 	int err = sk->pinned && lock < 0 ? lock : 0;
 
 	if (!err)

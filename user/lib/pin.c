@@ -314,6 +314,33 @@ int pin_link_prog(const char *dir, const char *hook)
 	return prog;
 }
 
+static __u32 map_id(int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
+/* Between open and lock another process may have unloaded it, and loaded another one. */
+int pin_lock(struct skbext *sk)
+{
+	int lock = dir_lock(sk->dir), ctl;
+	bool same;
+
+	if (lock < 0)
+		return lock;
+	ctl = get(sk->dir, "ctl");
+	same = ctl >= 0 && map_id(ctl) == map_id(sk->map[MAP_CTL]);
+	if (ctl >= 0)
+		close(ctl);
+	if (same)
+		return lock;
+	close(lock);
+	return fail(-ESTALE, "what was loaded under %s has been unloaded meanwhile; try again with what is loaded now",
+		    sk->dir);
+}
+
 int pin_open(struct skbext *sk)
 {
 	int err;

@@ -54,7 +54,7 @@ int skbext_purge(struct skbext *sk, __u64 *ended)
 	if (!sk->ctl)
 		return fail(-EINVAL, "this skbext is not loaded; call skbext_load() first");
 	if (sk->pinned) {
-		lock = dir_lock(sk->dir);
+		lock = pin_lock(sk);
 		if (lock < 0)
 			return lock;
 	}

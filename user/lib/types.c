@@ -221,6 +221,22 @@ void type_forget(struct skbext *sk, unsigned int id)
 	set_policy(sk->ctl, id, 0);
 }
 
+__u8 types_taken(const struct skbext_ctl *ctl)
+{
+	__u8 taken = 0;
+
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
+		taken |= !!ctl->types[i].name[0] << i;
+	return taken;
+}
+
+void types_forget_but(struct skbext *sk, __u8 known)
+{
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
+		if (types_taken(sk->ctl) & ~known & 1 << i)
+			type_forget(sk, i);
+}
+
 int skbext_type_add(struct skbext *sk, const char *name, __u32 size, __u32 flags)
 {
 	int lock, id;
@@ -228,7 +244,7 @@ int skbext_type_add(struct skbext *sk, const char *name, __u32 size, __u32 flags
 	if (!sk->ctl)
 		return fail(-EINVAL,
 			"types are added to an skbext that is loaded; call skbext_load() first");
-	lock = sk->pinned ? dir_lock(sk->dir) : -1;
+	lock = sk->pinned ? pin_lock(sk) : -1;
 	if (sk->pinned && lock < 0)
 		return lock;
 	id = type_register(sk, name, size, flags, NULL, 0);
