@@ -15,7 +15,7 @@ cases_failed=0
 
 cleanup()
 {
-	"$built" unload --bpffs "$dir" >/dev/null 2>&1
+	"$built" unload --force --bpffs "$dir" >/dev/null 2>&1
 	rm -rf "$tmp"
 }
 trap cleanup EXIT
@@ -933,6 +933,30 @@ test_second_load()
 	[ "$out" = "nothing is loaded" ] || wrong "second unload: $out"
 }
 
+# Without the slots nobody can stop the bound programs, unless the kernel does when the hooks go.
+cannot_stop()	# WHAT
+{
+	[[ $1 == "slots "* ]] && [ ! -e "$dir/links/bpf_tracing_link_release" ]
+}
+
+# Unload cleans up, or it removes nothing and names --force, which does.
+unload_damaged()	# WHAT
+{
+	local before
+
+	if cannot_stop "$1"; then
+		before=$(find "$dir")
+		sk unload
+		expect_error 1 "$1, unload" "cannot stop" "unload --force"
+		[ "$(find "$dir")" = "$before" ] || wrong "$1: a refused unload removed something"
+		sk unload --force
+		expect_done "$1, unload --force"
+		expect_nothing_left "$1, unload --force"
+	else
+		unload
+	fi
+}
+
 # What is pinned is damaged: every command says so, unload cleans up and a new load works.
 expect_damaged()	# WHAT WORD
 {
@@ -946,7 +970,7 @@ expect_damaged()	# WHAT WORD
 	run "$skbext_bin" doctor --bpffs "$dir"
 	expect 1 "$1, doctor"
 	[ "$err_lines" = 1 ] || wrong "$1, doctor: $err"
-	unload
+	unload_damaged "$1"
 	load --type a:16
 	unload
 }
@@ -1077,7 +1101,7 @@ run_case()
 	skip=
 	our_programs >"$tmp/programs"
 	"test_$name"
-	"$skbext_bin" unload --bpffs "$dir" >/dev/null 2>&1
+	"$skbext_bin" unload --force --bpffs "$dir" >/dev/null 2>&1
 	if [ $failures -gt 0 ]; then
 		echo "FAIL $name: $failures assertions"
 		cases_failed=$((cases_failed + 1))
