@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # What skbext costs a packet, in guest instructions, against the counts that stand in
-# tests/icount.expected: a change of more than 1 % fails until that file says so too. The counts are
-# of one build of each kernel and one clang. Totals move with those. What skbext adds over the same
-# traffic without it does not, or not by much: with another build or another clang that alone is
-# compared, within 5 %.
+# tests/icount.expected. What is compared is what skbext adds to the same traffic without it, counted
+# in the same run: a change of more than 1 % (5 % with another build of the kernel or another clang)
+# fails until that file says so too. TCP's counts differ by a tenth from run to run. Totals are not
+# compared: those of traffic with nothing attached move by 1 % from boot to boot.
 #
 #	tests/test_icount.sh [--update]		write the file instead
 
@@ -13,7 +13,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
 expected=tests/icount.expected
 KERNELS='6.12 newest'
-# Instructions: 0.1 % of a packet, by which two runs may differ; TCP's totals differ by more.
+# Instructions: 0.1 % of a packet, by which two runs may differ.
 NOISE=8
 tmp=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$tmp"' EXIT
@@ -46,9 +46,9 @@ compare()
 			same = $2 "|" $3 == made[$1]
 			printf "icount: %s: %s: %s, stands %s; added %s, stands %s\n",
 				label, $4, $5, total[$1, $4], $6, added[$1, $4]
-			if (!(($1, $4) in total) || same && far($5, total[$1, $4], 1, 2) ||
-			    $6 != "" && $4 ~ /^udp/ &&
-			    far($6, added[$1, $4], same ? 1 : 5, noise)) {
+			udp = $4 ~ /^udp/
+			if (!(($1, $4) in total) || $6 != "" &&
+			    far($6, added[$1, $4], udp ? (same ? 1 : 5) : 10, udp ? noise : 60)) {
 				print "    moved: " $4
 				moved++
 			}
@@ -56,7 +56,7 @@ compare()
 		END {
 			if (seen && !same)
 				print "icount: " label ": made with " $2 ", clang " $3 \
-					"; the counts are of " made[$1] ": totals not compared"
+					"; the counts are of " made[$1]
 			if (moved)
 				print "FAIL icount_" label ": " moved " of " seen " counts moved"
 			else if (seen)
