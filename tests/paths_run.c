@@ -545,7 +545,7 @@ void paths_run(const struct path *path)
 	for (int i = 0; i < TRIES && try_path(path); i++)
 		;
 	if (test_failures)
-		printf("FAIL %s: %d assertions\n", path->name, test_failures);
+		test_print_failure(path->name);
 	else if (env.why[0])
 		printf("SKIP %s: %s\n", path->name, env.why);
 	else

@@ -19,14 +19,21 @@
 static int test_failures;	/* of the running case */
 static int test_failed_cases;
 static char test_skip_why[256];
+static char test_first_failure[256];
 
 __attribute__((format(printf, 1, 2))) static inline bool test_fail(const char *fmt, ...)
 {
 	va_list args;
 
-	test_failures++;
 	fflush(stdout);
 	va_start(args, fmt);
+	if (!test_failures++) {
+		va_list again;
+
+		va_copy(again, args);
+		vsnprintf(test_first_failure, sizeof(test_first_failure), fmt, again);
+		va_end(again);
+	}
 	vfprintf(stderr, fmt, args);
 	va_end(args);
 	return false;
@@ -70,6 +77,15 @@ __attribute__((format(printf, 1, 2))) static inline bool test_fail(const char *f
 		return;									\
 	} while (0)
 
+/* In one line: what a log's reader sees of a case that failed far away. */
+static inline void test_print_failure(const char *name)
+{
+	const char *first = test_first_failure + strspn(test_first_failure, " ");
+
+	printf("FAIL %s: %d assertions, the first: %.*s\n", name, test_failures,
+	       (int)strcspn(first, "\n"), first);
+}
+
 /* Run one case; argv[1], if given, is the one to run. */
 static inline void test_case(int argc, char **argv, const char *name, void (*fn)(void))
 {
@@ -80,7 +96,7 @@ static inline void test_case(int argc, char **argv, const char *name, void (*fn)
 	fn();
 	if (test_failures) {
 		test_failed_cases++;
-		printf("FAIL %s: %d assertions\n", name, test_failures);
+		test_print_failure(name);
 	} else if (test_skip_why[0]) {
 		printf("SKIP %s: %s\n", name, test_skip_why);
 	} else {
