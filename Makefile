@@ -58,7 +58,7 @@ endif
 MAN	:= $(if $(shell command -v scdoc),$(OUT)/man/skbext.8 $(OUT)/man/skbext.7)
 COMPLETION := $(OUT)/completion/skbext $(OUT)/completion/_skbext
 
-.PHONY: all lib man run test tests bench oracle paths soak check-setup install uninstall clean help
+.PHONY: all lib man run test tests bench oracle paths soak matrix check-setup install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY: $(BPF:%=$(OUT)/%.bpf.o) $(SKELS)
 
@@ -81,6 +81,11 @@ bench: check-setup			## skbext bench in one run, and a picture: .output/bench.*
 	$(Q)scripts/bench-plot $(OUT)/bench.json >$(OUT)/bench.svg
 
 oracle paths: check-setup		## runs of their own: the kernel's extensions, every path
+matrix: check-setup			## every image, machine and setting; KERNEL=row
+	$(Q)scripts/setup test
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)KERNEL='$(KERNEL)' MATRIX=tests/matrix.list T=kernels tests/run
+
 soak: check-setup			## ten million packets, each kernel; PACKETS=n, KERNEL=label
 oracle paths soak:
 	$(Q)scripts/setup test

@@ -5,6 +5,8 @@
 #
 #	tests/guest.sh BUILD_DIRECTORY STEP...
 #
+#	with-stats	from here on with kernel.bpf_stats_enabled
+#	with-hotplug	from here on the last CPU goes and comes
 #	cli		the command line in the mode that this kernel must offer
 #	paths		some rows of the path table
 #	examples	those that were brought
@@ -134,9 +136,25 @@ run_test()	# LABEL PROGRAM ARGUMENT...
 	fi
 }
 
+# As long as the machine runs.
+plug()
+{
+	local cpu
+	cpu=$(ls -d /sys/devices/system/cpu/cpu[1-9]* | tail -n 1)
+	[ -w "$cpu/online" ] || { echo "FAIL hotplug: no CPU to unplug"; bad=1; return; }
+	while sleep 3; do
+		echo 0 >"$cpu/online"
+		sleep 1
+		echo 1 >"$cpu/online"
+	done >/dev/null 2>&1 &
+}
+
 run_step()
 {
 	case $1 in
+	with-stats)
+		result stats "$(echo 1 2>&1 >/proc/sys/kernel/bpf_stats_enabled)" ;;
+	with-hotplug) plug ;;
 	cli)
 		result cli_complete "$(cli_complete 2>&1)"
 		result cli_not_proved "$(cli_not_proved 2>&1)"

@@ -5,6 +5,8 @@
 # tests/guest.sh. Case names begin with the kernel's label.
 #
 #	KERNEL=label	only that one, which may also be one that is not in the list
+#	MATRIX=list	the rows of that file instead (tests/matrix.list, `make matrix`): other
+#			images, other machines and other settings. KERNEL= then is a row's name
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
@@ -13,7 +15,7 @@ tmp=$(mktemp -d)
 # Slow when emulated, and the kernels between the oldest and the newest have nothing for them that
 # those have not.
 OUTERMOST='test_trace test_measure test_api_bind test_api_records'
-LIMIT=1800	# seconds for one kernel on a busy machine; usual is a fifth of it
+LIMIT=2700	# seconds for one kernel on a busy machine; usual is a quarter of it
 
 cleanup()
 {
@@ -33,8 +35,29 @@ labels()
 	if [ -n "$KERNEL" ]; then
 		echo "$KERNEL"
 	else
-		awk '!/^#/ && NF { print $1 }' tests/kernels.list
+		awk '!/^#/ && NF { print $1 }' "${MATRIX:-tests/kernels.list}"
 	fi
+}
+
+# A row of the matrix: its kernel, the machine's options, the guest's settings. What is not in it is
+# a kernel's label, on two CPUs.
+row()	# NAME: sets kernel, options, settings
+{
+	local line
+	kernel=$1 options=() settings=()
+	[ -z "$MATRIX" ] || line=$(awk -v name="$1" '$1 == name' "$MATRIX")
+	[ -n "$line" ] || return
+	# shellcheck disable=SC2086 # words of a row
+	set -- $line
+	kernel=$2
+	shift 2
+	for word; do
+		case $word in
+		cpus=*) options+=(--cpus "${word#*=}") ;;
+		append=*) options+=(--append "${word#*=}") ;;
+		*) settings+=("with-$word") ;;
+		esac
+	done
 }
 
 # First those that have most to do, or one of them would end alone.
@@ -59,7 +82,7 @@ steps()	# LABEL
 kernel_tests()	# LABEL
 {
 	local source name except=''
-	[ -n "$KERNEL" ] || [ "$1" = "$(labels | head -n 1)" ] ||
+	[ -n "$KERNEL$MATRIX" ] || [ "$1" = "$(labels | head -n 1)" ] ||
 		[ "$1" = "$(labels | tail -n 1)" ] || except=$OUTERMOST
 	for source in tests/test_*.c; do
 		name=$(basename "$source" .c)
@@ -91,23 +114,24 @@ build_examples()
 # Payloads that the verifier bounds: what it sizes differs least between neighbours.
 bounded()	# LABEL
 {
-	[ -z "$KERNEL" ] && [ "$1" != "$(labels | head -n 1)" ] &&
+	[ -z "$KERNEL$MATRIX" ] && [ "$1" != "$(labels | head -n 1)" ] &&
 		[ "$1" != "$(labels | tail -n 1)" ] || echo "$out"/tests/bounded/*.bpf.o
 }
 
 # boot LABEL [OPTION]: what is not done yet; output in $tmp/LABEL
 boot()
 {
-	local name done
+	local name done kernel options settings
 	local files=(--file "$root/tests/guest.sh" --file "$out/skbext" "${examples[@]}")
 	done=$(sed -n 's/^done: \([^ ]*\) .*/\1/p' "$tmp/$1")
 	for name in "$out"/tests/*.bpf.o $(bounded "$1") "$out/tests/paths" \
 		    $(kernel_tests "$1" | sed "s|^|$out/tests/|"); do
 		files+=(--file "$name")
 	done
+	row "$1"
 	# shellcheck disable=SC2046 # names of steps
-	scripts/vm-run --kernel "$1" ${2:+"$2"} --cpus 2 --mem 1024 --timeout $LIMIT \
-		"${files[@]}" -- "$root/tests/guest.sh" "$out" \
+	scripts/vm-run --kernel "$kernel" ${2:+"$2"} --cpus 2 "${options[@]}" --mem 1024 \
+		--timeout $LIMIT "${files[@]}" -- "$root/tests/guest.sh" "$out" "${settings[@]}" \
 		$(steps "$1" | grep -vxF -e "$done") >>"$tmp/$1" 2>&1
 }
 
@@ -127,9 +151,10 @@ only_done()	# FILE: all but what follows the last step that was done
 # What a machine that died had done stays; its last step is told from the beginning.
 run_kernel()	# LABEL: output in $tmp/LABEL, what went wrong with the machine itself at its end
 {
-	local status
+	local status kernel options settings
 	: >"$tmp/$1"
-	if ! scripts/kernel-fetch "$1" >/dev/null 2>"$tmp/$1.why"; then
+	row "$1"
+	if ! scripts/kernel-fetch "$kernel" >/dev/null 2>"$tmp/$1.why"; then
 		echo "SKIP kernel: $(tail -n 1 "$tmp/$1.why")" >"$tmp/$1"
 		return
 	fi
@@ -177,5 +202,5 @@ for label in $(labels); do
 	shown=yes
 	! grep -q '^FAIL ' "$tmp/$label" || failed=yes
 done
-[ -n "$shown" ] || echo "FAIL kernels: tests/kernels.list names none"
+[ -n "$shown" ] || echo "FAIL kernels: ${MATRIX:-tests/kernels.list} names none"
 [ -n "$shown" ] && [ -z "$failed" ]
