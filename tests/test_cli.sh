@@ -1011,6 +1011,13 @@ test_other_version()
 	load --type a:16
 	patch ctl 0 0x00
 	expect_damaged "no magic" ''
+	# Numbers by which nothing may be read: buckets + 2^29, a payload of 2 GiB.
+	load --type a:16
+	patch ctl 15 0x20
+	expect_damaged "too many buckets" "not what skbext made"
+	load --type a:16
+	patch ctl 19 0x80
+	expect_damaged "too large a payload" "not what skbext made"
 }
 
 # One hook less: it still works, and does not claim to be well.

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* BTF that no compiler writes: whoever binds somebody's object as root reads it. */
+/*
+ * BTF that no compiler writes: whoever binds somebody's object as root reads it. And numbers that
+ * skbext does not write into its control map.
+ */
+#include <sys/wait.h>
+
 #include "../user/lib/internal.h"
 #include "../user/lib/bind.h"
 #include "test.h"
 
 #define BOX	"box"
+#define DIR	"/sys/fs/bpf/skbext-hostile"
 
 static int load(const struct btf *btf, __u32 id)
 {
@@ -83,7 +89,7 @@ static int const_of_itself(struct btf *btf)
 static int bind(const char *variable, __u32 offset, int box(struct btf *btf), size_t size)
 {
 	struct skbext_open_opts opts = {
-		.sz = sizeof(opts), .bpffs_dir = "/sys/fs/bpf/skbext-hostile", .capacity = 8,
+		.sz = sizeof(opts), .bpffs_dir = DIR, .capacity = 8,
 		.mode = SKBEXT_MODE_AUTO,
 	};
 	struct skbext *sk = skbext_open(&opts);
@@ -116,10 +122,166 @@ static void sections(void)
 	ASSERT_EQ(bind("__skbext_type_", 0, no_pointer, 64), -EINVAL, "no name");
 }
 
+/* ---- a control map that is pinned */
+
+static bool make_pinned(void)
+{
+	struct skbext_open_opts opts = {
+		.sz = sizeof(opts), .bpffs_dir = DIR, .capacity = 8, .payload = 64,
+	};
+	struct skbext *sk = skbext_open(&opts);
+	int err = sk ? skbext_load(sk) ?: skbext_attach(sk) : -errno;
+
+	if (!err)
+		err = skbext_type_add(sk, "one", 16, 0) < 0 || skbext_type_add(sk, "two", 8, 0) < 0;
+	err = err ?: skbext_pin(sk);
+	skbext_close(sk);
+	return ASSERT_OK(err, skbext_errmsg());
+}
+
+/* In a process of its own: what reads by these numbers may end it. */
+static int child(void (*use)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		use();
+		_exit(0);
+	}
+	return waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
+static int see(const struct skbext_record *rec, void *arg)
+{
+	return 0;
+}
+
+static void look_at_all(void)
+{
+	struct skbext_stats stats = { .sz = sizeof(stats) };
+	struct skbext *sk = skbext_open_pinned(DIR);
+
+	if (sk && !skbext_stats(sk, &stats))
+		skbext_for_each(sk, see, NULL);
+	skbext_close(sk);
+}
+
+static void unload(void)
+{
+	_exit(skbext_unpin(DIR) == 1 ? 0 : 1);
+}
+
+static void put(int fd, const struct skbext_ctl *ctl)
+{
+	const __u32 zero = 0;
+
+	ASSERT_OK(bpf_map_update_elem(fd, &zero, ctl, BPF_ANY), "ctl");
+}
+
+static void expect_refused(const char *what)
+{
+	struct skbext *sk;
+
+	if (!ASSERT_OK(child(look_at_all), what))
+		return;
+	sk = skbext_open_pinned(DIR);
+	ASSERT_TRUE(!sk, what);
+	if (!sk) {
+		ASSERT_EQ(errno, EUCLEAN, what);
+		ASSERT_TRUE(strstr(skbext_errmsg(), "not what skbext made"), skbext_errmsg());
+	}
+	skbext_close(sk);
+}
+
+#define FORGE(what)									\
+	do {										\
+		struct skbext_ctl ctl = *whole;						\
+											\
+		ctl.what;								\
+		put(fd, &ctl);								\
+		expect_refused(#what);							\
+	} while (0)
+
+static void forge_sizes(int fd, const struct skbext_ctl *whole)
+{
+	FORGE(buckets += 1U << 29);	/* the same product in 32 bits */
+	FORGE(buckets = 0);
+	FORGE(buckets = ~0U);
+	FORGE(buckets += 1);
+	FORGE(payload = 1285440);
+	FORGE(payload = 0);
+	FORGE(payload = 2048);
+	FORGE(payload += 4);
+	FORGE(payload += 8);
+	FORGE(payload |= 1U << 31);
+	FORGE(refs = 0);
+	FORGE(refs += 1U << 29);
+	FORGE(refs = (1U << 24) + 1);
+	FORGE(refs += 1);
+	FORGE(mode = SKBEXT_MODE_AUTO);
+	FORGE(mode = 200);
+}
+
+static void forge_types(int fd, const struct skbext_ctl *whole)
+{
+	FORGE(types[0].size = 0);
+	FORGE(types[0].size = 65);
+	FORGE(types[0].size = ~0U - 7);
+	FORGE(types[1].offset = 64);
+	FORGE(types[1].offset = 20);
+	FORGE(types[1].offset = ~0U - 7);
+	FORGE(types[1].offset = 8);	/* in the other one */
+	FORGE(types[0].flags = 1U << 2);
+	FORGE(types[1].name[0] = '/');
+	FORGE(types[1].name[1] = '/');
+	FORGE(types[0] = whole->types[1]);
+	{
+		struct skbext_ctl ctl = *whole;
+
+		memset(ctl.types[0].name, 'a', sizeof(ctl.types[0].name));
+		put(fd, &ctl);
+		expect_refused("a name without an end");
+		ctl = *whole;
+		memset(ctl.reason, 'a', sizeof(ctl.reason));
+		put(fd, &ctl);
+		expect_refused("a reason without an end");
+	}
+}
+
+static void forged_numbers(void)
+{
+	const __u32 zero = 0;
+	struct skbext_ctl whole;
+	struct skbext *sk;
+	int fd;
+
+	if (geteuid())
+		TEST_SKIP("not root");
+	if (!make_pinned())
+		return;
+	fd = bpf_obj_get(DIR "/ctl");
+	ASSERT_OK(bpf_map_lookup_elem(fd, &zero, &whole), "ctl");
+	forge_sizes(fd, &whole);
+	forge_types(fd, &whole);
+	put(fd, &whole);
+	sk = skbext_open_pinned(DIR);
+	ASSERT_OK_PTR(sk, "as it was");
+	skbext_close(sk);
+	/* What stops the programs does not go by these numbers. */
+	whole.buckets += 1U << 29;
+	put(fd, &whole);
+	close(fd);
+	ASSERT_OK(child(unload), "unload");
+	ASSERT_NE(access(DIR, F_OK), 0, "unload leaves nothing");
+	skbext_unpin_force(DIR);
+}
+
 int main(int argc, char **argv)
 {
 	TEST_CASE(cycles);
 	TEST_CASE(ids_that_are_none);
 	TEST_CASE(sections);
+	TEST_CASE(forged_numbers);
 	return TEST_EXIT();
 }

@@ -18,6 +18,7 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define DIR_LEN		256
 #define PATH_LEN	(2 * DIR_LEN)
+#define SKBEXT_REFS_LIMIT	(1U << 24)	/* counters of each type */
 
 /* The maps of one skbext; all but the request are shared with bound objects. */
 enum map_id { MAP_CTL, MAP_SLOTS, MAP_STATS, MAP_WATCH, MAP_REFS, MAP_REQUEST, MAP_NR };
@@ -146,6 +147,11 @@ void type_forget(struct skbext *sk, unsigned int id);
 __u8 types_taken(const struct skbext_ctl *ctl);	/* a bit for each */
 void types_forget_but(struct skbext *sk, __u8 known);	/* those registered since */
 int type_pin(struct skbext *sk, unsigned int id, const char *dir);
+
+bool type_name_is_valid(const char *name);
+
+/* ctl.c: the numbers of a control map that is pinned are those that load and bind write. */
+bool ctl_is_whole(const struct skbext_ctl *ctl);
 
 /* btf_copy.c: a BTF of its own for one type, in the kernel. */
 int btf_load_type(const struct btf *src, __u32 type_id, __u32 *int_id, __u32 *loaded_id);

@@ -210,6 +210,20 @@ static int damaged(const char *dir, const char *name)
 		dir, name);
 }
 
+/* A bind that fails beside this takes its type back: what is wrong is looked at again. */
+static int check_numbers(struct skbext *sk, struct skbext_ctl *ctl)
+{
+	const __u32 zero = 0;
+
+	for (int i = 0; i < 3; i++) {
+		if (bpf_map_lookup_elem(sk->map[MAP_CTL], &zero, ctl))
+			break;
+		if (ctl_is_whole(ctl))
+			return 0;
+	}
+	return damaged(sk->dir, "ctl");
+}
+
 /* The control map tells the version, and the version tells what the rest must be. */
 static int check_ctl(struct skbext *sk)
 {
@@ -232,6 +246,8 @@ static int check_ctl(struct skbext *sk)
 			   sk->dir, head->version, SKBEXT_LAYOUT_VERSION);
 	else if (!map_is(sk->map[MAP_CTL], sizeof(struct skbext_ctl), 1))
 		err = damaged(sk->dir, "ctl");
+	else
+		err = check_numbers(sk, (void *)head);
 	free(head);
 	return err;
 }

@@ -49,9 +49,9 @@ static int set_opts(struct skbext *sk, const struct skbext_open_opts *o)
 	if (bytes > SKBEXT_MAX_BYTES)
 		return fail(-EINVAL, "capacity %u with payload %u takes %llu MiB, the kernel lets programs address %llu; give less",
 			    sk->capacity, sk->payload, (bytes >> 20) + 1, SKBEXT_MAX_BYTES >> 20);
-	if (sk->refs > 1U << 24)
+	if (sk->refs > SKBEXT_REFS_LIMIT)
 		return fail(-EINVAL, "%u counters of references are out of range; give 1 to %u",
-			    sk->refs, 1U << 24);
+			    sk->refs, SKBEXT_REFS_LIMIT);
 	if (sk->want > SKBEXT_MODE_TRACEPOINT)
 		return fail(-EINVAL, "mode %d is unknown; use auto, exact or tracepoint", sk->want);
 	return 0;

@@ -22,7 +22,7 @@ __u32 types_room(const struct skbext_ctl *ctl)
 	return used;
 }
 
-static bool is_identifier(const char *name)
+bool type_name_is_valid(const char *name)
 {
 	if (!isalpha((unsigned char)*name) && *name != '_')
 		return false;
@@ -60,7 +60,7 @@ static int check_new(struct skbext *sk, const char *name, __u32 size, __u32 flag
 {
 	__u32 used = types_room(sk->ctl);
 
-	if (!is_identifier(name))
+	if (!type_name_is_valid(name))
 		return fail(-EINVAL,
 			"'%s' is no name for a type; use a C identifier of at most %d characters",
 			name, SKBEXT_NAME_LEN - 1);
