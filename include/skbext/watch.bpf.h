@@ -39,7 +39,7 @@
  * misses are seen, and it is not closed, as opened was read before it.
  *
  * Not covered: an NMI in which a packet is freed. And by nothing but the interrupted CPU's own order
- * are misses++ visible before active--: x86 keeps it.
+ * are misses++ visible before active--: x86 keeps it, and load calls no other machine complete.
  */
 #ifndef SKBEXT_WATCH_BPF_H
 #define SKBEXT_WATCH_BPF_H

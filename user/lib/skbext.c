@@ -148,6 +148,18 @@ static int try_attach(struct skbext *sk)
 	return err ?: hooks_attach(sk);
 }
 
+/*
+ * __bpf_prog_enter_recur() counts a run that it skips, and then the one in whose way it was ends:
+ * two plain stores. A CPU that sees the second without the first would trust what was not released
+ * (include/skbext/watch.bpf.h); x86 keeps the order of stores.
+ */
+static void judge_machine(struct skbext *sk)
+{
+#ifndef __x86_64__
+	not_complete(sk, "this machine may reorder stores, so that another CPU misses that a release was skipped");
+#endif
+}
+
 int skbext_attach(struct skbext *sk)
 {
 	struct skbext_status st = { .sz = sizeof(st) };
@@ -160,8 +172,10 @@ int skbext_attach(struct skbext *sk)
 	if (err)
 		return errno == -err && err == -EOPNOTSUPP ? err :
 		       fail(err, "attaching the lifecycle programs: %s", why_bpf(err));
-	if (sk->ctl->mode == SKBEXT_MODE_EXACT)
+	if (sk->ctl->mode == SKBEXT_MODE_EXACT) {
 		proof_run(sk);
+		judge_machine(sk);
+	}
 	skbext_status(sk, &st);
 	if (sk->require_complete && st.guarantee != SKBEXT_GUARANTEE_COMPLETE) {
 		hooks_detach(sk);
