@@ -187,7 +187,7 @@ test_status()
 		wrong "text: $out"
 	sk status --json
 	expect_done "status --json"
-	expect_json 'keys == ["capacity","ctl","guarantee","healthy","hooks","mode","payload",
+	expect_json 'keys == ["bound","capacity","ctl","guarantee","healthy","hooks","mode","payload",
 		"payload_used","reason","types"]' keys
 	expect_json '(.guarantee == "complete") == (.reason == "")' reason
 	expect_json '.hooks | length > 1 and all(.[]; .attached == true)' "all hooks of the mode"

@@ -328,6 +328,32 @@ struct skbext_status {
 /** skbext_status - what holds; set @status->sz before. Returns: 0. */
 SKBEXT_API int skbext_status(struct skbext *sk, struct skbext_status *status);
 
+/* A program that uses what is loaded, as skbext_for_each_bound() shows it: until @fn returns. */
+struct skbext_bound {
+	size_t sz;		/* of this struct: the fields that the library knows */
+	__u32 id;		/* the kernel's, of the program */
+	__u32 prog_type;	/* enum bpf_prog_type */
+	const char *name;
+	__u8 tag[8];
+	const __u32 *pids;	/* of processes that have it or its link open */
+	unsigned int nr_pids;
+	const char *pin;	/* NULL: none found in what is mounted here */
+	bool types_known;
+	__u8 types;		/* bit n: its object uses the type with id n */
+};
+
+/**
+ * skbext_for_each_bound - call @fn for every program that is bound to what is loaded
+ * @bpffs_dir: NULL: SKBEXT_DEFAULT_BPFFS. It may be damaged or of another version.
+ * These are the programs that hold its maps, but for its own. An object that was bound and is not
+ * loaded yet is not among them. Stops when @fn returns other than 0.
+ * Returns: what @fn returned last, or 0. -ENOENT: not loaded. -EPERM: it could not look, which takes
+ * CAP_SYS_ADMIN.
+ */
+SKBEXT_API int skbext_for_each_bound(const char *bpffs_dir,
+				     int (*fn)(const struct skbext_bound *bound, void *arg),
+				     void *arg);
+
 /**
  * skbext_probe - what would load on this kernel: tries to attach every hook and lets go again
  * @hook, @arg: called for every hook, with .offered, .attached (it would) and .err

@@ -143,6 +143,13 @@ json_t *cli_json_hooks(struct skbext *sk, enum skbext_mode mode);
 void cli_print_hooks(struct skbext *sk, enum skbext_mode mode);
 bool cli_hook_serves(const struct skbext_hook *hook, enum skbext_mode mode);
 
+/*
+ * bound.c: an array of the programs that are bound, with the names of their types if these are
+ * given. NULL: it could not look, and skbext_errmsg() says why.
+ */
+json_t *cli_json_bound(const struct cli_common *common, const struct cli_types *types);
+void cli_print_bound(const json_t *one);	/* in one line */
+
 /* What a guarantee means, one sentence each; "" where there is nothing to say. */
 const char *cli_holds(const struct skbext_status *status);
 const char *cli_holds_not(const struct skbext_status *status);

@@ -5,22 +5,25 @@
 #include "cli.h"
 
 static int print_json(struct skbext *sk, const struct skbext_status *status,
-		      const struct cli_types *types)
+		      const struct cli_types *types, json_t *bound, const char *why)
 {
 	char ctl[20];
+	json_t *all;
 
 	snprintf(ctl, sizeof(ctl), "0x%llx", status->ctl);
-	return cli_print_json(json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:I, s:s,"
-					"s:s}",
-					"mode", skbext_mode_name(status->mode),
-					"guarantee", skbext_guarantee_name(status->guarantee),
-					"hooks", cli_json_hooks(sk, status->mode),
-					"types", cli_json_types(types),
-					"healthy", status->healthy,
-					"capacity", (json_int_t)status->capacity,
-					"payload", (json_int_t)status->payload,
-					"payload_used", (json_int_t)status->payload_used,
-					"ctl", ctl, "reason", status->reason));
+	all = json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:I, s:s, s:s, s:o?}",
+			"mode", skbext_mode_name(status->mode),
+			"guarantee", skbext_guarantee_name(status->guarantee),
+			"hooks", cli_json_hooks(sk, status->mode),
+			"types", cli_json_types(types),
+			"healthy", status->healthy,
+			"capacity", (json_int_t)status->capacity,
+			"payload", (json_int_t)status->payload,
+			"payload_used", (json_int_t)status->payload_used,
+			"ctl", ctl, "reason", status->reason, "bound", bound);
+	if (all && !bound)
+		json_object_set_new(all, "bound_unknown", json_string(why));
+	return cli_print_json(all);
 }
 
 /* The three ways not to be healthy, each with what to do about it. */
@@ -42,8 +45,22 @@ static void print_complaints(struct skbext *sk, const struct skbext_status *stat
 		       stats.add_failed, stats.share_failed);
 }
 
+static void print_bound(json_t *bound, const char *why)
+{
+	const json_t *one;
+	size_t i;
+
+	printf("bound%s%s%s\n", bound ? "" : "      unknown: ", bound ? "" : why,
+	       bound && !json_array_size(bound) ? "      no program" : "");
+	json_array_foreach(bound, i, one) {
+		printf("  ");
+		cli_print_bound(one);
+	}
+	json_decref(bound);
+}
+
 static int print_text(struct skbext *sk, const struct skbext_status *status,
-		      const struct cli_types *types)
+		      const struct cli_types *types, json_t *bound, const char *why)
 {
 	const char *holds_not = cli_holds_not(status);
 
@@ -66,6 +83,7 @@ static int print_text(struct skbext *sk, const struct skbext_status *status,
 			       types->type[id].info.size, types->type[id].info.offset,
 			       cli_flags_text(types->type[id].info.flags),
 			       types->type[id].btf ? "" : ", no BTF");
+	print_bound(bound, why);
 	printf("healthy    %s\n", status->healthy ? "yes" : "no");
 	if (!status->healthy)
 		print_complaints(sk, status);
@@ -77,7 +95,9 @@ static int run(int argc, char **argv)
 	struct skbext_status status = { .sz = sizeof(status) };
 	struct cli_common common;
 	struct cli_types types;
+	char why[512] = "";
 	struct skbext *sk;
+	json_t *bound;
 	int ret;
 
 	cli_args(argc, argv, 0, 0, &common);
@@ -88,8 +108,11 @@ static int run(int argc, char **argv)
 		ret = cli_lib_error("show the status");
 	} else {
 		cli_types_read(sk, &types);
-		ret = common.json ? print_json(sk, &status, &types) :
-				    print_text(sk, &status, &types);
+		bound = cli_json_bound(&common, &types);
+		if (!bound)
+			snprintf(why, sizeof(why), "%s", skbext_errmsg());
+		ret = common.json ? print_json(sk, &status, &types, bound, why) :
+				    print_text(sk, &status, &types, bound, why);
 		cli_types_free(&types);
 	}
 	skbext_close(sk);
@@ -98,5 +121,5 @@ static int run(int argc, char **argv)
 
 const struct command cmd_status = {
 	"status", run, "",
-	"mode, guarantee, hooks and types, and what holds", NULL
+	"mode, guarantee, hooks and types, who is bound, and what holds", NULL
 };

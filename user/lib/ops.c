@@ -20,13 +20,18 @@ int ops_load(struct skbext *sk)
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "skbext_ops");
 	size_t size;
 	const void *elf = ops__elf_bytes(&size);
+	struct bpf_program *init;
 	int err;
 
 	sk->ops = bpf_object__open_mem(elf, size, &opts);
 	err = sk->ops ? maps_bind(sk->ops, sk->map, sk->ctl) : -errno;
 	err = err ?: bpf_object__load(sk->ops);
-	err = err ?: run(bpf_program__fd(bpf_object__find_program_by_name(sk->ops, "init")));
+	init = err ? NULL : bpf_object__find_program_by_name(sk->ops, "init");
+	err = err ?: run(bpf_program__fd(init));
 	libbpf_set_print(print);
+	/* Once is enough, and it holds the maps as bound programs do. */
+	if (init)
+		bpf_program__unload(init);
 	if (err)
 		return fail(err, "loading BPF programs: %s", why_bpf(err));
 	sk->prog_op = dup(bpf_program__fd(bpf_object__find_program_by_name(sk->ops, "op")));

@@ -123,5 +123,7 @@ int watch_learn(struct skbext *sk)
 	err = bpf_map_update_elem(fd, &zero, &l, BPF_ANY) ? -errno : run_iterator(sk->lifecycle);
 	if (!err && bpf_map_lookup_elem(fd, &zero, &l))
 		err = -errno;
+	/* Once is enough, and it holds the maps as bound programs do. */
+	bpf_program__unload(bpf_object__find_program_by_name(sk->lifecycle, "learn"));
 	return err ?: learnt_all(sk, &l) ? 0 : -EOPNOTSUPP;
 }

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Who is bound, as the library tells it: of an object that this process has loaded. */
+#include "api_env.h"
+
+static struct skbext_bound seen;
+static char seen_name[64];
+static __u32 seen_pid;
+
+static int see(const struct skbext_bound *b, void *arg)
+{
+	seen = *b;
+	snprintf(seen_name, sizeof(seen_name), "%s", b->name);
+	seen_pid = b->nr_pids ? b->pids[0] : 0;
+	++*(int *)arg;
+	return 0;
+}
+
+static int nr_bound(void)
+{
+	int n = 0;
+
+	ASSERT_OK(skbext_for_each_bound(api_bpffs, see, &n), skbext_errmsg());
+	return n;
+}
+
+static int stop(const struct skbext_bound *b, void *arg)
+{
+	return 7;
+}
+
+static void bound_while_loaded(void)
+{
+	struct skbext *sk = api_group("bound", 0, 0);
+	struct bpf_object *obj = api_open("api_write");
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	if (!sk || !obj)
+		return;
+	ASSERT_EQ(nr_bound(), 0, "before");
+	ASSERT_OK(skbext_bind(obj, api_bpffs), skbext_errmsg());
+	ASSERT_EQ(nr_bound(), 0, "bound, and not loaded");
+	ASSERT_OK(bpf_object__load(obj), "load");
+	ASSERT_OK(bpf_obj_get_info_by_fd(api_prog_fd(obj, "api_write"), &info, &len), "info");
+	ASSERT_EQ(nr_bound(), 1, "loaded");
+	ASSERT_EQ(seen.id, info.id, "id");
+	ASSERT_EQ(seen.prog_type, BPF_PROG_TYPE_SCHED_CLS, "type");
+	ASSERT_EQ(memcmp(seen.tag, info.tag, sizeof(seen.tag)), 0, "tag");
+	ASSERT_EQ(strcmp(seen_name, "api_write"), 0, "name");
+	ASSERT_EQ(seen_pid, (__u32)getpid(), "this process");
+	ASSERT_EQ(seen.nr_pids, 1, "no other process");
+	ASSERT_EQ(seen.pin, NULL, "not pinned");
+	ASSERT_EQ(seen.types_known, true, "its types are known");
+	ASSERT_EQ(seen.types, 1 << skbext_type_find(sk, "api_note"), "its types");
+	ASSERT_EQ(skbext_for_each_bound(api_bpffs, stop, NULL), 7, "a callback that stops");
+	bpf_object__close(obj);
+	ASSERT_EQ(nr_bound(), 0, "closed");
+}
+
+static void bound_to_nothing(void)
+{
+	int n = 0;
+
+	ASSERT_EQ(skbext_for_each_bound(api_bpffs, see, &n), -ENOENT, "not loaded");
+	ASSERT_NE(strstr(skbext_errmsg(), "no skbext is loaded"), NULL, skbext_errmsg());
+	ASSERT_EQ(n, 0, "calls");
+}
+
+int main(int argc, char **argv)
+{
+	if (api_enter(argv[0])) {
+		printf("FAIL api_bound: no network namespace: %s\n", strerror(errno));
+		return 1;
+	}
+	TEST_CASE(bound_to_nothing);
+	TEST_CASE(bound_while_loaded);
+	TEST_CASE(api_last_group_ends);
+	return TEST_EXIT();
+}
