@@ -1036,6 +1036,10 @@ test_lost_hook()
 	expect_json ".hooks | map(select(.attached | not).name) == [\"$link\"]" "the lost one"
 	sk status
 	[[ $out == *"NOT ATTACHED"*"unload and load again"* ]] || wrong "status: $out"
+	# Beside one that guards nothing, and comes first.
+	rm "$dir/links/kfree_skb"
+	sk status --json
+	expect_json ".guarantee == \"none\" and (.reason | contains(\"$link\"))" "both lost"
 	unload
 }
 

@@ -418,10 +418,16 @@ int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
 
 const struct hook_def *hooks_missing(struct skbext *sk, enum skbext_mode mode)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++)
-		if (in_mode(&defs[i], mode) && attached_prog(sk, i) < 0 &&
-		    !is_idle(sk, &defs[i]) &&
-		    (!defs[i].optional || hook_offered(defs[i].name)))
+	const struct hook_def *fate = NULL;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++) {
+		if (!in_mode(&defs[i], mode) || attached_prog(sk, i) >= 0 ||
+		    is_idle(sk, &defs[i]) ||
+		    (defs[i].optional && !hook_offered(defs[i].name)))
+			continue;
+		if (defs[i].role != SKBEXT_ROLE_FATE)
 			return &defs[i];
-	return NULL;
+		fate = fate ?: &defs[i];
+	}
+	return fate;
 }

@@ -106,7 +106,10 @@ int hooks_attach(struct skbext *sk);
 int hooks_wake(struct skbext *sk, __u32 flags);	/* attach what a type with this policy needs */
 void hooks_detach(struct skbext *sk);
 bool hooks_silenced(void);
-/* The first hook of the mode that is not attached and should be; NULL: none. */
+/*
+ * The first hook of the mode that is not attached and should be, one that only looks at fates after
+ * all others; NULL: none.
+ */
 const struct hook_def *hooks_missing(struct skbext *sk, enum skbext_mode mode);
 bool hooks_can_trace(void);	/* this kernel allows the tracepoint mode */
 bool hook_offered(const char *name);	/* this kernel, its modules included, has it */
