@@ -91,6 +91,7 @@ static json_t *enum_json(const struct walk *w, const struct btf_type *t, __u64 v
 			 unsigned int bits)
 {
 	__u64 mask = bits < 64 ? (1ULL << bits) - 1 : ~0ULL;
+	bool is_signed = btf_kflag(t);	/* compilers say so since clang 15 */
 
 	for (int i = 0; i < btf_vlen(t); i++) {
 		bool wide = btf_is_enum64(t);
@@ -99,8 +100,9 @@ static json_t *enum_json(const struct walk *w, const struct btf_type *t, __u64 v
 
 		if ((one & mask) == value)
 			return json_string(btf__name_by_offset(w->btf, name));
+		is_signed |= !wide && btf_enum(t)[i].val < 0;
 	}
-	return btf_kflag(t) ? json_integer(sign_extend(value, bits)) : unsigned_json(value);
+	return is_signed ? json_integer(sign_extend(value, bits)) : unsigned_json(value);
 }
 
 static json_t *scalar_json(const struct walk *w, const struct btf_type *t, size_t bit,
