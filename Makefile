@@ -43,6 +43,11 @@ TESTS	:= $(MAINS:tests/%.c=$(OUT)/tests/%)
 TEST_PARTS := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(filter-out $(MAINS),$(wildcard tests/*.c)))
 TEST_BPF := $(patsubst tests/progs/%.bpf.c,$(OUT)/tests/%.bpf.o,$(wildcard tests/progs/*.bpf.c)) \
 	$(patsubst tests/progs/%.bpf.c,$(OUT)/tests/bounded/%.bpf.o,$(wildcard tests/progs/api_*.bpf.c))
+# The library and the command once more, for fuzzers; none where the compiler brings no libFuzzer.
+FUZZ_OBJ := $(LIB_OBJ:$(OUT)/%=$(OUT)/fuzz/%) $(CLI_OBJ:$(OUT)/%=$(OUT)/fuzz/%)
+FUZZ_PARTS := $(OUT)/fuzz/kernel.o $(OUT)/fuzz/terminal.o $(OUT)/fuzz/skbext.a
+FUZZERS	:= $(if $(wildcard $(shell $(CLANG) -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a),\
+	$(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)))
 SANITIZED := $(OUT)/tests/test_store.asan $(OUT)/tests/test_store_threads.asan \
 	$(OUT)/tests/test_store_threads.tsan $(OUT)/tests/test_store_interleave.asan
 
@@ -58,9 +63,10 @@ endif
 MAN	:= $(if $(shell command -v scdoc),$(OUT)/man/skbext.8 $(OUT)/man/skbext.7)
 COMPLETION := $(OUT)/completion/skbext $(OUT)/completion/_skbext
 
-.PHONY: all lib man run test tests bench oracle paths soak matrix check-setup install uninstall clean help
+.PHONY: all lib man run test tests fuzz fuzzers bench oracle paths soak matrix check-setup install \
+	uninstall clean help
 .DELETE_ON_ERROR:
-.SECONDARY: $(BPF:%=$(OUT)/%.bpf.o) $(SKELS)
+.SECONDARY: $(BPF:%=$(OUT)/%.bpf.o) $(SKELS) $(FUZZ_PARTS)
 
 all: lib $(OUT)/skbext			## build the library and the command (default)
 lib: $(OUT)/$(SO) $(OUT)/libskbext.a
@@ -92,7 +98,13 @@ oracle paths soak:
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)KERNEL='$(KERNEL)' PACKETS='$(PACKETS)' tests/$@.sh
 
-tests: $(TESTS) $(TEST_BPF) $(SANITIZED)	## build the tests
+fuzz: check-setup			## fuzz what reads input, an hour; T=name, SECONDS=n each
+	$(Q)scripts/setup test
+	$(Q)$(MAKE) --no-print-directory fuzzers
+	$(Q)tests/fuzz.sh '$(T)' '$(SECONDS)'
+
+tests: $(TESTS) $(TEST_BPF) $(SANITIZED) $(FUZZERS)	## build the tests
+fuzzers: $(FUZZERS)
 
 check-setup:
 	$(Q)scripts/setup build
@@ -194,6 +206,29 @@ $(OUT)/tests/%.tsan: tests/%.c
 	$(call msg,CC)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CFLAGS) -O1 -fsanitize=thread $(DEPS) $< -lpthread -o $@
+
+# exit() comes back to the fuzzer (terminal.c), there is nothing to lock (kernel.c), and the command's
+# main() is one function of many.
+FUZZ_CFLAGS = $(USER_CFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+
+$(OUT)/fuzz/%.o: user/%.c | $(SKELS)
+	$(call msg,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -Dmain=cli_main $(DEPS) -c $< -o $@
+
+$(OUT)/fuzz/%.o: tests/fuzz/%.c
+	$(call msg,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(DEPS) -c $< -o $@
+
+$(OUT)/fuzz/skbext.a: $(FUZZ_OBJ)
+	$(call msg,AR)
+	$(Q)rm -f $@; $(AR) rcsD $@ $^
+
+$(OUT)/fuzz/%: tests/fuzz/%.c $(FUZZ_PARTS)
+	$(call msg,FUZZ)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer -Wl,--wrap=exit,--wrap=dir_lock $(DEPS) $< $(FUZZ_PARTS) \
+		-ljansson $(LIBS) -lpthread -ldl -o $@
 
 install: all				## install below PREFIX (/usr/local) and DESTDIR
 	install -d '$(DESTDIR)$(sbindir)' '$(DESTDIR)$(includedir)/skbext/store' \

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* `skbext bind` of a file: bound, and then good to bind again, or refused and nothing registered. */
+#include <sys/mman.h>
+
+#include "../../user/lib/bind_file.c"
+#include "kernel.h"
+
+#define PAYLOAD	64
+#define BUCKETS	3
+
+/* The object's file is one in memory: what it is called there. */
+static int put_file(const void *data, size_t size, size_t hole, char *path)
+{
+	int fd = memfd_create("object", MFD_CLOEXEC);
+
+	MUST(fd >= 0 && write(fd, data, size) == (ssize_t)size && !ftruncate(fd, size + hole),
+	     "no memory file");
+	sprintf(path, "/proc/self/fd/%d", fd);
+	return fd;
+}
+
+static void must_fit(const struct skbext_ctl *ctl)
+{
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++) {
+		const struct skbext_type_info *t = &ctl->types[i];
+
+		MUST(strnlen(t->name, SKBEXT_NAME_LEN) < SKBEXT_NAME_LEN, "type %d", i);
+		MUST(t->offset <= PAYLOAD && t->size <= PAYLOAD - t->offset, "type %s: %u at %u",
+		     t->name, t->size, t->offset);
+	}
+}
+
+static int bind(struct skbext *sk, const void *data, size_t size, size_t hole, struct image *image)
+{
+	char path[64];
+	int fd = put_file(data, size, hole, path), err = read_file(path, image);
+
+	MUST(!err, "reading: %d", err);
+	fail(-1, " ");
+	err = bind_image(sk, path, image);
+	MUST(!err || strlen(skbext_errmsg()) > 10, "error %d without a word", err);
+	must_fit(sk->ctl);
+	close(fd);
+	return err;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct skbext_ctl ctl = { .payload = PAYLOAD, .buckets = BUCKETS };
+	struct image image = {}, again = {};
+	struct skbext sk = { .ctl = &ctl };
+	int err;
+
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
+		sk.type_map[i] = -1;
+	for (int i = 0; i < MAX_HOOKS; i++)
+		sk.hooks[i].prog_fd = -1;
+	err = bind(&sk, data, size, 0, &image);
+	MUST(!err == !!types_taken(&ctl), "error %d, types 0x%x", err, types_taken(&ctl));
+	if (!err)
+		MUST(!bind(&sk, image.data, image.size, image.hole, &again), "%s",
+		     skbext_errmsg());
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
+		if (sk.type_map[i] >= 0)
+			close(sk.type_map[i]);
+	free(again.data);
+	free(image.data);
+	kernel_forget_btf();
+	return 0;
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* NAME:SIZE[,POLICY]..., addresses, numbers, modes: what is taken says the same written out again. */
+#include "kernel.h"
+
+static void type(const char *text)
+{
+	struct cli_type once = cli_parse_type(text), again;
+	char spec[128];
+
+	MUST(once.name[0] && once.size && !(once.flags & ~SKBEXT_F_ALL), "%s", text);
+	snprintf(spec, sizeof(spec), "%s:%u%s", once.name, once.size, cli_flags_text(once.flags));
+	again = cli_parse_type(spec);
+	MUST(!memcmp(&once, &again, sizeof(once)), "%s, %s", text, spec);
+}
+
+static void address(const char *text)
+{
+	__u64 once = cli_parse_address(text);
+	char written[24];
+
+	snprintf(written, sizeof(written), "0x%016llx", once);
+	MUST(cli_parse_address(written) == once, "%s, %s", text, written);
+}
+
+static void number(const char *text)
+{
+	__u64 once = cli_parse_number(text, "--number", 5, 1000);
+	char written[24];
+
+	MUST(once >= 5 && once <= 1000, "%s", text);
+	snprintf(written, sizeof(written), "%llu", once);
+	MUST(strlen(text) >= strlen(written) &&
+	     !strcmp(text + strlen(text) - strlen(written), written), "%s, %s", text, written);
+}
+
+static void mode(const char *text)
+{
+	MUST(!strcmp(skbext_mode_name(cli_parse_mode(text)), text), "%s", text);
+}
+
+static int parse(void *arg)
+{
+	static void (*const parsers[])(const char *text) = { type, address, number, mode };
+	const char *text = arg;
+
+	if (text[0] >= '0' && text[0] <= '3')
+		parsers[text[0] - '0'](text + 1);
+	return CLI_DONE;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = strndup((const char *)data, size);
+	struct outcome o;
+
+	catch_exit(parse, text, &o);
+	must_be_one_line(&o);
+	MUST(o.status != CLI_FAILED, "%s", o.err);
+	outcome_free(&o);
+	free(text);
+	return 0;
+}
