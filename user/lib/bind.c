@@ -64,6 +64,17 @@ int damaged_object(void)
 	return fail(-EINVAL, "damaged object: what its BTF says of section " SECTION " is not so; compile it again");
 }
 
+/* What is written to one variable must not be another's. libbpf has sorted them by offset. */
+static int check_apart(const struct btf_type *sec)
+{
+	const struct btf_var_secinfo *vi = btf_var_secinfos(sec);
+
+	for (int i = 1; i < btf_vlen(sec); i++)
+		if (vi[i].offset < (__u64)vi[i - 1].offset + vi[i - 1].size)
+			return damaged_object();
+	return 0;
+}
+
 static int register_all(struct skbext *sk, const struct btf *btf, const struct btf_type *sec,
 			char *data, size_t size, int *bound)
 {
@@ -77,7 +88,7 @@ static int register_all(struct skbext *sk, const struct btf *btf, const struct b
 
 		if (name && strncmp(name, VAR_PREFIX, strlen(VAR_PREFIX)))
 			continue;
-		if (!name || (__u64)vi->offset + sizeof(*ref) > size ||
+		if (!name || vi->size < sizeof(*ref) || (__u64)vi->offset + sizeof(*ref) > size ||
 		    (unsigned long)ref % _Alignof(struct skbext_type_ref))
 			return damaged_object();
 		id = type_register(sk, name + strlen(VAR_PREFIX), ref->size, ref->flags, btf,
@@ -101,7 +112,8 @@ int bind_section(struct skbext *sk, const struct btf *btf, char *data, size_t si
 
 	if (sec < 0 || !data)
 		return fail(-EINVAL, "the object has no SKBEXT_TYPE, or was compiled without -g; nothing to bind");
-	err = register_all(sk, btf, btf__type_by_id(btf, sec), data, size, &bound);
+	err = check_apart(btf__type_by_id(btf, sec));
+	err = err ?: register_all(sk, btf, btf__type_by_id(btf, sec), data, size, &bound);
 	if (!err && !bound)
 		err = fail(-EINVAL,
 			   "the object has no SKBEXT_TYPE; declare the types that it uses");

@@ -77,8 +77,6 @@ int maps_mmap(struct skbext *sk);
 void maps_close(struct skbext *sk);
 const char *map_pin_name(enum map_id id);
 int maps_bind(struct bpf_object *obj, const int *fds, const struct skbext_ctl *ctl);
-/* Where a variable is in a data section of an object that was opened; -ENOENT. */
-int section_var(const struct btf *btf, const char *section, const char *var);
 int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbext_ctl *ctl);
 
 /* records.c */

@@ -201,7 +201,8 @@ void maps_close(struct skbext *sk)
 			close(sk->map[i]);
 }
 
-int section_var(const struct btf *btf, const char *section, const char *var)
+/* Where a variable of so many bytes is in a data section; -ENOENT. */
+static int section_var(const struct btf *btf, const char *section, const char *var, size_t size)
 {
 	int id = btf ? btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC) : -ENOENT;
 	const struct btf_type *sec;
@@ -215,7 +216,7 @@ int section_var(const struct btf *btf, const char *section, const char *var)
 		const char *name = t && btf_is_var(t) ? btf__name_by_offset(btf, t->name_off) : NULL;
 
 		if (name && !strcmp(name, var))
-			return vi->offset > INT_MAX ? -ENOENT : (int)vi->offset;
+			return vi->offset > INT_MAX || vi->size < size ? -ENOENT : (int)vi->offset;
 	}
 	return -ENOENT;
 }
@@ -233,7 +234,8 @@ static bool is_linked(const struct btf *btf)
 
 int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbext_ctl *ctl)
 {
-	int offset = section_var(btf, ".rodata.skbext", "__skbext_cfg");
+	int offset = section_var(btf, ".rodata.skbext", "__skbext_cfg",
+				 sizeof(struct skbext_cfg));
 	struct skbext_cfg *cfg = (void *)(rodata + offset);
 	int cpus = cpu_numbers();
 
