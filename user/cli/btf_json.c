@@ -166,8 +166,9 @@ static json_t *array_json(struct walk *w, const struct btf_type *t, size_t offse
 
 	if (!elem || size < 0)
 		return NULL;
-	if (btf_is_int(elem) && !strcmp(btf__name_by_offset(w->btf, elem->name_off), "char") &&
-	    array->nelems && is_text((const unsigned char *)data, array->nelems))
+	if (btf_is_int(elem) && elem->size == 1 && array->nelems &&
+	    !strcmp(btf__name_by_offset(w->btf, elem->name_off), "char") &&
+	    is_text((const unsigned char *)data, array->nelems))
 		return json_stringn(data, strnlen(data, array->nelems));
 	list = json_array();
 	for (__u32 i = 0; size && i < array->nelems; i++) {
