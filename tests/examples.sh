@@ -181,7 +181,7 @@ cleanup_case()
 cleanup()
 {
 	cleanup_case
-	[ ! -e "$SKBEXT_BPFFS" ] || "$built/skbext" unload --bpffs "$SKBEXT_BPFFS" >/dev/null 2>&1
+	[ ! -e "$SKBEXT_BPFFS" ] || "$built/skbext" unload --force --bpffs "$SKBEXT_BPFFS" >/dev/null 2>&1
 	rm -rf "$tmp"
 }
 

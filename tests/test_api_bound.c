@@ -57,6 +57,27 @@ static void bound_while_loaded(void)
 	ASSERT_EQ(nr_bound(), 0, "closed");
 }
 
+static void unpin_unused(void)
+{
+	struct skbext *sk = api_group("unused", 0, 0);
+	struct bpf_object *obj = api_open("api_write");
+	char pid[32];
+
+	snprintf(pid, sizeof(pid), ", pid %d)", getpid());
+	if (!sk || !api_bind_load(obj))
+		return;
+	ASSERT_EQ(skbext_unpin_unused(api_bpffs), -EBUSY, "bound");
+	ASSERT_NE(strstr(skbext_errmsg(), "in use by program api_write (id "), NULL,
+		  skbext_errmsg());
+	ASSERT_NE(strstr(skbext_errmsg(), pid), NULL, skbext_errmsg());
+	ASSERT_OK(access(api_bpffs, F_OK), "it is there");
+	bpf_object__close(obj);
+	ASSERT_EQ(skbext_unpin_unused(api_bpffs), 1, skbext_errmsg());
+	ASSERT_EQ(skbext_unpin_unused(api_bpffs), 0, "nothing");
+	sk = api_up(0, 0);	/* for the end of the group */
+	skbext_close(sk);
+}
+
 static void bound_to_nothing(void)
 {
 	int n = 0;
@@ -74,6 +95,7 @@ int main(int argc, char **argv)
 	}
 	TEST_CASE(bound_to_nothing);
 	TEST_CASE(bound_while_loaded);
+	TEST_CASE(unpin_unused);
 	TEST_CASE(api_last_group_ends);
 	return TEST_EXIT();
 }

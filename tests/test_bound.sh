@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# Who is bound: status lists the programs that use what is loaded, and tells when it cannot look.
+# Who is bound: status lists the programs that use what is loaded, and tells when it cannot look;
+# unload refuses to stop them, unless by force.
 #
 #	tests/test_bound.sh [CASE]
 
@@ -150,8 +151,79 @@ status_says_that_it_cannot_look()
 	is 'has("bound_unknown") == false' "with the capability"
 }
 
+adds()
+{
+	"$skbext" stats --json | jq '.adds + .adds_more'
+}
+
+send()
+{
+	for _ in {1..50}; do echo x >/dev/udp/127.0.0.1/9; done 2>/dev/null
+}
+
+unload_refuses_while_bound()
+{
+	local id before
+	must "$skbext" load && bound_program root_adds && attach_at_tc root_adds || return
+	id=$(bpftool -j prog show pinned /sys/fs/bpf/own/root_adds | jq .id)
+	run "$skbext" unload
+	refused unload "in use by program root_adds (id $id, pinned as /sys/fs/bpf/own/root_adds)" \
+		"--force"
+	rm -rf /sys/fs/bpf/own
+	run "$skbext" unload
+	refused "unload, not pinned" "in use by program root_adds (id $id)"
+	run "$skbext" status --json
+	is '.guarantee != "none" and .healthy' "after a refused unload"
+	before=$(adds)
+	send
+	[ "$(adds)" -ge $((before + 50)) ] || wrong "the program was stopped: $before $(adds)"
+	run "$skbext" unload --force
+	[[ $status = 0 && $out == "unloaded"$'\n'"stopped: root_adds: id $id, "* ]] ||
+		wrong "--force: status $status: $out $err"
+	[ ! -e /sys/fs/bpf/skbext ] || wrong "--force leaves something"
+}
+
+unload_counts_the_others()
+{
+	must "$skbext" load && bound_program root_adds && bound_program api_held || return
+	run "$skbext" unload
+	refused unload "more"
+	run "$skbext" unload --force --json
+	is '.removed and ([.stopped[].name] | contains(["root_adds", "api_hold"]))' "whom it stops"
+}
+
+unload_right_after_the_last_detach()
+{
+	for _ in 1 2 3; do
+		must "$skbext" load && bound_program root_adds && attach_at_tc root_adds || return
+		rm -rf /sys/fs/bpf/own
+		tc qdisc del dev lo clsact
+		run "$skbext" unload
+		[ "$out" = unloaded ] || wrong "unload: $out $err"
+	done
+	run "$skbext" unload --force
+	[ "$out" = "nothing is loaded" ] || wrong "--force of nothing: $out $err"
+	must "$skbext" load
+	run "$skbext" unload --force
+	[ "$out" = unloaded ] || wrong "--force, and nobody is bound: $out $err"
+}
+
+unload_that_cannot_look()
+{
+	must "$skbext" load || return
+	run $no_admin "$skbext" unload
+	refused unload CAP_SYS_ADMIN "--force"
+	[ -e /sys/fs/bpf/skbext/ctl ] || wrong "refused, and it is gone"
+	run $no_admin "$skbext" unload --force
+	[[ $status = 0 && $out == *unloaded*"not known"*CAP_SYS_ADMIN* ]] || wrong "--force: $out $err"
+}
+
 run_case status_lists_who_is_bound
 run_case status_follows_what_holds_it
 run_case others_are_not_bound
 run_case status_says_that_it_cannot_look
+run_case unload_refuses_while_bound
+run_case unload_counts_the_others
+run_case unload_right_after_the_last_detach
+run_case unload_that_cannot_look
 exit $failed

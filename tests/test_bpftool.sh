@@ -19,7 +19,7 @@ failed=0
 cleanup()
 {
 	rm -rf "$dir-pins" "$tmp"
-	"$skbext" unload --bpffs "$dir" >/dev/null 2>&1
+	"$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1
 }
 trap cleanup EXIT
 
@@ -50,7 +50,7 @@ run_case()
 	fi
 	exec 3>&-
 	rm -rf "$dir-pins"
-	"$skbext" unload --bpffs "$dir" >/dev/null 2>&1
+	"$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1
 	tc qdisc del dev lo clsact 2>/dev/null
 }
 

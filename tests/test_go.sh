@@ -16,7 +16,7 @@ GO=${GO:-go}
 dir=/sys/fs/bpf/skbext-go-$$
 tmp=$(mktemp -d)
 export GOCACHE=$tmp/cache
-trap 'rm -rf "$tmp"; "$skbext" unload --bpffs "$dir" >/dev/null 2>&1' EXIT
+trap 'rm -rf "$tmp"; "$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1' EXIT
 
 skip()
 {

@@ -12,7 +12,7 @@ dir=/sys/fs/bpf/skbext-header-$$
 tmp=$(mktemp -d)
 only=$1
 failed=0
-trap 'rm -rf "$tmp" "$dir-pins"; "$skbext" unload --bpffs "$dir" >/dev/null 2>&1' EXIT
+trap 'rm -rf "$tmp" "$dir-pins"; "$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1' EXIT
 
 wrong()
 {
@@ -40,7 +40,7 @@ run_case()
 		[ -n "$skip" ] && echo "SKIP $1: $skip" || echo "PASS $1"
 	fi
 	rm -rf "$dir-pins"
-	"$skbext" unload --bpffs "$dir" >/dev/null 2>&1
+	"$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1
 }
 
 # compile SOURCE OBJECT [FLAG...]

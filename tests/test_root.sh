@@ -27,7 +27,7 @@ mkdir "$tmp/bpf" "$tmp/victim" "$tmp/plain"
 
 cleanup()
 {
-	"$skbext" unload --bpffs "$tmp/bpf/site" >/dev/null 2>&1
+	"$skbext" unload --force --bpffs "$tmp/bpf/site" >/dev/null 2>&1
 	umount "$tmp/bpf" 2>/dev/null
 	rm -rf "$tmp"
 }
@@ -66,7 +66,7 @@ run_case()
 	mount -t bpf -o mode=0700 bpf "$tmp/bpf"
 	touch "$tmp/victim/one" "$tmp/victim/two"
 	"$1"
-	"$skbext" unload --bpffs "$tmp/bpf/site" >/dev/null 2>&1
+	"$skbext" unload --force --bpffs "$tmp/bpf/site" >/dev/null 2>&1
 	umount "$tmp/bpf"
 	if [ "$failures" -gt 0 ]; then
 		failed=1
@@ -219,6 +219,7 @@ counts()
 	done
 }
 
+# Refused: nothing changes. By force: they are stopped, or it says that they are not.
 unload_stops_or_says_so()	# WHAT DAMAGE...
 {
 	local what=$1 before
@@ -228,28 +229,29 @@ unload_stops_or_says_so()	# WHAT DAMAGE...
 	before=$(counts)
 	[[ $before == *,[1-9]*] ]] || wrong "$what: no adds before: $before"
 	"$@"
-	[ -n "$unload" ] || unload="$skbext unload --bpffs $tmp/bpf/site"
-	run bash -c "$unload"
+	run bash -c "$limit $skbext unload --bpffs $tmp/bpf/site"
+	refused "$what"
+	[ -e "$tmp/bpf/site" ] || wrong "$what: refused, and it is gone"
+	run bash -c "$limit $skbext unload --force --bpffs $tmp/bpf/site"
+	[ "$status" = 0 ] || wrong "$what: --force: $err"
 	before=$(counts)
 	send
-	if [ "$status" = 0 ]; then
-		[ "$(counts)" = "$before" ] || wrong "$what: '$out', and adds go on: $before $(counts)"
+	if [[ $out == *"not stopped"*root_adds* ]]; then
+		[ "$(counts)" != "$before" ] || wrong "$what: it is stopped, and not said: $out"
 	else
-		[ -e "$tmp/bpf/site" ] && [ -n "$err" ] || wrong "$what: neither stopped nor kept"
-		run "$skbext" unload --force --bpffs "$tmp/bpf/site"
-		[ "$status" = 0 ] || wrong "$what: --force: $err"
+		[[ $out == *"stopped: root_adds"* || -n $limit && $out == *"not known"* ]] ||
+			wrong "$what: not said whom it stops: $out"
+		[ "$(counts)" = "$before" ] || wrong "$what: '$out', and adds go on: $before $(counts)"
 	fi
 	[ ! -e "$tmp/bpf/site" ] || wrong "$what: something is left"
 	detach_adds
-	unload=''
 }
 
 unload_with_damage()
 {
-	local slots
+	local limit=''
 	unload_stops_or_says_so "as usual" true
-	unload="ulimit -n 8; $skbext unload --bpffs $tmp/bpf/site" \
-		unload_stops_or_says_so "8 files" true
+	limit="ulimit -n 8;" unload_stops_or_says_so "8 files" true
 	unload_stops_or_says_so "no op" rm "$tmp/bpf/site/op"
 	unload_stops_or_says_so "no refs" mv "$tmp/bpf/site/refs" "$tmp/bpf/site/types/"
 	unload_stops_or_says_so "no ctl" rm "$tmp/bpf/site/ctl"

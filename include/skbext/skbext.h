@@ -115,6 +115,14 @@ SKBEXT_API int skbext_pin(struct skbext *sk);
  */
 SKBEXT_API int skbext_unpin(const char *bpffs_dir);
 /**
+ * skbext_unpin_unused - the same, unless programs are bound (skbext_for_each_bound())
+ *
+ * A program that was just detached is given a second to end.
+ * Returns: also -EBUSY: skbext_errmsg() names one that is bound. -EPERM: it could not look, which
+ * takes CAP_SYS_ADMIN. Nothing was changed then.
+ */
+SKBEXT_API int skbext_unpin_unused(const char *bpffs_dir);
+/**
  * skbext_unpin_force - the same, and removes also what could not be stopped
  *
  * Programs that are bound may then find what earlier packets had.

@@ -1,37 +1,98 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* skbext unload: safe to repeat, and to use on what is damaged or of another version. */
+#include <errno.h>
 #include <stdio.h>
 
 #include "cli.h"
+
+static int print_result(bool json, int removed)
+{
+	if (json)
+		return cli_print_json(json_pack("{s:b}", "removed", removed));
+	puts(removed ? "unloaded" : "nothing is loaded");
+	return CLI_DONE;
+}
+
+static int unload(const struct cli_common *common)
+{
+	int removed = skbext_unpin_unused(common->bpffs);
+
+	return removed < 0 ? cli_lib_error("unload") : print_result(common->json, removed);
+}
+
+struct forced {
+	int removed;
+	bool stopped;		/* those in bound */
+	json_t *bound;		/* NULL: nobody could look */
+	char why[512];		/* nobody could */
+};
+
+static int print_forced_json(const struct forced *f)
+{
+	json_t *all = json_pack("{s:b, s:o?}", "removed", f->removed,
+				f->stopped ? "stopped" : "not_stopped", f->bound);
+
+	if (all && !f->bound)
+		json_object_set_new(all, "bound_unknown", json_string(f->why));
+	return cli_print_json(all);
+}
+
+static int print_forced(const struct forced *f)
+{
+	const json_t *one;
+	size_t i;
+
+	print_result(false, f->removed);
+	if (!f->bound)
+		printf("who was bound is not known: %s\n", f->why);
+	json_array_foreach(f->bound, i, one) {
+		printf(f->stopped ? "stopped: " : "not stopped, and nobody ends its records: ");
+		cli_print_bound(one);
+	}
+	json_decref(f->bound);
+	return CLI_DONE;
+}
+
+/* Those that are bound are stopped; only where that is not to be had they are not. */
+static int unload_by_force(const struct cli_common *common)
+{
+	struct forced f = { .bound = cli_json_bound(common, NULL) };
+
+	snprintf(f.why, sizeof(f.why), "%s", f.bound ? "" : skbext_errmsg());
+	if (!f.bound && errno == ENOENT)
+		f.bound = json_array();
+	f.removed = skbext_unpin(common->bpffs);
+	f.stopped = f.removed >= 0;
+	if (!f.stopped && errno != EBUSY)
+		f.removed = skbext_unpin_force(common->bpffs);
+	if (f.removed >= 0)
+		return common->json ? print_forced_json(&f) : print_forced(&f);
+	json_decref(f.bound);
+	return cli_lib_error("unload");
+}
 
 static int run(int argc, char **argv)
 {
 	struct cli_common common = { 0 };
 	bool force = false;
-	int removed;
 
 	while (cli_getopt(argc, argv, &common) != -1)
 		force = true;
 	cli_want_args(argc, 0, 0);
-	removed = force ? skbext_unpin_force(common.bpffs) : skbext_unpin(common.bpffs);
-	if (removed < 0)
-		return cli_lib_error("unload");
-	if (common.json)
-		return cli_print_json(json_pack("{s:b}", "removed", removed));
-	puts(removed ? "unloaded" : "nothing is loaded");
-	return CLI_DONE;
+	return force ? unload_by_force(&common) : unload(&common);
 }
 
 enum { OPT_FORCE = CLI_OPT_OWN };
 
 static const struct cli_option options[] = {
 	{ "force", OPT_FORCE, NULL,
-	  "remove it also where the programs that are bound cannot be\n"
-	  "stopped: they may then find what earlier packets had" },
+	  "go on while programs are bound, and say which: from then on\n"
+	  "they find and add nothing. If they cannot be stopped, remove\n"
+	  "it all the same: they may find what earlier packets had" },
 	{ 0 },
 };
 
 const struct command cmd_unload = {
 	"unload", run, "",
-	"detach it and remove what is pinned", options
+	"detach it and remove what is pinned, unless programs are bound", options
 };

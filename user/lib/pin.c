@@ -14,10 +14,14 @@
  */
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "internal.h"
+#include "bound.h"
 #include "dir.h"
 #include "../../bpf/request.h"
+
+#define ENDING_TRIES	50	/* looks at programs that are ending, 20 ms apart */
 
 /* What pin_all() makes, and what earlier layouts made. */
 static const char *const subs[] = { "links", "progs", "types", "idle" /* up to 16 */, NULL };
@@ -140,7 +144,44 @@ static int stop(const char *dir, int fd)
 	return 0;
 }
 
-static int unpin(const char *dir, bool force)
+enum unpin { UNPIN_UNUSED, UNPIN_STOP, UNPIN_FORCE };
+
+/* A program that was detached ends some time later; nothing that can be seen holds it then. */
+static bool may_be_ending(const struct bound_list *list)
+{
+	for (unsigned int i = 0; i < list->nr; i++)
+		if (list->bound[i].nr_pids || list->bound[i].pin[0])
+			return false;
+	return list->nr;
+}
+
+static int check_unused(const char *dir)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	struct bound_list list;
+	char who[192];
+	int err = bound_read(dir, &list);
+
+	for (int i = 0; !err && may_be_ending(&list) && i < ENDING_TRIES; i++) {
+		bound_free(&list);
+		nanosleep(&pause, NULL);
+		err = bound_read(dir, &list);
+	}
+	if (err) {
+		snprintf(who, sizeof(who), "%s", skbext_errmsg());
+		return fail(err, "%s, or `skbext unload --force`, which does not ask who is bound",
+			    who);
+	}
+	if (list.nr) {
+		bound_name(&list, who, sizeof(who));
+		err = fail(-EBUSY, "%s is in use by program %s; end it, or `skbext unload --force`, after which it finds and adds nothing",
+			   dir, who);
+	}
+	bound_free(&list);
+	return err;
+}
+
+static int unpin(const char *dir, enum unpin how)
 {
 	int fd = dir_lock(dir), err;
 
@@ -148,16 +189,16 @@ static int unpin(const char *dir, bool force)
 		return fd == -ENOENT ? 0 : fd;
 	if (!dir_is_at(fd, dir)) {	/* another unload removed it while this one waited */
 		close(fd);
-		return unpin(dir, force);
+		return unpin(dir, how);
 	}
-	err = stop(dir, fd);
-	if (!err || force)
+	err = (how == UNPIN_UNUSED ? check_unused(dir) : 0) ?: stop(dir, fd);
+	if (!err || how == UNPIN_FORCE)
 		err = dir_remove(fd, dir, subs, files);
 	close(fd);
 	return err ?: 1;
 }
 
-static int unpin_all(const char *bpffs_dir, bool force)
+static int unpin_all(const char *bpffs_dir, enum unpin how)
 {
 	const char *dir = dir_or_default(bpffs_dir);
 	struct stat st;
@@ -168,7 +209,7 @@ static int unpin_all(const char *bpffs_dir, bool force)
 	removed = dir_clean_half_made(dir, subs, files, &foreign) > 0;
 	if (lstat(dir, &st) && errno != ENOENT && errno != ENOTDIR)
 		return fail(-errno, "%s: %s; run as root", dir, strerror(errno));
-	err = lstat(dir, &st) ? 0 : unpin(dir, force);
+	err = lstat(dir, &st) ? 0 : unpin(dir, how);
 	if (!err && !removed && foreign)
 		return fail(-EPERM, "%d of %s-new-* belong to somebody else or are links, and were not touched; look at them and remove them",
 			    foreign, dir);
@@ -177,12 +218,17 @@ static int unpin_all(const char *bpffs_dir, bool force)
 
 int skbext_unpin(const char *bpffs_dir)
 {
-	return unpin_all(bpffs_dir, false);
+	return unpin_all(bpffs_dir, UNPIN_STOP);
+}
+
+int skbext_unpin_unused(const char *bpffs_dir)
+{
+	return unpin_all(bpffs_dir, UNPIN_UNUSED);
 }
 
 int skbext_unpin_force(const char *bpffs_dir)
 {
-	return unpin_all(bpffs_dir, true);
+	return unpin_all(bpffs_dir, UNPIN_FORCE);
 }
 
 static int get(const char *dir, const char *name)
