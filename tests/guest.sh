@@ -44,6 +44,7 @@ cli_complete()
 		echo "status is not exact and complete"
 	"$skbext" status --json | tr -d ' \n' | grep -q '"healthy":true' ||
 		echo "status is not healthy"
+	"$skbext" status | grep -q 'does not hold: .*xfrm_iptfs' || echo "status names nothing not followed"
 	"$skbext" doctor >/dev/null || echo "doctor is not content"
 	"$skbext" unload >/dev/null || echo "unload"
 	[ ! -e /sys/fs/bpf/skbext ] || echo "something is still pinned"

@@ -185,6 +185,9 @@ test_status()
 	[[ $out == *"holds: "*"healthy    yes"* ]] || wrong "text: $out"
 	[[ $out == *"guarantee  complete"$'\n'* || $out == *"guarantee  partial: "*"does not hold: "* ]] ||
 		wrong "text: $out"
+	# What no hook sees is said whatever the guarantee is.
+	[[ $out != *"mode       exact"* || $out == *"does not hold: "*"xfrm_iptfs"*"MCTP"*"vxcan"*"can-gw"* ]] ||
+		wrong "it does not say what is not followed: $out"
 	sk status --json
 	expect_done "status --json"
 	expect_json 'keys == ["bound","capacity","ctl","guarantee","healthy","hooks","mode","payload",

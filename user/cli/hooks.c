@@ -52,7 +52,8 @@ const char *cli_holds_not(const struct skbext_status *status)
 	if (status->guarantee == SKBEXT_GUARANTEE_NONE)
 		return "anything: records may outlive their skbs; unload and load again";
 	if (status->mode == SKBEXT_MODE_EXACT)
-		return status->reason;
+		return "where the kernel copies or drops extensions inline: packets that "
+		       "xfrm_iptfs makes, MCTP fragments, vxcan, can-gw";
 	return "clones cannot be followed: clones, copies and fragments carry nothing; "
 	       "of the points where the kernel drops extensions only netif_rx (veth) is "
 	       "seen; memory that is used again past every tracepoint may show its "
