@@ -9,6 +9,7 @@ prefix	?= $(PREFIX)
 exec_prefix ?= $(prefix)
 sbindir	?= $(exec_prefix)/sbin
 includedir ?= $(prefix)/include
+mandir	?= $(prefix)/share/man
 libdir	?= $(if $(filter $(PREFIX)/lib,$(LIBDIR)),$(exec_prefix)/lib,$(LIBDIR))
 # Where the kernel's types come from: an image or its BTF, or a header that was made of it.
 VMLINUX_BTF ?= /sys/kernel/btf/vmlinux
@@ -60,7 +61,8 @@ msg = @printf '  %-8s %s\n' "$(1)" "$(patsubst $(OUT)/%,%,$@)";
 endif
 
 # Pages and completion for shells, of the command's own tables; pages where there is an scdoc.
-MAN	:= $(if $(shell command -v scdoc),$(OUT)/man/skbext.8 $(OUT)/man/skbext.7)
+PAGES	:= skbext.8 skbext.7 skbext.bpf.7 libskbext.3
+MAN	:= $(if $(shell command -v scdoc),$(PAGES:%=$(OUT)/man/%))
 COMPLETION := $(OUT)/completion/skbext $(OUT)/completion/_skbext
 
 .PHONY: all lib man run test tests fuzz fuzzers bench oracle paths soak matrix check-setup install \
@@ -158,13 +160,17 @@ $(OUT)/man/skbext.8.scd: user/man/skbext.8.scd.in $(OUT)/skbext
 	$(Q)$(OUT)/skbext help --format scdoc >$@.commands
 	$(Q)sed -e 's|@VERSION@|$(VERSION)|' -e '/@COMMANDS@/{r $@.commands' -e 'd}' $< >$@
 
-$(OUT)/man/%.7.scd: user/man/%.7.scd
-	$(Q)mkdir -p $(@D)
-	$(Q)cp $< $@
-
-$(OUT)/man/%: $(OUT)/man/%.scd
+define TO_MAN
 	$(call msg,MAN)
+	$(Q)mkdir -p $(@D)
 	$(Q)scdoc <$< >$@
+endef
+
+$(OUT)/man/skbext.8: $(OUT)/man/skbext.8.scd
+	$(TO_MAN)
+
+$(OUT)/man/%: user/man/%.scd
+	$(TO_MAN)
 
 $(OUT)/completion/skbext $(OUT)/completion/_skbext: $(OUT)/skbext
 	$(Q)mkdir -p $(@D)
@@ -230,7 +236,7 @@ $(OUT)/fuzz/%: tests/fuzz/%.c $(FUZZ_PARTS)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer -Wl,--wrap=exit,--wrap=dir_lock $(DEPS) $< $(FUZZ_PARTS) \
 		-ljansson $(LIBS) -lpthread -ldl -o $@
 
-install: all				## install below PREFIX (/usr/local) and DESTDIR
+install: all $(MAN)			## install below PREFIX (/usr/local) and DESTDIR
 	install -d '$(DESTDIR)$(sbindir)' '$(DESTDIR)$(includedir)/skbext/store' \
 		'$(DESTDIR)$(libdir)/pkgconfig'
 	install -m 755 $(OUT)/skbext '$(DESTDIR)$(sbindir)/'
@@ -243,10 +249,14 @@ install: all				## install below PREFIX (/usr/local) and DESTDIR
 	sed 's|@PREFIX@|$(prefix)|; s|@LIBDIR@|$(libdir)|; s|@INCLUDEDIR@|$(includedir)|' \
 		user/lib/skbext.pc.in | sed 's|=$(prefix)/|=$${prefix}/|; s|@VERSION@|$(VERSION)|' \
 		>'$(DESTDIR)$(libdir)/pkgconfig/skbext.pc'
+	for page in $(notdir $(MAN)); do \
+		install -D -m 644 "$(OUT)/man/$$page" '$(DESTDIR)$(mandir)'/man$${page##*.}/$$page; \
+	done
 
 uninstall:				## remove what install put there
 	rm -rf '$(DESTDIR)$(includedir)/skbext' '$(DESTDIR)$(sbindir)/skbext'
 	rm -f '$(DESTDIR)$(libdir)'/libskbext.* '$(DESTDIR)$(libdir)/pkgconfig/skbext.pc'
+	for page in $(PAGES); do rm -f '$(DESTDIR)$(mandir)'/man$${page##*.}/$$page; done
 
 clean:					## remove all that was made
 	rm -rf $(OUT)
