@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The source of store.h under every interleaving: each atomic access is a point at which another
- * thread may go on. Threads are coroutines, a run is one schedule, and a depth-first search takes
- * all of them, without a bound on preemptions: what it leaves out is only what it has seen. A state
- * is all memory that the threads share, and the stack and registers of each; two runs that come to
- * the same state go on alike. (A value that is dead but still lies on a stack makes two states of
- * one: that costs time, and nothing else.)
+ * thread may go on. Threads are coroutines, and a depth-first search takes all schedules, without a
+ * bound on preemptions: it leaves out only what it has seen. Where a schedule branches it keeps the
+ * threads' stacks and the memory that they share, and puts them back for the next branch.
+ *
+ * A state is that memory, and the stack and registers of each thread; two runs that come to the same
+ * state go on alike. (A value that is dead but still lies on a stack makes two states of one. That
+ * costs time and nothing else; compilers differ in how many they leave.)
  *
  * Payloads are plain accesses: they are done with the access before them. If a schedule could tear
  * one, there is another that has it wholly before or after, and finds the wrong bytes.
@@ -16,7 +18,9 @@
 #ifndef STORE_INTERLEAVE_H
 #define STORE_INTERLEAVE_H
 
+#undef _FORTIFY_SOURCE		/* its longjmp() refuses to go to another stack */
 #include <linux/types.h>
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +30,7 @@
 #define IL_THREADS	3
 #define IL_STACK	(16 << 10)
 #define IL_POINTS	4096		/* of one run */
-#define IL_SEEN		(1U << 20)	/* states of one scenario, as hashes in a hash; it grows */
+#define IL_KNOWN	(1U << 12)	/* states of one scenario, as hashes in a hash; it grows */
 
 /* Frames of the search's own: small, the same in every build. */
 #define IL_FN	__attribute__((noinline, no_sanitize("address"), no_sanitize("undefined")))
@@ -53,32 +57,105 @@ enum il_mutant {
 	IL_MUTANTS,
 };
 
-static struct {
-	bool running;
-	enum il_mutant mutant;
-	int threads, now;		/* now: the one that runs */
-	bool done[IL_THREADS];
-	__u64 local[IL_THREADS];	/* a hash of stack and registers, where it last stopped */
-	ucontext_t home, context[IL_THREADS];
-	ucontext_t fresh[IL_THREADS];	/* all runs begin with the same registers */
-	char *stack[IL_THREADS];
+/* What is explored: memory that the threads share, and what they do. */
+struct il_test {
+	size_t bytes;
+	void (*save)(void *to);
+	void (*put_back)(const void *from);
+	__u64 (*hash)(void);
 	void (*run)(int thread);
+	bool (*ended)(void);		/* all threads are done: is all as it should be? */
+};
 
-	int at, length;			/* in path: where this run is, where the search is */
-	struct il_choice {
-		__u8 taken, left;	/* a thread; a set of threads */
-	} path[IL_POINTS];
-	__u64 *seen;
-	__u64 room;			/* in seen */
+/* A thread that has stopped before an access. */
+struct il_thread {
+	bool done;
+	__u64 local;			/* a hash of stack and registers */
+	char *low;			/* its stack is in use from here up */
+	jmp_buf where;
+};
+
+/* A state on the way to the present one. */
+struct il_level {
+	__u8 taken, left;		/* a thread; a set of threads */
+	struct il_thread thread[IL_THREADS];
+	char *memory;			/* that of the test, and the stacks */
+	size_t room;
+};
+
+static struct {
+	bool running, broken;
+	enum il_mutant mutant;
+	const struct il_test *test;
+	int threads, now;		/* now: the one that runs */
+	struct il_thread thread[IL_THREADS];
+	char *stack[IL_THREADS];
+	jmp_buf search;
+	ucontext_t begin;
+
+	int depth;
+	struct il_level level[IL_POINTS];
+	__u64 *known;
+	__u64 room;			/* in known */
 	__u64 states, schedules, longest;
 } il;
-
-static __u64 il_state(void);		/* a hash of the memory */
 
 static inline __u64 il_mix(__u64 hash, __u64 value)
 {
 	hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
 	return hash ^ hash >> 29;
+}
+
+/* ---- threads */
+
+/*
+ * AddressSanitizer is told of each change of stacks. It then forgets the frames on the one that is
+ * left, so that stacks can be put back without what it knew of them.
+ */
+#ifndef __has_feature
+#define __has_feature(x)	0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define IL_SANITIZED	true
+#include <sanitizer/common_interface_defs.h>
+
+/* Or locals are elsewhere than on the stack, and no part of what is kept and compared. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "detect_stack_use_after_return=0";
+}
+
+static const void *il_bottom;		/* the search's own stack */
+static size_t il_size;
+
+/* To a thread's stack, or to that of the search (-1). */
+static inline void il_leave(int thread)
+{
+	__sanitizer_start_switch_fiber(NULL, thread < 0 ? il_bottom : il.stack[thread],
+				       thread < 0 ? il_size : IL_STACK);
+}
+
+static inline void il_arrive(int thread)
+{
+	const void **bottom = thread < 0 ? NULL : &il_bottom;
+
+	__sanitizer_finish_switch_fiber(NULL, bottom, bottom ? &il_size : NULL);
+}
+#else
+#define IL_SANITIZED	false
+static inline void il_leave(int thread)
+{
+}
+
+static inline void il_arrive(int thread)
+{
+}
+#endif
+
+static IL_FN char *il_low(void)
+{
+	return __builtin_frame_address(0);
 }
 
 /* From this frame up, its caller's included. */
@@ -92,13 +169,6 @@ static IL_FN __u64 il_hash_stack(void)
 	return hash;
 }
 
-/* All registers that outlive a call go to this frame. */
-static IL_FN void il_hash_local(void)
-{
-	__builtin_unwind_init();
-	il.local[il.now] = il_hash_stack();
-}
-
 /* What calls left below this frame, where later ones have their padding, is no part of a state. */
 static IL_FN void il_wipe(void)
 {
@@ -108,33 +178,98 @@ static IL_FN void il_wipe(void)
 	asm volatile("" : : "r"(below) : "memory");
 }
 
-/* A pointer: the compiler knows nothing of the callee and keeps nothing in other registers. */
-static void (*volatile il_stopped)(void) = il_hash_local;
+/* Back to the search, until it lets this thread go on. */
+static IL_FN void il_stop(void)
+{
+	struct il_thread *t = &il.thread[il.now];
+
+	__builtin_unwind_init();	/* registers that outlive a call go to this frame */
+	il_wipe();
+	t->low = il_low();
+	t->local = il_hash_stack();
+	if (!_setjmp(t->where)) {
+		il_leave(-1);
+		_longjmp(il.search, 1);
+	}
+	il_arrive(il.now);
+	il_wipe();
+}
+
+static IL_FN void il_point(void)
+{
+	if (il.running)
+		il_stop();
+}
+
+static void il_thread(void)
+{
+	il_arrive(il.now);
+	il_stop();
+	il.test->run(il.now);
+	il.thread[il.now].done = true;
+	il_leave(-1);
+	_longjmp(il.search, 1);
+}
+
+static IL_FN void il_go_on(int thread)
+{
+	il.now = thread;
+	il.running = true;
+	if (!_setjmp(il.search)) {
+		il_leave(thread);
+		_longjmp(il.thread[thread].where, 1);
+	}
+	il_arrive(-1);
+	il.running = false;
+}
+
+/* To its first stop, which is before its first step. */
+static IL_FN void il_start(int thread)
+{
+	if (!il.stack[thread])
+		il.stack[thread] = aligned_alloc(64, IL_STACK);
+	if (!il.stack[thread])
+		abort();
+	memset(il.stack[thread], 0, IL_STACK);
+	memset(&il.thread[thread], 0, sizeof(il.thread[thread]));
+	getcontext(&il.begin);
+	il.begin.uc_stack.ss_sp = il.stack[thread];
+	il.begin.uc_stack.ss_size = IL_STACK;
+	il.begin.uc_link = NULL;
+	makecontext(&il.begin, il_thread, 0);
+	il.now = thread;
+	if (!_setjmp(il.search)) {
+		il_leave(thread);
+		setcontext(&il.begin);
+	}
+	il_arrive(-1);
+}
+
+/* ---- states */
 
 static void il_make_room(__u64 room)
 {
 	il.room = room;
-	il.seen = calloc(room, sizeof(*il.seen));
-	if (!il.seen) {
+	il.known = calloc(room, sizeof(*il.known));
+	if (!il.known) {
 		fprintf(stderr, "store_interleave: no memory for %llu states\n", room);
 		abort();
 	}
 }
 
 /* Where this state is, or would be. */
-static IL_FN __u64 *il_place(__u64 hash)
+static __u64 *il_place(__u64 hash)
 {
 	__u64 n = hash >> 20 & (il.room - 1);
 
-	while (il.seen[n] && il.seen[n] != hash)
+	while (il.known[n] && il.known[n] != hash)
 		n = (n + 1) & (il.room - 1);
-	return &il.seen[n];
+	return &il.known[n];
 }
 
-/* How many states there are is the compiler's doing as well: what is dead on a stack counts. */
-static IL_FN void il_grow(void)
+static void il_grow(void)
 {
-	__u64 *old = il.seen, room = il.room;
+	__u64 *old = il.known, room = il.room;
 
 	il_make_room(2 * room);
 	for (__u64 n = 0; n < room; n++)
@@ -144,12 +279,12 @@ static IL_FN void il_grow(void)
 }
 
 /* true: it is new. Two of a million states with the same 64 bits: one in ten million searches. */
-static IL_FN bool il_first_time(void)
+static bool il_is_new(void)
 {
-	__u64 hash = il_state(), *place;
+	__u64 hash = il.test->hash(), *place;
 
 	for (int i = 0; i < il.threads; i++)
-		hash = il_mix(hash, il.done[i] ? 1 : il.local[i]);
+		hash = il_mix(hash, il.thread[i].done ? 1 : il.thread[i].local);
 	hash |= !hash;
 	place = il_place(hash);
 	if (*place)
@@ -160,161 +295,128 @@ static IL_FN bool il_first_time(void)
 	return true;
 }
 
-/* Who goes on from here; -1: all that can follow has been seen. */
-static IL_FN int il_choose(void)
+static size_t il_used(int thread)
 {
-	struct il_choice *choice = &il.path[il.at];
-	__u8 able = 0;
+	return il.thread[thread].done ? 0 : il.stack[thread] + IL_STACK - il.thread[thread].low;
+}
 
-	if (il.at++ < il.length)
-		return choice->taken;
-	if (il.at == IL_POINTS) {
+static void il_keep(struct il_level *level)
+{
+	size_t bytes = il.test->bytes;
+	char *to;
+
+	for (int i = 0; i < il.threads; i++)
+		bytes += il_used(i);
+	if (bytes > level->room) {
+		free(level->memory);
+		level->memory = malloc(bytes);
+		level->room = bytes;
+	}
+	if (!level->memory)
+		abort();
+	memcpy(level->thread, il.thread, sizeof(il.thread));
+	il.test->save(level->memory);
+	to = level->memory + il.test->bytes;
+	for (int i = 0; i < il.threads; to += il_used(i++))
+		memcpy(to, il.thread[i].low, il_used(i));
+}
+
+static void il_put_back(const struct il_level *level)
+{
+	const char *from = level->memory + il.test->bytes;
+
+	memcpy(il.thread, level->thread, sizeof(il.thread));
+	il.test->put_back(level->memory);
+	for (int i = 0; i < il.threads; from += il_used(i++))
+		memcpy(il.thread[i].low, from, il_used(i));
+}
+
+/* ---- the search */
+
+/* The present state is one to go on from, with each thread that is not done. */
+static void il_enter(void)
+{
+	struct il_level *level = &il.level[il.depth];
+
+	if (++il.depth == IL_POINTS) {
 		fprintf(stderr, "store_interleave: a run without end\n");
 		abort();
 	}
-	if (!il_first_time())
-		return -1;
+	level->left = 0;
 	for (int i = 0; i < il.threads; i++)
-		able |= !il.done[i] << i;
-	/* On with the same one first: switches cost time. */
-	choice->taken = il.now >= 0 && able >> il.now & 1 ? il.now : __builtin_ctz(able);
-	choice->left = able & ~(1 << choice->taken);
-	il.length = il.at;
-	return choice->taken;
+		level->left |= !il.thread[i].done << i;
+	if (level->left & (level->left - 1))
+		il_keep(level);
 }
 
-static IL_FN void il_switch(ucontext_t *from)
+/* One access, and what follows up to the next. true: something new to go on from. */
+static bool il_access(struct il_level *level)
 {
-	int next = il_choose(), before = il.now;
-
-	if (next == before)
-		return;
-	if (next >= 0)
-		il.now = next;
-	else if (from == &il.home)
-		return;
-	swapcontext(from, next < 0 ? &il.home : &il.context[next]);
-}
-
-static IL_FN void il_point(void)
-{
-	if (!il.running)
-		return;
-	/* On a way that was taken before, only where this thread stops for another. */
-	if (il.at >= il.length || il.path[il.at].taken != il.now) {
-		il_wipe();
-		il_stopped();
-	}
-	il_switch(&il.context[il.now]);
-	il_wipe();
-}
-
-static void il_thread(void)
-{
-	int left = 0;
-
-	il.run(il.now);
-	il.done[il.now] = true;
+	level->taken = __builtin_ctz(level->left);
+	level->left &= level->left - 1;
+	il_go_on(level->taken);
 	for (int i = 0; i < il.threads; i++)
-		left += !il.done[i];
-	if (left)
-		il_switch(&il.context[il.now]);
+		if (!il.thread[i].done)
+			return il_is_new();
 	il.schedules++;
-	il.running = false;
-	swapcontext(&il.context[il.now], &il.home);
+	if ((__u64)il.depth > il.longest)
+		il.longest = il.depth;
+	il.broken |= !il.test->ended();
+	return false;
 }
 
-/* What a run left is no frame of the next one, and no reason to take its states for others. */
-static inline void il_clean_stack(char *stack)
+/* Every schedule of so many threads, from the memory as it is. true: none ended badly. */
+static bool il_search(int threads, const struct il_test *test)
 {
-#ifdef __SANITIZE_ADDRESS__
-	extern void __asan_unpoison_memory_region(const volatile void *, size_t);
+	bool here = true;	/* the level on top is the present state */
 
-	__asan_unpoison_memory_region(stack, IL_STACK);
-#endif
-	memset(stack, 0, IL_STACK);
-}
-
-static void il_fresh(int thread)
-{
-	if (!il.stack[thread])
-		il.stack[thread] = aligned_alloc(64, IL_STACK);
-	if (!il.stack[thread])
-		abort();
-	getcontext(&il.context[thread]);
-	il.fresh[thread] = il.context[thread];
-}
-
-static void il_start(int thread)
-{
-	il.done[thread] = false;
-	il.local[thread] = 0;
-	il_clean_stack(il.stack[thread]);
-	il.context[thread] = il.fresh[thread];
-	il.context[thread].uc_stack.ss_sp = il.stack[thread];
-	il.context[thread].uc_stack.ss_size = IL_STACK;
-	il.context[thread].uc_link = NULL;
-	makecontext(&il.context[thread], il_thread, 0);
-}
-
-/* One schedule: that in path, and from its end on one that is new. true: it was run to the end. */
-static bool il_run_once(void)
-{
-	__u64 before = il.schedules;
-
-	for (int i = 0; i < il.threads; i++)
-		il_start(i);
-	il.at = 0;
-	il.now = -1;
-	il.running = true;
-	il_switch(&il.home);
-	il.running = false;
-	if ((__u64)il.at > il.longest)
-		il.longest = il.at;
-	return il.schedules != before;
-}
-
-/* On to the next schedule. false: there are no more. */
-static bool il_next(void)
-{
-	while (il.length && !il.path[il.length - 1].left)
-		il.length--;
-	if (!il.length)
-		return false;
-	il.path[il.length - 1].taken = __builtin_ctz(il.path[il.length - 1].left);
-	il.path[il.length - 1].left &= il.path[il.length - 1].left - 1;
-	return true;
-}
-
-static void il_begin(int threads, void (*run)(int thread))
-{
 	il.threads = threads;
-	il.run = run;
-	il.length = 0;
+	il.test = test;
+	il.depth = 0;
+	il.broken = false;
 	il.states = il.schedules = il.longest = 0;
-	for (int i = 0; i < IL_THREADS; i++)
-		il_fresh(i);
-	if (!il.seen)
-		il_make_room(IL_SEEN);
-	memset(il.seen, 0, il.room * sizeof(*il.seen));
+	for (int i = 0; i < threads; i++)
+		il_start(i);
+	free(il.known);
+	il_make_room(IL_KNOWN);
+	il_enter();
+	while (il.depth) {
+		struct il_level *level = &il.level[il.depth - 1];
+
+		if (!level->left) {
+			il.depth--;
+			here = false;
+			continue;
+		}
+		if (!here)
+			il_put_back(level);
+		here = il_access(level);
+		if (il.broken)
+			return false;
+		if (here)
+			il_enter();
+	}
+	return true;
 }
 
 static void il_end(void)
 {
-	free(il.seen);
-	il.seen = NULL;
+	free(il.known);
+	il.known = NULL;
 	for (int i = 0; i < IL_THREADS; i++) {
 		free(il.stack[i]);
 		il.stack[i] = NULL;
 	}
+	for (int i = 0; i < IL_POINTS; i++)
+		free(il.level[i].memory);
 }
 
-/* Thread numbers in the order in which they ran, one for each point. */
+/* Thread numbers in the order in which they ran, one for each access. */
 static void il_print_schedule(FILE *to)
 {
 	fprintf(to, "    schedule: ");
-	for (int i = 0; i < il.length; i++)
-		fprintf(to, "%d", il.path[i].taken);
+	for (int i = 0; i < il.depth; i++)
+		fprintf(to, "%d", il.level[i].taken);
 	fprintf(to, "\n");
 }
 
