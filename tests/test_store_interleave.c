@@ -351,6 +351,8 @@ static void amiss(const char *what, int skb)
 	il.broken = true;
 }
 
+#define USERS	(~0ULL)		/* what user space writes */
+
 static bool meddled(int skb)
 {
 	return sim.scene->shared >> skb & 1;
@@ -482,7 +484,7 @@ static void do_write(int skb, int type, __u64 value)
 	int object = do_add(skb, type);
 
 	if (object < 0) {
-		if (!sim.scene->full && !meddled(skb))
+		if (!sim.scene->full)
 			amiss("no room", skb);
 		return;
 	}
@@ -515,6 +517,15 @@ static void do_share(int skb, int from)
 		amiss("share", skb);
 }
 
+/* The owner took the first type; what user space writes is its own. */
+static void check_taken(int skb)
+{
+	int object = meddled(skb) ? skbext_store_find_any(sim.hash[skb], 1) : -1;
+
+	if (object >= 0 && *word_of(object, 0) != USERS)
+		amiss("still has what was taken", skb);
+}
+
 static void do_end(int skb, enum step_op op)
 {
 	__u64 h = sim.hash[skb];
@@ -539,6 +550,8 @@ static void do_end(int skb, enum step_op op)
 	sim.second[skb] = op != RELEASE && op != DEL_MORE && sim.second[skb];
 	if (ended != had && !meddled(skb) && !inherits(skb) && !sim.old[skb])
 		amiss("records ended", skb);
+	if (op != DEL_MORE)
+		check_taken(skb);
 	sim.old[skb] = sim.old[skb] && op != RELEASE;
 }
 
@@ -546,7 +559,7 @@ static void do_end(int skb, enum step_op op)
 static void user_write(int slot)
 {
 	il_point();
-	*word_of(slot, 0) = ~0ULL;
+	*word_of(slot, 0) = USERS;
 }
 
 static void user_next(int slot, int next, int skb)

@@ -93,9 +93,12 @@ SKBEXT_FN int skbext_store_active(__u64 h)
 }
 
 /*
- * The owner of a shared home slot writes: it leaves the slot to the others and takes another.
- * Unless user space ends the record at this moment: then it has ended.
+ * What an owner reads of his record user space may change before he has changed it: SKBEXT_AGAIN,
+ * and the owner looks again. No more than a few times: between two steps of user space is a grace
+ * period, which a program that runs holds up (outside.h).
  */
+
+/* The owner of a shared home slot writes: it leaves the slot to the others and takes another. */
 __skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word, __u64 copy)
 {
 	__u64 *from = __skbext_word(slot), *link;
@@ -103,14 +106,14 @@ __skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word, __u64 copy)
 	__u64 *to = claimed < 0 ? (__u64 *)0 : __skbext_word_link(claimed, &link);
 
 	if (!from || !to)
-		return -1;
+		return SKBEXT_NONE;
 	skbext_store_cow(claimed, slot, word);
 	__skbext_write(link, __skbext_stamp());
 	if (!__skbext_swap(from, word, __skbext_left(word))) {
 		__skbext_give_back(claimed, SKBEXT_W_ACTIVE);
 		__skbext_write(to, 0);
 		skbext_store_uncount(h, claimed);
-		return -1;
+		return SKBEXT_AGAIN;
 	}
 	__skbext_write(to, copy);
 	skbext_store_uncount(h, slot);
@@ -128,11 +131,11 @@ __skbext_inline int __skbext_localize(__u32 slot, __u32 obj, __u64 word, __u64 c
 	__u64 *link, *p = __skbext_word_link(slot, &link);
 
 	if (!p)
-		return -1;
+		return SKBEXT_NONE;
 	skbext_store_cow(slot, obj, word);
 	if (!__skbext_swap(p, word, h)) {
 		__skbext_give_back(slot, SKBEXT_W_ACTIVE);
-		return -1;	/* user space took a type at this moment */
+		return SKBEXT_AGAIN;
 	}
 	__skbext_write(link, __skbext_stamp());
 	__skbext_write(p, copy);
@@ -142,8 +145,8 @@ __skbext_inline int __skbext_localize(__u32 slot, __u32 obj, __u64 word, __u64 c
 
 /*
  * skb_ext_maybe_cow(): make the record in this slot the only holder of its object, copying all of
- * it if need be. Returns the object, or -1: no room, nothing changed. *slot may move. *is: its
- * word, unless user space took a type since.
+ * it if need be. Returns the object, or SKBEXT_NONE: no room, or SKBEXT_AGAIN; then nothing changed.
+ * *slot may move. *is: its word, unless user space took a type since.
  */
 __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h, __u64 *is)
 {
@@ -152,17 +155,17 @@ __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h, __u64 *is)
 	__u32 obj;
 
 	if (!p)
-		return -1;
+		return SKBEXT_NONE;
 	*is = word = __skbext_read(p);
 	if (!__skbext_match(word, h))
-		return -1;
+		return SKBEXT_AGAIN;
 	if (!(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE)))
 		return *slot;
 
 	obj = __skbext_object_of(*slot, word);
 	link = __skbext_link(obj);
 	if (!link)
-		return -1;
+		return SKBEXT_NONE;
 	/* The others are gone: write in place, as the kernel does. */
 	if (!(__skbext_read(link) & SKBEXT_L_LOW)) {
 		__skbext_give_back(obj, ~word);
@@ -171,13 +174,15 @@ __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h, __u64 *is)
 
 	*is = h | (word & SKBEXT_W_ACTIVE) | (word & SKBEXT_CTL->counted ? SKBEXT_W_SHARED : 0);
 	if (word & SKBEXT_W_REMOTE) {
-		if (__skbext_localize(*slot, obj, word, *is))
-			return -1;
+		int ret = __skbext_localize(*slot, obj, word, *is);
+
+		if (ret)
+			return ret;
 	} else {
 		int moved = __skbext_move(*slot, h, word, *is);
 
 		if (moved < 0)
-			return -1;
+			return moved;
 		*slot = moved;
 	}
 	skbext_count(SKBEXT_STAT_COW);
@@ -191,10 +196,8 @@ __skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u3
 		   -1 : skbext_store_claim(h);
 	__u64 *link, *p = slot < 0 ? (__u64 *)0 : __skbext_word_link(slot, &link);
 
-	if (!p) {
-		skbext_count(SKBEXT_STAT_ADD_FAILED);
-		return -1;
-	}
+	if (!p)
+		return SKBEXT_NONE;
 	skbext_store_zero(slot, offset, size);
 	__skbext_write(link, __skbext_stamp());
 	skbext_count(SKBEXT_STAT_ADDS);	/* before: whoever ends it counts that */
@@ -213,15 +216,13 @@ __skbext_inline int __skbext_add_more(__u32 slot, __u64 h, __u64 active, __u32 o
 	int obj = __skbext_unshare(&slot, h, &word);
 	__u64 *p = obj < 0 ? (__u64 *)0 : __skbext_word(slot);
 
-	if (!p) {
-		skbext_count(SKBEXT_STAT_ADD_FAILED);
-		return -1;
-	}
+	if (!p)
+		return obj;
 	if (!(word & active)) {
 		/* First: this slot is not free before all programs that run have ended. */
 		skbext_store_zero(obj, offset, size);
 		if (!__skbext_swap(p, word, word | (active & SKBEXT_W_ACTIVE)))
-			return -1;	/* user space changed it at this moment */
+			return SKBEXT_AGAIN;
 	}
 	skbext_count(SKBEXT_STAT_ADDS_MORE);
 	return obj;
@@ -236,7 +237,7 @@ __skbext_inline int __skbext_emptied(__u32 slot, __u64 h)
 	return !__skbext_match(word, h) || !(word & SKBEXT_W_ACTIVE);
 }
 
-SKBEXT_FN int skbext_store_add_any(__u64 h, __u64 active, __u32 offset, __u32 size)
+__skbext_inline int __skbext_try_add(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
 	int slot = skbext_store_slot(h);
 
@@ -246,6 +247,18 @@ SKBEXT_FN int skbext_store_add_any(__u64 h, __u64 active, __u32 offset, __u32 si
 	}
 	return slot < 0 ? __skbext_add_first(h, active, offset, size) :
 			  __skbext_add_more(slot, h, active, offset, size);
+}
+
+/* The object, or SKBEXT_NONE: no room. */
+SKBEXT_FN int skbext_store_add_any(__u64 h, __u64 active, __u32 offset, __u32 size)
+{
+	int ret = SKBEXT_AGAIN;
+
+	for (int i = 0; i < SKBEXT_TRIES && ret == SKBEXT_AGAIN; i++)
+		ret = __skbext_try_add(h, active, offset, size);
+	if (ret < 0)
+		skbext_count(SKBEXT_STAT_ADD_FAILED);
+	return ret;
 }
 
 /*
@@ -262,8 +275,8 @@ __skbext_inline void __skbext_clear_refs(__u32 slot, __u64 word, __u64 active)
 }
 
 /*
- * Its owner takes types from this skb alone. 1: the record ended with it, 0: it has others, -1: it
- * had none of them. The mark of a purge goes with them: there are references to give back after
+ * Its owner takes types from this skb alone. 1: the record ended with it, 0: it has others,
+ * SKBEXT_NONE: it had none of them, or SKBEXT_AGAIN. The mark of a purge goes with them: there are references to give back after
  * that. That of an add by address stays, which needs the slot.
  */
 __skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types)
@@ -271,18 +284,32 @@ __skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types)
 	__u64 *p = __skbext_word(slot);
 	__u64 word = p ? __skbext_read(p) : 0, becomes;
 
-	if (!p || !__skbext_match(word, h) || !(word & types & SKBEXT_W_ACTIVE))
-		return -1;
+	if (!p || !__skbext_match(word, h))
+		return SKBEXT_AGAIN;
+	if (!(word & types & SKBEXT_W_ACTIVE))
+		return SKBEXT_NONE;
 	if (!(word & ~types & SKBEXT_W_ACTIVE))
-		return __skbext_drop(p, slot, word) ? 1 : -1;
+		return __skbext_drop(p, slot, word) ? 1 : SKBEXT_AGAIN;
 	becomes = word & ~(types & SKBEXT_W_ACTIVE);
 	if (!__skbext_read(&SKBEXT_STATE->by_address))
 		becomes &= ~SKBEXT_W_DOOMED;
 	if (!__skbext_swap(p, word, becomes))
-		return -1;
+		return SKBEXT_AGAIN;
 	if (word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))
 		__skbext_clear_refs(slot, word, word & ~types);
 	return 0;
+}
+
+__skbext_inline int __skbext_clear_any(__u64 h, __u64 types)
+{
+	int ret = SKBEXT_AGAIN;
+
+	for (int i = 0; i < SKBEXT_TRIES && ret == SKBEXT_AGAIN; i++) {
+		int slot = skbext_store_slot(h);
+
+		ret = slot < 0 ? SKBEXT_NONE : __skbext_clear(slot, h, types);
+	}
+	return ret;
 }
 
 SKBEXT_FN int skbext_store_del_any(__u64 h, __u64 active)
@@ -293,7 +320,7 @@ SKBEXT_FN int skbext_store_del_any(__u64 h, __u64 active)
 		skbext_store_release_any(h, SKBEXT_STAT_PURGED_STALE);
 		return 0;
 	}
-	cleared = slot < 0 ? -1 : __skbext_clear(slot, h, active);
+	cleared = slot < 0 ? SKBEXT_NONE : __skbext_clear_any(h, active);
 	if (cleared < 0)
 		return 0;
 	skbext_count(cleared ? SKBEXT_STAT_DELS_EMPTIED : SKBEXT_STAT_DELS);
@@ -302,9 +329,7 @@ SKBEXT_FN int skbext_store_del_any(__u64 h, __u64 active)
 
 SKBEXT_FN int skbext_store_keep_any(__u64 h, __u64 types, __u32 stat)
 {
-	int slot = skbext_store_slot(h);
-
-	if (slot < 0 || __skbext_clear(slot, h, ~types) <= 0)
+	if (__skbext_clear_any(h, ~types) <= 0)
 		return 0;
 	skbext_count(stat);
 	return 1;
