@@ -102,6 +102,36 @@ cli_records()
 	"$skbext" unload >/dev/null || echo "unload"
 }
 
+# The drop at a policy point cannot be taken away alone: all trust ends with it.
+cli_policy_pin_removed()
+{
+	local pin=/sys/fs/bpf/skbext/links/skb_scrub_packet skb=0xffff888000001000 _
+	"$skbext" load --require complete --type note:16 >/dev/null || { echo "load"; return; }
+	"$skbext" add $skb note 0102 >/dev/null || echo "add before it"
+	rm $pin || echo "the hook is not attached"
+	[ "$(field guarantee)" = none ] || echo "guarantee $(field guarantee) without the hook"
+	[[ $(field reason) = *skb_scrub_packet* ]] || echo "reason: $(field reason)"
+	# The kernel detaches in a worker.
+	for _ in {1..100}; do
+		"$skbext" add $skb note 0102 >/dev/null 2>/run/err || break
+		sleep 0.1
+	done
+	grep -q "is stopped.*unload and load again" /run/err || echo "add after it: $(cat /run/err)"
+	"$skbext" find $skb note >/dev/null 2>&1 && echo "a record is still found"
+	"$skbext" unload >/dev/null || echo "unload"
+}
+
+# That the kernel stops bound programs when hooks go is not taken from the name of a pin.
+cli_unload_damaged()
+{
+	"$skbext" load --require complete --type note:16 >/dev/null || { echo "load"; return; }
+	rm /sys/fs/bpf/skbext/slots
+	"$skbext" unload >/dev/null 2>/run/err && echo "unload without the slots"
+	grep -q "cannot stop.*unload --force" /run/err || echo "unload: $(cat /run/err)"
+	"$skbext" unload --force >/dev/null || echo "unload --force"
+	[ ! -e /sys/fs/bpf/skbext ] || echo "something is still pinned"
+}
+
 # For its exit status alone: a variant that does not find the records it wrote fails.
 cli_bench()
 {
@@ -160,6 +190,8 @@ run_step()
 		result cli_complete "$(cli_complete 2>&1)"
 		result cli_not_proved "$(cli_not_proved 2>&1)"
 		result cli_records "$(cli_records 2>&1)"
+		result cli_policy_pin_removed "$(cli_policy_pin_removed 2>&1)"
+		result cli_unload_damaged "$(cli_unload_damaged 2>&1)"
 		result cli_bench "$(cli_bench 2>&1)" ;;
 	paths)
 		# shellcheck disable=SC2086 # names of rows

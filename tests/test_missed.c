@@ -626,7 +626,8 @@ static void check_status(void)
 
 	ASSERT_OK(skbext_status(env.sk, &status), skbext_errmsg());
 	ASSERT_TRUE(!status.healthy, "not healthy");
-	ASSERT_EQ(skbext_add(env.sk, NO_SKB, "tag", "x", 1), -ENOSPC, "add by address");
+	ASSERT_EQ(skbext_add(env.sk, NO_SKB, "tag", "x", 1), -ESTALE, "add by address");
+	ASSERT_EQ(skbext_type_add(env.sk, "late", 8, 0), -ESTALE, "a new type");
 	ASSERT_EQ(skbext_find(env.sk, NO_SKB, "tag", tag, sizeof(tag)), -ENODATA,
 		  "find by address");
 }

@@ -59,6 +59,17 @@ refused()
 	done
 }
 
+# until_there PATTERN: a file of that name is there, within 30 seconds
+until_there()
+{
+	local _
+	for _ in {1..300}; do
+		compgen -G "$1" >/dev/null && return
+		sleep 0.1
+	done
+	return 1
+}
+
 run_case()
 {
 	[ -z "$only" ] || [ "$only" = "$1" ] || return
@@ -161,12 +172,39 @@ load_in_a_container()
 	unshare -pf --mount-proc strace -f -qq -o /dev/null \
 		-e inject=rename,renameat,renameat2:delay_enter=5000000:when=1 \
 		"$skbext" load --bpffs "$tmp/bpf/site" >"$tmp/slow" 2>&1 &
-	until [ -n "$(ls "$tmp/bpf"/site-new-*/links 2>/dev/null)" ]; do sleep 0.1; done
+	until_there "$tmp/bpf/site-new-*/links/*" || wrong "the slow load: $(cat "$tmp/slow")"
 	run "$skbext" unload --bpffs "$tmp/bpf/site"
 	wait $!
 	grep -q '^loaded' "$tmp/slow" || wrong "the slow load: $(cat "$tmp/slow")"
 	run "$skbext" status --bpffs "$tmp/bpf/site" --json
 	[[ $out == *'"healthy": true'* ]] || wrong "after it: $out $err"
+}
+
+# An unload comes between the making of the directory and the lock on it, and takes it away.
+load_beside_a_cleaner()
+{
+	strace -f -qq -o /dev/null -e inject=flock:delay_enter=3000000:when=1 \
+		"$skbext" load --bpffs "$tmp/bpf/site" >"$tmp/slow" 2>&1 &
+	until_there "$tmp/bpf/site-new-*" || wrong "the slow load: $(cat "$tmp/slow")"
+	run "$skbext" unload --bpffs "$tmp/bpf/site"
+	wait $!
+	grep -q '^loaded' "$tmp/slow" || wrong "the slow load: $(cat "$tmp/slow")"
+	run "$skbext" status --bpffs "$tmp/bpf/site" --json
+	[[ $out == *'"healthy": true'* ]] || wrong "after it: $out $err"
+}
+
+# Each is pid 1 where it runs.
+same_pid_in_two_containers()
+{
+	mkdir "$tmp/bpf/site-new-1"
+	exec 7<"$tmp/bpf/site-new-1"
+	flock 7
+	run unshare -pf --mount-proc "$skbext" load --bpffs "$tmp/bpf/site" 7<&-
+	[ "$status" = 0 ] || wrong "load beside one with the same pid: $err"
+	[ -d "$tmp/bpf/site-new-1" ] || wrong "the other's directory is gone"
+	exec 7<&-
+	run "$skbext" unload --bpffs "$tmp/bpf/site"
+	compgen -G "$tmp/bpf/site*" && wrong "it is left"
 }
 
 lock_that_is_held()
@@ -183,15 +221,26 @@ lock_that_is_held()
 }
 
 # A program that adds stays attached; whatever is damaged, after "unloaded" it adds nothing.
-attach_adds()
+bind_adds()
 {
-	run "$skbext" load --bpffs "$tmp/bpf/site"
 	run "$skbext" bind "$objs/root_adds.bpf.o" "$tmp/bound.o" --bpffs "$tmp/bpf/site"
-	[ "$status" = 0 ] || { wrong "bind: $err"; return 1; }
+}
+
+# The programs of what was bound just now.
+pin_adds()
+{
 	mkdir "$tmp/bpf/own"
 	sed -n '/^bpftool/,$p' "$tmp/out" | sed "s| DIR | $tmp/bpf/own |" >"$tmp/command"
 	run bash -e "$tmp/command"
 	[ "$status" = 0 ] || { wrong "bpftool: $err"; return 1; }
+}
+
+attach_adds()
+{
+	run "$skbext" load --bpffs "$tmp/bpf/site"
+	bind_adds
+	[ "$status" = 0 ] || { wrong "bind: $err"; return 1; }
+	pin_adds || return 1
 	ip link set lo up
 	tc qdisc add dev lo clsact
 	run tc filter add dev lo egress bpf direct-action object-pinned "$tmp/bpf/own/root_adds"
@@ -257,6 +306,15 @@ unload_with_damage()
 	unload_stops_or_says_so "no ctl" rm "$tmp/bpf/site/ctl"
 	unload_stops_or_says_so "slots frozen" bpftool map freeze pinned "$tmp/bpf/site/slots"
 	unload_stops_or_says_so "no slots" rm "$tmp/bpf/site/slots"
+	unload_stops_or_says_so "no slots, and a name of the exact mode" forge_exact
+}
+
+# In the exact mode the kernel stops bound programs when this hook goes: what has its name may not.
+forge_exact()
+{
+	rm -f "$tmp/bpf/site/slots" "$tmp/bpf/site/links/bpf_tracing_link_release"
+	bpftool map create "$tmp/bpf/site/links/bpf_tracing_link_release" type array key 4 value 8 \
+		entries 1 name other
 }
 
 # An unload that is killed between the stop and the end of the pins: no word of health after it.
@@ -269,7 +327,9 @@ killed_unload_is_not_healthy()
 	[[ $out == *'"guarantee": "none"'*'"healthy": false'* ]] || wrong "status: $out $err"
 	[[ $out == *"trust has ended"* || $out == *"not attached"* ]] || wrong "no reason: $out"
 	run "$skbext" add 0xffff888000001000 a 00 --bpffs "$tmp/bpf/site"
-	[ "$status" = 1 ] || wrong "add: $out"
+	refused add stopped "unload and load again"
+	bind_adds
+	refused bind stopped "unload and load again"
 	run "$skbext" unload --bpffs "$tmp/bpf/site"
 	[ "$out" = unloaded ] || wrong "unload again: $out $err"
 }
@@ -313,14 +373,235 @@ bind_to_a_full_disk()
 	umount "$tmp/full"
 }
 
+# ---- bind: hook and type, both or none
+
+policy_hook()
+{
+	"$skbext" status --json --bpffs "$tmp/bpf/site" |
+		jq -r '[.hooks[] | select(.role == "policy" and .attached) | .name] | join(" ")'
+}
+
+has_type()
+{
+	"$skbext" status --json --bpffs "$tmp/bpf/site" |
+		jq -e --arg name "$1" 'any(.types[]; .name == $name)' >/dev/null
+}
+
+# bound_whole WHAT: a type without its hook is what must never be
+bound_whole()
+{
+	if has_type root_mark; then
+		[ -n "$(policy_hook)" ] || wrong "$1: a type without its hook"
+	elif [ "$status" = 0 ]; then
+		wrong "$1: bound, and its type is nowhere"
+	fi
+}
+
+# Marks that cross a veth, where a default type ends: [found behind it, added].
+cross_veth()
+{
+	local before
+	pin_adds || return
+	ip link add root0 type veth peer name root1
+	ip addr add 198.18.9.1/24 dev root0
+	ip link set root0 up
+	ip link set root1 up
+	ip neigh add 198.18.9.2 lladdr 02:00:00:00:00:02 dev root0
+	tc qdisc add dev root0 clsact
+	tc qdisc add dev root1 clsact
+	tc filter add dev root0 egress bpf direct-action object-pinned "$tmp/bpf/own/root_adds"
+	tc filter add dev root1 ingress bpf direct-action object-pinned "$tmp/bpf/own/root_adds"
+	for _ in {1..100}; do echo x >/dev/udp/198.18.9.2/9; done
+	counts
+	ip link del root0
+	rm -rf "$tmp/bpf/own"
+}
+
+no_mark_crosses()
+{
+	local seen
+	seen=$(cross_veth)
+	[[ $seen == "[0,"* ]] || wrong "$1: marks cross a veth: $seen"
+	[ "$(echo "$seen" | jq '.[1]')" -ge 100 ] || wrong "$1: no packets: $seen"
+}
+
+# Killed at each step: no type without its hook, and the next bind heals what there is.
+bind_killed()
+{
+	local calls n point points=""
+	run "$skbext" load --type other:8,keep-scrub --bpffs "$tmp/bpf/site"
+	[ -z "$(policy_hook)" ] || wrong "the policy hook is not idle: $(policy_hook)"
+	strace -f -qq -e trace=bpf -o "$tmp/trace" \
+		"$skbext" bind "$objs/root_adds.bpf.o" "$tmp/bound.o" --bpffs "$tmp/bpf/site" \
+		>"$tmp/out" 2>"$tmp/err"
+	calls=$(grep -c 'bpf(' "$tmp/trace")
+	[ "$calls" -gt 20 ] || wrong "only $calls calls of bpf()"
+	for ((n = calls; n > calls - 10 && n > 0; n--)); do points+=" bpf:$n"; done
+	for point in $points unlink:1 rename:1; do
+		run "$skbext" unload --bpffs "$tmp/bpf/site"
+		run "$skbext" load --type other:8,keep-scrub --bpffs "$tmp/bpf/site"
+		n=${point#*:}
+		run strace -f -qq -o /dev/null -e "inject=${point%:*}:signal=KILL:when=$n" \
+			"$skbext" bind "$objs/root_adds.bpf.o" "$tmp/bound.o" \
+			--bpffs "$tmp/bpf/site"
+		bound_whole "killed at $point"
+		for _ in 1 2; do
+			bind_adds
+			[ "$status" = 0 ] || wrong "bind after a kill at $point: $err"
+			bound_whole "bind after a kill at $point"
+		done
+	done
+	no_mark_crosses "after the last kill"
+}
+
+# As many files as are too few somewhere on the way.
+bind_nofile()
+{
+	local n
+	for n in {8..60..4}; do
+		run "$skbext" load --type other:8,keep-scrub --bpffs "$tmp/bpf/site"
+		run bash -c "ulimit -n $n; exec $skbext bind $objs/root_adds.bpf.o $tmp/bound.o \
+			--bpffs $tmp/bpf/site"
+		[ "$status" = 0 ] || refused "bind with $n files" EMFILE "ulimit -n"
+		if [ "$status" = 0 ]; then
+			bound_whole "bind with $n files"
+		elif has_type root_mark; then
+			wrong "bind with $n files was refused, and its type stays"
+		fi
+		[ "$n" = 60 ] || run "$skbext" unload --bpffs "$tmp/bpf/site"
+	done
+	[ "$status" = 0 ] || wrong "60 files are too few: $err"
+	bind_adds
+	no_mark_crosses "with few files"
+}
+
+# What the README says is enough.
+three_caps="setpriv --reuid=65534 --regid=65534 --clear-groups
+	--inh-caps=-all,+bpf,+perfmon,+net_admin --ambient-caps=-all,+bpf,+perfmon,+net_admin"
+
+bind_three_caps()
+{
+	local dir=$tmp/bpf/theirs/site line
+	chmod 711 "$tmp/bpf"
+	mkdir -m 700 "$tmp/bpf/theirs"
+	chown 65534:65534 "$tmp/bpf/theirs"
+	mkdir -m 777 "$tmp/out.d"
+	cp "$skbext" "$objs/root_adds.bpf.o" "$tmp/out.d"
+	run $three_caps "$tmp/out.d/skbext" load --type other:8,keep-scrub --bpffs "$dir"
+	[ "$status" = 0 ] || wrong "load: $err"
+	run $three_caps "$tmp/out.d/skbext" bind "$tmp/out.d/root_adds.bpf.o" \
+		"$tmp/out.d/bound.o" --bpffs "$dir"
+	[ "$status" = 0 ] || wrong "bind: $err"
+	run $three_caps "$tmp/out.d/skbext" status --json --bpffs "$dir"
+	[[ $out == *'"healthy": true'* && $out != *'"guarantee": "none"'* ]] ||
+		wrong "status: $out $err"
+	jq -e '[.hooks[] | select(.role == "policy")] | length > 0 and all(.attached)' \
+		<<<"$out" >/dev/null || wrong "the policy hook: $out"
+	for line in stats dump "add 0xffff888000001000 other 01" "find 0xffff888000001000 other" \
+			"del 0xffff888000001000" purge; do
+		# shellcheck disable=SC2086 # words
+		set -- $line
+		run $three_caps "$tmp/out.d/skbext" "$1" --bpffs "$dir" "${@:2}"
+		[ "$status" = 0 ] || wrong "$line: $err"
+	done
+	by_id_alone "$dir"
+	run $three_caps "$tmp/out.d/skbext" unload --bpffs "$dir"
+	refused "unload that cannot see who is bound" CAP_SYS_ADMIN "unload --force"
+	run $three_caps "$tmp/out.d/skbext" unload --force --bpffs "$dir"
+	[ "$status" = 0 ] || wrong "unload --force: $err"
+	[ ! -e "$dir" ] || wrong "something is left"
+	rm -rf "$tmp/out.d"
+}
+
+# By its id nobody may open a program without CAP_SYS_ADMIN.
+by_id_alone()	# DIR
+{
+	local pin
+	pin=$(ls "$1/links" | head -n 1)
+	rm "$1/progs/$pin"
+	run $three_caps "$tmp/out.d/skbext" status --bpffs "$1"
+	refused "status without the program's pin" "cannot look at" "$pin" "not permitted"
+	run "$skbext" status --json --bpffs "$1"
+	[[ $out == *'"healthy": true'* ]] || wrong "status by root without the program's pin: $out"
+}
+
+# Something else has the name of the link that a type needs.
+hook_pin_in_the_way()
+{
+	local pin known
+	for known in "" root_mark; do
+		run "$skbext" load --type other:8,keep-scrub --bpffs "$tmp/bpf/site"
+		pin=$tmp/bpf/site/links/netif_rx_entry
+		[ -e "$tmp/bpf/site/progs/netif_rx_entry" ] ||
+			pin=$tmp/bpf/site/links/skb_scrub_packet
+		[ -z "$known" ] || bind_adds
+		if [ -n "$known" ] && [ "${pin##*/}" = netif_rx_entry ]; then
+			rm "$pin"	# in the exact mode all trust ends with it
+		fi
+		[ -e "$pin" ] ||
+			bpftool map create "$pin" type array key 4 value 8 entries 1 name other
+		if [ -z "$known" ] || [ "${pin##*/}" = netif_rx_entry ]; then
+			bind_adds
+			refused "bind${known:+ again}" "${pin##*/}" "not its link"
+			rm "$pin"
+		fi
+		bind_adds
+		[ "$status" = 0 ] || wrong "bind when it is gone: $err"
+		bound_whole "bind when it is gone"
+		run "$skbext" unload --bpffs "$tmp/bpf/site"
+	done
+}
+
+# ---- what status cannot see it does not call missing
+
+# looked WHAT WORD...: status says that all is well, or that it cannot look, and why
+looked()
+{
+	local what=$1
+	shift
+	if [ "$status" = 0 ]; then
+		[[ $out == *'"healthy": true'* && $out != *'"guarantee": "none"'* ]] ||
+			wrong "$what: $out"
+	else
+		refused "$what" "$@"
+	fi
+}
+
+status_that_cannot_look()
+{
+	local n command
+	run "$skbext" load --type a:8 --bpffs "$tmp/bpf/site"
+	for n in 4 5 {6..60..6}; do
+		run bash -c "ulimit -n $n; exec $skbext status --json --bpffs $tmp/bpf/site"
+		looked "status with $n files" EMFILE "ulimit -n"
+	done
+	[ "$status" = 0 ] || wrong "status with 60 files: $err"
+	mount -o remount,ro,mode=0700 "$tmp/bpf"
+	for command in status stats unload; do
+		run "$skbext" "$command" --bpffs "$tmp/bpf/site"
+		refused "$command on a read-only bpffs" "read-only" remount
+	done
+	mount -o remount,rw,mode=0700 "$tmp/bpf"
+	run "$skbext" status --json --bpffs "$tmp/bpf/site"
+	looked "status when it can be written again"
+	[ "$status" = 0 ] || wrong "status when it can be written again: $err"
+}
+
 run_case links_of_others_are_not_followed
 run_case no_bpffs_nothing_touched
 run_case names_are_no_patterns
 run_case load_where_others_write_is_refused
 run_case load_in_a_container
+run_case load_beside_a_cleaner
+run_case same_pid_in_two_containers
 run_case lock_that_is_held
 run_case unload_with_damage
 run_case bind_beside_unload
 run_case bind_to_a_full_disk
 run_case killed_unload_is_not_healthy
+run_case bind_killed
+run_case bind_nofile
+run_case bind_three_caps
+run_case hook_pin_in_the_way
+run_case status_that_cannot_look
 exit $failed

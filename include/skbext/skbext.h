@@ -141,7 +141,8 @@ SKBEXT_API void skbext_close(struct skbext *sk);
  * Returns: 0. -ENOENT (not loaded), -EEXIST (a type is known with another size or policy), -ENOSPC
  * (a ninth type, or no room in the payload), -EINVAL (@obj has no SKBEXT_TYPE or no BTF, was linked
  * of several, or adds where packets have ended), -EBUSY (@obj is loaded already), -ESTALE (@obj or
- * what is loaded is of another version of skbext).
+ * what is loaded is of another version of skbext, or what is loaded is stopped: a hook is gone, or
+ * an unload did not end).
  */
 SKBEXT_API int skbext_bind(struct bpf_object *obj, const char *bpffs_dir);
 
@@ -197,7 +198,7 @@ SKBEXT_API struct btf *skbext_type_btf(struct skbext *sk, unsigned int id, __u32
  * @data: @len bytes, at most the type's size; the rest is 0
  * Runs as a BPF program: whole or not at all, also when the caller is killed.
  * Returns: 0. -EFAULT (no kernel address, or not aligned), -ENOENT (unknown type), -E2BIG (@len),
- * -ENOSPC (no room).
+ * -ENOSPC (no room), -ESTALE (what is loaded is stopped, as in skbext_bind()).
  * -ENOENT: the skb ended meanwhile, too.
  * -EBUSY: it shares its payloads with clones, which only a BPF program that owns it can unshare; or
  * its owner changed its record all the while.

@@ -146,7 +146,7 @@ int skbext_bind(struct bpf_object *obj, const char *bpffs_dir)
 	if (!sk)
 		return -errno;
 	lock = pin_lock(sk);
-	err = lock < 0 ? lock : bind_object(sk, obj);
+	err = lock < 0 ? lock : store_stopped(sk) ?: bind_object(sk, obj);
 	if (lock >= 0)
 		close(lock);
 	skbext_close(sk);

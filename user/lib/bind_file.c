@@ -157,9 +157,10 @@ int skbext_bind_file(const char *in, const char *out, const char *bpffs_dir)
 
 	if (!sk)
 		return -errno;
-	err = lock = pin_lock(sk);
+	lock = pin_lock(sk);
+	err = lock < 0 ? lock : store_stopped(sk);
 	known = types_taken(sk->ctl);
-	if (lock >= 0 && (err = read_file(in, &image)))
+	if (!err && (err = read_file(in, &image)))
 		fail(err, "reading %s: %s; check the path", in, strerror(-err));
 	err = err ?: bind_image(sk, in, &image);
 	if (!err && (err = write_file(out, &image))) {

@@ -19,6 +19,8 @@
 
 #define BPFFS_ROOT	"/sys/fs/bpf"
 #define LOCK_PATIENCE	10	/* seconds */
+#define NAMES_TRIED	64
+#define PID_LIMIT	(1U << 22)	/* the kernel's: pids are below */
 
 const char *dir_or_default(const char *dir)
 {
@@ -161,10 +163,11 @@ int dir_lock(const char *dir)
 			    dir);
 	case -ELOOP:
 		return fail(-ELOOP, "%s is a symbolic link; give the directory itself", dir);
+	case -ENOENT:
+		return fail(fd, "%s is gone; is it still loaded?", dir);
 	}
 	if (fd < 0)
-		return fail(fd, "locking %s: %s; %s", dir, strerror(-fd),
-			    fd == -EACCES ? "run as root" : "is it still loaded?");
+		return fail(fd, "locking %s: %s", dir, why_bpf(fd));
 	err = lock_patiently(fd, dir);
 	if (err)
 		close(fd);
@@ -269,13 +272,30 @@ int dir_clean_half_made(const char *dir, const char *const *subs, const char *co
 	return removed;
 }
 
-int dir_make_locked(const char *path)
+static int make_and_lock(const char *path)
 {
 	int fd = mkdir(path, 0700) ? -errno : dir_open_at(AT_FDCWD, path);
 
 	if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) || !dir_is_at(fd, path))) {
 		close(fd);
 		return -EAGAIN;
+	}
+	return fd;
+}
+
+/*
+ * A cleaner may take it between the two steps for what a killed load has left, and in another pid
+ * namespace somebody may have the same pid: then under the next name.
+ */
+int dir_make_locked(const char *dir, char *path, size_t size)
+{
+	int fd = -EAGAIN;
+
+	for (unsigned int i = 0; i < NAMES_TRIED; i++) {
+		snprintf(path, size, "%s-new-%u", dir, getpid() + i * PID_LIMIT);
+		fd = make_and_lock(path);
+		if (fd != -EAGAIN && fd != -EEXIST && fd != -ENOENT)
+			break;
 	}
 	return fd;
 }

@@ -4,6 +4,7 @@
 #define SKBEXT_DIR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 bool dir_is_bpffs(const char *path);
 /* The parent is a bpffs in which nobody else can put names. Mounts the usual one if need be. */
@@ -11,8 +12,8 @@ int dir_check_parent(const char *dir);
 /* A file descriptor; a link, another's directory and one that is not of a bpffs are refused. */
 int dir_open_at(int at, const char *name);
 bool dir_is_at(int fd, const char *dir);
-/* Make one, and lock it before anybody can take it for left behind. */
-int dir_make_locked(const char *path);
+/* Make DIR-new-N, and lock it before anybody can take it for left behind. path: which it is. */
+int dir_make_locked(const char *dir, char *path, size_t size);
 /* Lists end with NULL. What else is in the directory stays, and so does the directory then. */
 int dir_remove(int fd, const char *dir, const char *const *subs, const char *const *files);
 /* Remove what killed loads have left; returns how many. *foreign: how many are not ours. */

@@ -37,7 +37,7 @@ int need_files(unsigned int n)
 	unsigned int got = 0;
 
 	while (!err && got < n && got < ARRAY_SIZE(fd)) {
-		fd[got] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		fd[got] = open("/", O_PATH | O_CLOEXEC);
 		if (fd[got] < 0)
 			err = -errno;
 		else
@@ -74,6 +74,8 @@ const char *why_bpf(int err)
 	case -EMFILE:
 	case -ENFILE:
 		return "out of file descriptors (EMFILE); raise `ulimit -n` or fs.file-max";
+	case -EROFS:
+		return "the file system is read-only (EROFS); mount it again with -o remount,rw";
 	case -ENOTSUPP:
 		return "this kernel does not support them (ENOTSUPP), as arm64 before 6.4, which has no ftrace direct calls";
 	default:

@@ -146,14 +146,39 @@ static bool is_idle(const struct skbext *sk, const struct hook_def *def)
 	return true;
 }
 
-/* The program at this hook, -1: none. Another process may have attached a policy hook since. */
+void hook_look(struct skbext *sk, unsigned int n)
+{
+	struct hook_state *state = &sk->hooks[n];
+
+	state->prog_fd = pin_link_prog(sk->dir, defs[n].prog);
+	state->unseen = state->prog_fd < 0 && state->prog_fd != -ENOENT ? state->prog_fd : 0;
+}
+
+/* The program at this hook, < 0: none. Another process may have attached a policy hook since. */
 static int attached_prog(struct skbext *sk, unsigned int n)
 {
 	struct hook_state *state = &sk->hooks[n];
 
 	if (state->prog_fd < 0 && sk->pinned && defs[n].role == SKBEXT_ROLE_POLICY)
-		state->prog_fd = pin_link_prog(sk->dir, defs[n].prog);
+		hook_look(sk, n);
 	return state->prog_fd;
+}
+
+static int seen(struct skbext *sk, unsigned int n)
+{
+	int err = attached_prog(sk, n) < 0 ? sk->hooks[n].unseen : 0;
+
+	return err ? fail(err, "cannot look at %s/links/%s, so nobody knows whether it is attached: %s",
+			  sk->dir, defs[n].prog, why_bpf(err)) : 0;
+}
+
+int hooks_seen(struct skbext *sk)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < ARRAY_SIZE(defs); i++)
+		err = in_mode(&defs[i], sk->ctl->mode) ? seen(sk, i) : 0;
+	return err;
 }
 
 static struct bpf_object *open_mode(enum skbext_mode mode)
@@ -364,15 +389,29 @@ static int wake(struct skbext *sk, unsigned int n)
 				    pin_link(sk->dir, defs[n].prog, bpf_link__fd(state->link));
 }
 
-int hooks_wake(struct skbext *sk, __u32 flags)
+static int wake_for(struct skbext *sk, unsigned int n, const char *type)
+{
+	int err = seen(sk, n);
+
+	if (err || attached_prog(sk, n) >= 0)
+		return err;
+	err = wake(sk, n);
+	if (err == -EEXIST)
+		return fail(err, "type %s needs a hook, but what is pinned as %s/links/%s is not its link; remove that, or unload and load again",
+			    type, sk->dir, defs[n].prog);
+	return err ? fail(err, "type %s needs hook %s, which cannot be attached: %s", type,
+			  defs[n].name, why_bpf(err)) : 0;
+}
+
+int hooks_wake(struct skbext *sk, const char *type, __u32 flags)
 {
 	int err = 0;
 
 	/* Not attached yet: hooks_attach() will see to it. */
 	for (unsigned int i = 0; is_attached(sk) && !err && i < ARRAY_SIZE(defs); i++)
 		if (defs[i].role == SKBEXT_ROLE_POLICY && in_mode(&defs[i], sk->ctl->mode) &&
-		    attached_prog(sk, i) < 0 && drops(&defs[i], flags))
-			err = wake(sk, i);
+		    drops(&defs[i], flags))
+			err = wake_for(sk, i, type);
 	return err;
 }
 

@@ -28,6 +28,7 @@ struct hook_state {
 	int prog_fd;		/* -1: not attached */
 	int err;
 	bool tried;
+	int unseen;		/* why what is pinned could not be looked at */
 };
 
 #define MAX_HOOKS 32
@@ -82,6 +83,8 @@ int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbe
 /* records.c */
 void store_kill(struct skbext *sk);
 int store_stop(const char *dir);	/* what is pinned there, whatever else is damaged */
+bool store_can_stop(const char *dir);
+int store_stopped(struct skbext *sk);	/* -ESTALE: programs find and add nothing any more */
 
 /*
  * skbext.c: a reason why what is being loaded is not `complete`; it stays with
@@ -101,7 +104,8 @@ struct hook_def {
 const struct hook_def *hook_def(unsigned int n);
 int hooks_load(struct skbext *sk, enum skbext_mode mode);
 int hooks_attach(struct skbext *sk);
-int hooks_wake(struct skbext *sk, __u32 flags);	/* attach what a type with this policy needs */
+/* Attach what this type, with its policy, needs. */
+int hooks_wake(struct skbext *sk, const char *type, __u32 flags);
 void hooks_detach(struct skbext *sk);
 bool hooks_silenced(void);
 /*
@@ -113,6 +117,8 @@ bool hooks_can_trace(void);	/* this kernel allows the tracepoint mode */
 bool hook_offered(const char *name);	/* this kernel, its modules included, has it */
 void hooks_explain(struct skbext *sk, int err);	/* why exact failed: into the reason */
 __u64 prog_misses(int prog_fd);
+void hook_look(struct skbext *sk, unsigned int n);	/* at its pinned link */
+int hooks_seen(struct skbext *sk);	/* an error: one of them could not be looked at */
 __u64 hooks_missed(struct skbext *sk);	/* runs that the kernel skipped */
 
 /*
@@ -163,7 +169,8 @@ int pin_lock(struct skbext *sk);	/* and sees that it is still what is loaded the
 int pin_check_free(const char *dir);	/* -EEXIST: something is loaded there */
 int pin_open(struct skbext *sk);
 int pin_link(const char *dir, const char *hook, int link_fd);
-int pin_link_prog(const char *dir, const char *hook);	/* program of a pinned link, -1: none */
+int pin_link_prog(const char *dir, const char *hook);	/* program of a pinned link; -ENOENT */
+int damaged(const char *dir, const char *name);	/* -EUCLEAN: what is pinned there */
 int pin_wake(const char *dir, const char *hook);	/* attach a pinned program: its fd */
 const char *dir_or_default(const char *dir);
 

@@ -165,27 +165,28 @@ static size_t map_bytes(int fd, struct bpf_map_info *info)
 	       page;
 }
 
-static int map_one(int fd, int prot, size_t *size, void *where)
+static int map_one(struct skbext *sk, enum map_id id, size_t *size, void *where)
 {
 	struct bpf_map_info info;
 	void *p;
 
-	*size = map_bytes(fd, &info);
-	p = *size ? mmap(NULL, *size, prot, MAP_SHARED, fd, 0) : MAP_FAILED;
+	*size = map_bytes(sk->map[id], &info);
+	p = *size ? mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, sk->map[id], 0) :
+		    MAP_FAILED;
+	if (p == MAP_FAILED && *size && errno == ENOMEM)
+		return fail(-ENOMEM, "mapping %s: %s", names[id].pin, why_bpf(-ENOMEM));
 	if (p == MAP_FAILED)
-		return fail(-EUCLEAN,
-			    "a pinned map is not the one that skbext made; unload and load again");
+		return damaged(sk->dir, names[id].pin);
 	*(void **)where = p;
 	return 0;
 }
 
 int maps_mmap(struct skbext *sk)
 {
-	int err = map_one(sk->map[MAP_CTL], PROT_READ | PROT_WRITE, &sk->ctl_sz, &sk->ctl);
+	int err = map_one(sk, MAP_CTL, &sk->ctl_sz, &sk->ctl);
 
-	err = err ?: map_one(sk->map[MAP_SLOTS], PROT_READ | PROT_WRITE, &sk->slots_sz, &sk->slots);
-	return err ?: map_one(sk->map[MAP_REFS], PROT_READ | PROT_WRITE, &sk->counters_sz,
-			      &sk->counters);
+	err = err ?: map_one(sk, MAP_SLOTS, &sk->slots_sz, &sk->slots);
+	return err ?: map_one(sk, MAP_REFS, &sk->counters_sz, &sk->counters);
 }
 
 void maps_close(struct skbext *sk)

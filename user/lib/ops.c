@@ -176,7 +176,8 @@ int skbext_add(struct skbext *sk, __u64 skb, const char *type, const void *data,
 			    skb);
 	if (rq.result == SKBEXT_GONE)
 		return fail(-ENOENT, "skb 0x%llx ended meanwhile; add only while it is held", skb);
-	return fail(-ENOSPC, "no room for another record; delete some, or unload and load with a larger --capacity");
+	return store_stopped(sk) ?:
+	       fail(-ENOSPC, "no room for another record; delete some, or unload and load with a larger --capacity");
 }
 
 int skbext_find(struct skbext *sk, __u64 skb, const char *type, void *buf, size_t len)

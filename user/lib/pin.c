@@ -101,8 +101,7 @@ int skbext_pin(struct skbext *sk)
 	if (!sk->lifecycle)
 		return fail(-EINVAL, "only what is loaded and attached can be pinned; call skbext_attach() first");
 	dir_clean_half_made(sk->dir, subs, files, &foreign);
-	snprintf(tmp, sizeof(tmp), "%s-new-%d", sk->dir, getpid());
-	fd = dir_make_locked(tmp);
+	fd = dir_make_locked(sk->dir, tmp, sizeof(tmp));
 	err = fd < 0 ? fd : pin_all(sk, tmp);
 	if (!err && rename(tmp, sk->dir))
 		err = -errno;
@@ -122,19 +121,16 @@ int skbext_pin(struct skbext *sk)
 
 /*
  * Bound programs keep the maps when the pins go: they must find and add nothing from then on. In
- * the exact mode the kernel sees to that when the first hook is detached (bpf/watch.bpf.h), so
- * that a store that cannot be reached may go as well.
+ * the exact mode the kernel sees to that as well, when the first hook is detached
+ * (bpf/watch.bpf.h); but nothing that is pinned proves that it will.
  */
-static int stop(const char *dir, int fd)
+static int stop(const char *dir)
 {
-	struct stat st;
 	int err = store_stop(dir);
 	struct skbext *sk;
 
-	if (err && !fstatat(fd, "links/bpf_tracing_link_release", &st, AT_SYMLINK_NOFOLLOW))
-		return 0;
 	if (err)
-		return fail(err, "cannot stop the programs that are bound to %s: %s; nothing was removed (`skbext unload --force` removes it and leaves them running on what nobody releases)",
+		return fail(err, "cannot stop the programs that are bound to %s: %s; nothing was removed (`skbext unload --force` removes it without stopping them)",
 			    dir, why_bpf(err));
 	/* Takes what they hold as well, where all of it can be reached. */
 	sk = skbext_open_pinned(dir);
@@ -191,7 +187,7 @@ static int unpin(const char *dir, enum unpin how)
 		close(fd);
 		return unpin(dir, how);
 	}
-	err = (how == UNPIN_UNUSED ? check_unused(dir) : 0) ?: stop(dir, fd);
+	err = (how == UNPIN_UNUSED ? check_unused(dir) : 0) ?: stop(dir);
 	if (!err || how == UNPIN_FORCE)
 		err = dir_remove(fd, dir, subs, files);
 	close(fd);
@@ -249,11 +245,18 @@ static bool map_is(int fd, __u32 value_size, __u32 entries)
 	       (!entries || info.max_entries == entries) && info.map_flags & BPF_F_MMAPABLE;
 }
 
-static int damaged(const char *dir, const char *name)
+int damaged(const char *dir, const char *name)
 {
-	return fail(-EUCLEAN,
-		"the pin %s/%s is missing or not what skbext made; `skbext unload` and load again",
-		dir, name);
+	return fail(-EUCLEAN, "the pin %s/%s is missing or not what skbext made; `skbext unload%s` and load again",
+		    dir, name, store_can_stop(dir) ? "" : " --force");
+}
+
+/* Of a pin that bpf_obj_get() did not give. */
+static int not_got(const char *dir, const char *name, int err)
+{
+	if (err == -ENOENT)
+		return damaged(dir, name);
+	return fail(err, "cannot look at %s/%s: %s", dir, name, why_bpf(err));
 }
 
 /* A bind that fails beside this takes its type back: what is wrong is looked at again. */
@@ -355,25 +358,50 @@ int pin_wake(const char *dir, const char *hook)
 	return err;
 }
 
-/* For its counters. By its id only with CAP_SYS_ADMIN: else by its pin, if the link is there. */
+/* Is this the program that the link says it has? What is pinned as a link may be anything. */
+static bool is_program_of(int prog, __u32 id, const char *hook)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(prog, &info, &len) && info.id == id &&
+	       (info.type == BPF_PROG_TYPE_TRACING || info.type == BPF_PROG_TYPE_RAW_TRACEPOINT) &&
+	       !strncmp(info.name, hook, sizeof(info.name) - 1);
+}
+
+/* By its pin, or by its id, which only CAP_SYS_ADMIN may. */
+static int get_program(const char *dir, const char *hook, __u32 id)
+{
+	char name[DIR_LEN];
+	int prog;
+
+	snprintf(name, sizeof(name), "progs/%s", hook);
+	prog = get(dir, name);
+	if (prog < 0 && errno == ENOENT)
+		prog = bpf_prog_get_fd_by_id(id);
+	if (prog < 0)
+		return -errno;
+	if (is_program_of(prog, id, hook))
+		return prog;
+	close(prog);
+	return -ENOENT;
+}
+
+/* For its counters. -ENOENT: no such link; other errors: it could not be looked at. */
 int pin_link_prog(const char *dir, const char *hook)
 {
 	struct bpf_link_info info = {};
 	__u32 len = sizeof(info);
 	char name[DIR_LEN];
-	int link, prog = -1;
+	int link, err;
 
 	snprintf(name, sizeof(name), "links/%s", hook);
 	link = get(dir, name);
-	if (link >= 0 && !bpf_obj_get_info_by_fd(link, &info, &len))
-		prog = bpf_prog_get_fd_by_id(info.prog_id);
-	if (link >= 0)
-		close(link);
-	if (link >= 0 && prog < 0) {
-		snprintf(name, sizeof(name), "progs/%s", hook);
-		prog = get(dir, name);
-	}
-	return prog;
+	if (link < 0)
+		return -errno;
+	err = bpf_obj_get_info_by_fd(link, &info, &len) ? -errno : 0;
+	close(link);
+	return err ?: get_program(dir, hook, info.prog_id);
 }
 
 static __u32 map_id(int fd)
@@ -393,6 +421,10 @@ int pin_lock(struct skbext *sk)
 	if (lock < 0)
 		return lock;
 	ctl = get(sk->dir, "ctl");
+	if (ctl < 0 && errno != ENOENT) {
+		close(lock);
+		return not_got(sk->dir, "ctl", -errno);
+	}
 	same = ctl >= 0 && map_id(ctl) == map_id(sk->map[MAP_CTL]);
 	if (ctl >= 0)
 		close(ctl);
@@ -403,15 +435,19 @@ int pin_lock(struct skbext *sk)
 		    sk->dir);
 }
 
+/* Maps, programs and links, and what a command opens beside them. */
+#define PIN_FILES	40
+
 int pin_open(struct skbext *sk)
 {
-	int err;
+	int err = need_files(PIN_FILES);
 
-	for (int i = 0; i < MAP_NR; i++) {
+	for (int i = 0; !err && i < MAP_NR; i++) {
 		sk->map[i] = get(sk->dir, map_pin_name(i));
 		if (sk->map[i] >= 0)
 			continue;
-		if (errno == EPERM || errno == EACCES)
+		err = -errno;
+		if (err == -EPERM || err == -EACCES)
 			return fail(-EPERM,
 				    "%s: not permitted; run as root (CAP_BPF and CAP_PERFMON)",
 				    sk->dir);
@@ -420,17 +456,18 @@ int pin_open(struct skbext *sk)
 		if (access(sk->dir, F_OK))
 			return fail(-ENOENT, "no skbext is loaded under %s; `skbext load` first",
 				    sk->dir);
-		return damaged(sk->dir, map_pin_name(i));
+		return not_got(sk->dir, map_pin_name(i), err);
 	}
-	err = check_ctl(sk);
-	err = err ?: maps_mmap(sk) ?: check_maps(sk);
+	err = err ?: check_ctl(sk) ?: maps_mmap(sk) ?: check_maps(sk);
 	if (err)
 		return err;
 	sk->prog_op = get(sk->dir, "op");
+	if (sk->prog_op < 0)
+		return not_got(sk->dir, "op", -errno);
 	if (!is_program(sk->prog_op))
 		return damaged(sk->dir, "op");
 	for (int i = 0; hook_def(i); i++)
-		sk->hooks[i].prog_fd = pin_link_prog(sk->dir, hook_def(i)->prog);
+		hook_look(sk, i);
 	sk->pinned = true;
 	return 0;
 }

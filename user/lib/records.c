@@ -152,7 +152,7 @@ int skbext_stats(struct skbext *sk, struct skbext_stats *stats)
 {
 	__u64 sum[SKBEXT_STAT_NR] = {};
 	struct skbext_stats st = { .sz = stats->sz };
-	int err = sum_cpus(sk, sum);
+	int err = sum_cpus(sk, sum) ?: hooks_seen(sk);
 
 	if (err)
 		return err;
@@ -201,6 +201,18 @@ void store_kill(struct skbext *sk)
 	memset(sk->counters, 0, sk->ctl->refs * SKBEXT_MAX_TYPES * sizeof(*sk->counters));
 }
 
+/*
+ * Unload has begun, or a hook is gone: whoever registers or adds now would wait for what never
+ * comes.
+ */
+int store_stopped(struct skbext *sk)
+{
+	if (!(__atomic_load_n(&sk->state->watch, __ATOMIC_ACQUIRE) & SKBEXT_WATCH_DEAD))
+		return 0;
+	return fail(-ESTALE, "what is loaded under %s is stopped, programs find and add nothing (`skbext status` tells why); unload and load again",
+		    sk->dir);
+}
+
 /* A map that skbext made, by what every layout since 16 has in common. */
 static int open_slots(const char *dir)
 {
@@ -221,11 +233,8 @@ static int open_slots(const char *dir)
 	return -EUCLEAN;
 }
 
-/*
- * The least that makes all bound programs find and add nothing, by one file descriptor and one
- * page: SKBEXT_WATCH_DEAD, which ends all trust.
- */
-int store_stop(const char *dir)
+/* Sets these bits of what is pinned there. By one file descriptor and one page. */
+static int set_watch(const char *dir, __u64 bits)
 {
 	int fd = open_slots(dir), err;
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -238,7 +247,21 @@ int store_stop(const char *dir)
 	close(fd);
 	if (err)
 		return err;
-	__atomic_fetch_or(&state->watch, SKBEXT_WATCH_DEAD, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&state->watch, bits, __ATOMIC_SEQ_CST);
 	munmap(state, page);
 	return 0;
+}
+
+/*
+ * The least that makes all bound programs find and add nothing: SKBEXT_WATCH_DEAD, which ends all
+ * trust.
+ */
+int store_stop(const char *dir)
+{
+	return set_watch(dir, SKBEXT_WATCH_DEAD);
+}
+
+bool store_can_stop(const char *dir)
+{
+	return !set_watch(dir, 0);
 }

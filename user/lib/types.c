@@ -154,11 +154,9 @@ static int adopt_btf(struct skbext *sk, int id, const struct btf *btf, __u32 typ
 static int register_again(struct skbext *sk, int id, __u32 size, __u32 flags,
 			  const struct btf *btf, __u32 type_id)
 {
-	int err = agree(&sk->ctl->types[id], size, flags) ?: hooks_wake(sk, flags);
+	const char *name = sk->ctl->types[id].name;
+	int err = agree(&sk->ctl->types[id], size, flags) ?: hooks_wake(sk, name, flags);
 
-	if (err && errno != EEXIST)
-		fail(err, "type %s needs a hook that cannot be attached: %s",
-		     sk->ctl->types[id].name, why_bpf(err));
 	return err ?: adopt_btf(sk, id, btf, type_id);
 }
 
@@ -179,10 +177,9 @@ int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags,
 	err = check_new(sk, name, size, flags, id);
 	if (err)
 		return err;
-	err = hooks_wake(sk, flags);
+	err = hooks_wake(sk, name, flags);
 	if (err)
-		return fail(err, "type %s needs a hook that cannot be attached: %s", name,
-			    why_bpf(err));
+		return err;
 
 	t = &sk->ctl->types[id];
 	t->offset = types_room(sk->ctl);
@@ -247,7 +244,7 @@ int skbext_type_add(struct skbext *sk, const char *name, __u32 size, __u32 flags
 	lock = sk->pinned ? pin_lock(sk) : -1;
 	if (sk->pinned && lock < 0)
 		return lock;
-	id = type_register(sk, name, size, flags, NULL, 0);
+	id = store_stopped(sk) ?: type_register(sk, name, size, flags, NULL, 0);
 	if (lock >= 0)
 		close(lock);
 	return id;
