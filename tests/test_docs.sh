@@ -304,17 +304,37 @@ every_macro_is_in_its_page()
 			sed 's/define //; /_ALL$/d')
 }
 
+exported()
+{
+	nm -D --defined-only "$root"/.output/libskbext.so.* | sed -n 's/.* T \(skbext_[a-z_]*\).*/\1/p' \
+		>"$tmp/exported"
+}
+
 # Both ways: what is exported is there, and what is there is exported.
 every_function_is_in_its_page()
 {
 	local name
-	nm -D --defined-only "$root"/.output/libskbext.so.* | sed -n 's/.* T \(skbext_[a-z_]*\).*/\1/p' \
-		>"$tmp/exported"
+	exported
 	# shellcheck disable=SC2046 # names
 	names libskbext.3 $(cat "$tmp/exported")
 	for name in $(grep -o '\*skbext_[a-z_]*\*(' "$(source_of libskbext.3)" | tr -d '*(' | sort -u); do
 		grep -qx "$name" "$tmp/exported" || wrong "the library has no $name"
 	done
+}
+
+# A prototype that is not the header's does not compile behind it.
+prototypes_are_those_of_the_header()
+{
+	local n
+	exported
+	{
+		echo '#include <skbext/skbext.h>'
+		sed -n 's/^\([a-z].*\*skbext_[a-z_]*\*(.*)\)\(++\)\?$/\1;/p' "$(source_of libskbext.3)" |
+			sed 's/\\\*/@/g; s/\*//g; s/@/*/g; s/\\_/_/g'
+	} >"$tmp/prototypes.c"
+	n=$(grep -c ';$' "$tmp/prototypes.c")
+	[ "$n" = "$(wc -l <"$tmp/exported")" ] || wrong "$n prototypes"
+	must gcc -Werror -fsyntax-only -I"$root/include" "$tmp/prototypes.c"
 }
 
 # skbext.7 says which test proves what.
@@ -353,6 +373,7 @@ run_case pages_are_installed
 run_case every_option_is_in_its_page
 run_case every_macro_is_in_its_page
 run_case every_function_is_in_its_page
+run_case prototypes_are_those_of_the_header
 run_case tests_that_are_named_exist
 run_case picture_is_made_by_its_script
 exit $failed

@@ -16,6 +16,9 @@
  *
  *	char LICENSE[] SEC("license") = "GPL";		// or another that the kernel takes for it
  *
+ * SKBEXT_TYPE_FLAGS() gives a type a policy; `skbext load --type` and all objects must say the same.
+ * All of this at length, with loaders and examples: skbext.bpf(7).
+ *
  * Compile with clang -O2 -g (or -O3, -Os, -Oz; the verifier refuses what -O1 makes, and -O0 and gcc
  * do not compile this). A loader links libbpf beside skbext: `pkg-config --libs skbext` says both.
  *
