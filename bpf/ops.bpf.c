@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * add, find, del and purge for user space, as programs that it runs (BPF_PROG_RUN): a process that
- * is killed in the middle cannot leave a record half made or half ended, and user space needs no
- * code of its own that changes the store.
+ * add, find, del, purge and the removal of types for user space, as programs that it runs
+ * (BPF_PROG_RUN): a process that is killed in the middle cannot leave a record half made or half
+ * ended, and user space needs no code of its own that changes the store.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -118,6 +118,17 @@ static __always_inline int do_find(__u64 h)
 	return skbext_store_find_any(h, request.active) == object;
 }
 
+static __noinline long strip_slot(__u32 i, void *unused)
+{
+	__u32 slot = request.first + i;
+
+	if (request.op == SKBEXT_OP_STRIP)
+		request.result += skbext_store_strip(slot, request.active);
+	else
+		request.result += skbext_store_end_stripped(slot);
+	return 0;
+}
+
 static __noinline long purge_slot(__u32 i, void *unused)
 {
 	__u32 slot = request.first + i;
@@ -167,6 +178,10 @@ int op(void *ctx)
 	case SKBEXT_OP_DOOM:
 	case SKBEXT_OP_END_DOOMED:
 		bpf_loop(request.slots, purge_slot, NULL, 0);
+		break;
+	case SKBEXT_OP_STRIP:
+	case SKBEXT_OP_END_STRIPPED:
+		bpf_loop(request.slots, strip_slot, NULL, 0);
 		break;
 	}
 	return 0;

@@ -10,6 +10,8 @@ enum skbext_op {
 	/* The steps of skbext_purge(). */
 	SKBEXT_OP_LOOK,		/* sets generation: what is older will never be trusted again */
 	SKBEXT_OP_DOOM, SKBEXT_OP_END_DOOMED,
+	/* The steps of skbext_type_remove(). */
+	SKBEXT_OP_STRIP, SKBEXT_OP_END_STRIPPED,
 };
 
 struct skbext_request {
@@ -18,10 +20,10 @@ struct skbext_request {
 	__u32 op;
 	__u32 offset;		/* of the payload in an object */
 	__u32 size;		/* bytes of payload */
-	/* find: 0, not active; add, del: a slot or enum skbext_outcome; purge: records */
+	/* find: 0, not active; add, del: a slot or enum skbext_outcome; purge, remove: records */
 	__s32 result;
 	__u32 generation;
-	__u32 first, slots;	/* to purge */
+	__u32 first, slots;	/* to purge, to strip */
 	__u32 slot;		/* of the step before */
 	__u32 again, pad;	/* a step was: then there was a record, and none is made */
 	__u64 data[SKBEXT_MAX_PAYLOAD / 8];

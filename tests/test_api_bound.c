@@ -78,6 +78,37 @@ static void unpin_unused(void)
 	skbext_close(sk);
 }
 
+static void type_remove(void)
+{
+	struct skbext *sk = api_group("types", 0, 0), *mine = skbext_open(NULL);
+	struct bpf_object *obj = api_open("api_write");
+	struct skbext_type_info info;
+	const __u64 skb = 0xffff888000001000;
+	int id;
+
+	if (!sk || !api_bind_load(obj))
+		return;
+	id = skbext_type_find(sk, "api_note");
+	ASSERT_EQ(skbext_type_remove(sk, "nothing"), -ENOENT, skbext_errmsg());
+	ASSERT_EQ(skbext_type_remove(sk, "api_note"), -EBUSY, skbext_errmsg());
+	ASSERT_NE(strstr(skbext_errmsg(), "type api_note is in use by program api_write (id "),
+		  NULL, skbext_errmsg());
+	ASSERT_OK(skbext_add(sk, skb, "api_note", "x", 1), skbext_errmsg());
+	bpf_object__close(obj);
+	ASSERT_OK(skbext_type_remove(sk, "api_note"), skbext_errmsg());
+	ASSERT_EQ(skbext_type_get(sk, id, &info), -ENOENT, "it is not there");
+	ASSERT_EQ(skbext_type_find(sk, "api_note"), -ENOENT, "nor found");
+	ASSERT_EQ(skbext_find(sk, skb, "api_note", &info, 0), -ENOENT, "nor read");
+	ASSERT_EQ(API_STAT(sk, live), 0, "records");
+	ASSERT_GE(skbext_type_add(sk, "api_note", 24, 0), 0, skbext_errmsg());
+	ASSERT_NE(skbext_type_find(sk, "api_note"), id, "of another size it is another one");
+	ASSERT_OK(skbext_type_remove(sk, "api_note"), skbext_errmsg());
+	ASSERT_EQ(skbext_type_add(sk, "api_note", 16, 0), id, "of its old size it is itself");
+	ASSERT_EQ(skbext_find(sk, skb, "api_note", &info, 0), -ENODATA, "without its records");
+	ASSERT_EQ(skbext_type_remove(mine, "api_note"), -EINVAL, "not pinned");
+	skbext_close(mine);
+}
+
 static void bound_to_nothing(void)
 {
 	int n = 0;
@@ -96,6 +127,7 @@ int main(int argc, char **argv)
 	TEST_CASE(bound_to_nothing);
 	TEST_CASE(bound_while_loaded);
 	TEST_CASE(unpin_unused);
+	TEST_CASE(type_remove);
 	TEST_CASE(api_last_group_ends);
 	return TEST_EXIT();
 }

@@ -580,6 +580,42 @@ static void store_purge_ends_what_was_emptied(void)
 	env_close();
 }
 
+/* A type is removed: alone, beside another, shared, remote, of an owner who ends it meanwhile. */
+static void store_strip_takes_a_type_of_all(void)
+{
+	__u64 h[6];
+	int taken = 0, ended = 0;
+
+	env_open(2, 2 * SIZE);
+	env_count_refs(0, 0, SIZE);
+	for (int i = 0; i < 4; i++)
+		add(h[i] = env_skb(i), T0, 0);
+	add(h[1], T1, 'b');
+	skbext_store_ref(h[2], 0, 3, 3);
+	skbext_store_share(h[4] = env_skb(4), h[2]);
+	add(h[5] = env_skb(5), T1, 'b');
+	env.state.by_address = 1;
+	for (__u32 slot = 0; slot < env_slots(); slot++)
+		taken += skbext_store_strip(slot, T0);
+	ASSERT_EQ(taken, 5, "records that had it");
+	for (int i = 0; i < 6; i++)
+		ASSERT_EQ(env_find(h[i], T0), -1, "found");
+	ASSERT_EQ(env.counters[3], 1, "references that a program may still have in hand");
+	env_release(h[3]);
+	for (__u32 slot = 0; slot < env_slots(); slot++)
+		ended += skbext_store_end_stripped(slot);
+	env.state.by_address = 0;
+	ASSERT_EQ(ended, 3, "records that had nothing else");
+	ASSERT_EQ(env.counters[3], 0, "references");
+	ASSERT_EQ(env_stat(SKBEXT_STAT_DELS), 1, "of records that stay");
+	ASSERT_EQ(env_stat(SKBEXT_STAT_DELS_EMPTIED), 3, "with their records");
+	ASSERT_TRUE(holds(h[1], T1, 'b') && holds(h[5], T1, 'b'), "what else there is stays");
+	env_release(h[1]);
+	env_release(h[5]);
+	check_empty();
+	env_close();
+}
+
 /*
  * Who does not own the skb takes its last type: the references stay until no program can have a
  * pointer to it, then the record ends.
@@ -680,6 +716,7 @@ int main(int argc, char **argv)
 	TEST_CASE(store_a_predecessors_is_not_deleted);
 	TEST_CASE(store_add_by_address);
 	TEST_CASE(store_purge_ends_what_was_emptied);
+	TEST_CASE(store_strip_takes_a_type_of_all);
 	TEST_CASE(store_references_outlive_a_strangers_del);
 	TEST_CASE(store_random_operations);
 	TEST_CASE(store_random_references);

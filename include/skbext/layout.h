@@ -8,7 +8,7 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	17		/* raise with every change here and in store.h */
+#define SKBEXT_LAYOUT_VERSION	18		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
@@ -123,7 +123,14 @@ struct skbext_type_info {
 	__u32 size;			/* bytes of payload */
 	__u32 offset;			/* of the payload in an object */
 	__u32 flags;			/* SKBEXT_F_* */
-	__u32 pad;
+	/*
+	 * Objects were bound to it, or user space has added it. What was bound may come back at any
+	 * time and use the type's bit and its part of the payload: these are never another's then.
+	 */
+	__u8 used;
+	__u8 removed;			/* it is there no more, but for its place */
+	__u8 was_removed;
+	__u8 pad;
 };
 
 /* The control map: one value. */

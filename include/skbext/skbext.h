@@ -172,6 +172,17 @@ SKBEXT_API int skbext_map_pin(unsigned int n, const char **map_name, const char 
 SKBEXT_API int skbext_type_add(struct skbext *sk, const char *name, __u32 size, __u32 flags);
 
 /**
+ * skbext_type_remove - forget a type that no program uses
+ * @sk: pinned
+ * All records lose it first, as by skbext_del(). A type that was ever bound, or added by
+ * skbext_add(), keeps its id and its part of the payload until all is unloaded, since what was bound
+ * to it may be loaded at any time; registered again with the same size and policy it gets them back.
+ * Returns: 0. -ENOENT (unknown type), -EBUSY (a program uses it: skbext_errmsg() names it), -EPERM
+ * (it could not look, which takes CAP_SYS_ADMIN), -EINVAL (not pinned).
+ */
+SKBEXT_API int skbext_type_remove(struct skbext *sk, const char *name);
+
+/**
  * skbext_type_get - a registered type
  * @id: 0 to 7. @info: filled in.
  * Returns: 0. -ENOENT: not taken.

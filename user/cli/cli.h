@@ -37,14 +37,14 @@ struct cli_option {
 struct command {
 	const char *name;
 	int (*fn)(int argc, char **argv);	/* argv[0] is the command's name */
-	const char *args;	/* behind the options: "SKB TYPE" */
+	const char *args;	/* behind the options: "SKB TYPE"; what is no capital is meant as it is */
 	const char *help;	/* one line */
 	const struct cli_option *options;	/* of its own, up to one without a name; or NULL */
 };
 
 /* Each cmd_x.c defines its own. */
 extern const struct command cmd_load, cmd_unload, cmd_status, cmd_doctor, cmd_stats, cmd_dump,
-	cmd_add, cmd_find, cmd_del, cmd_purge, cmd_demo, cmd_bench, cmd_trace, cmd_bind;
+	cmd_add, cmd_find, cmd_del, cmd_purge, cmd_demo, cmd_bench, cmd_trace, cmd_bind, cmd_type;
 
 /* main.c: all of them; NULL after the last. */
 extern const struct command *const cli_commands[];

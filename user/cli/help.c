@@ -105,6 +105,23 @@ static void print_names(const struct cli_option *options)
 		printf(" --%s", options->name);
 }
 
+/* The first argument, where it is one of some words: "list | remove NAME". */
+static void print_words(const struct command *command)
+{
+	unsigned int n = 0, len;
+
+	for (const char *arg = command->args; *arg; arg += len + strspn(arg + len, " |[]")) {
+		len = strcspn(arg, " |[]");
+		if (len && strspn(arg, "abcdefghijklmnopqrstuvwxyz") >= len)
+			printf("%s%.*s", n++ ? " " : "", (int)len, arg);
+	}
+}
+
+static bool has_words(const struct command *command)
+{
+	return command->args[0] >= 'a' && command->args[0] <= 'z';
+}
+
 static void print_bash(void)
 {
 	printf("# Completion of skbext for bash; made by `skbext help --format bash`.\n"
@@ -116,6 +133,8 @@ static void print_bash(void)
 	printf("'\n\telse\n\t\tcase $command in\n");
 	for (const struct command *const *c = cli_commands; *c; c++) {
 		printf("\t\t%s) words='", (*c)->name);
+		if (has_words(*c))
+			print_words(*c);
 		print_names(options_of(*c));
 		printf("' ;;\n");
 	}
@@ -157,6 +176,11 @@ static void print_zsh(void)
 		printf("%s)\n\t_arguments", (*c)->name);
 		zsh_options(options_of(*c));
 		zsh_options(common_options);
+		if (has_words(*c)) {
+			printf(" '1:argument:(");
+			print_words(*c);
+			printf(")'");
+		}
 		printf(" '*:argument:_files' ;;\n");
 	}
 	printf("esac\n");

@@ -96,6 +96,7 @@ static int register_all(struct skbext *sk, const struct btf *btf, const struct b
 		if (id < 0)
 			return id;
 		ref->active = 1U << id;
+		types_use(sk, 1U << id);
 		ref->offset = sk->ctl->types[id].offset;
 		ref->mask = SKBEXT_MASK_OF(sk->ctl->payload, sk->ctl->buckets);
 		++*bound;

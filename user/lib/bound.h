@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #define BOUND_PIDS	16	/* of one program: no more are shown */
 

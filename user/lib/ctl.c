@@ -25,6 +25,12 @@ static bool is_apart(const struct skbext_type_info *a, const struct skbext_type_
 	return a->offset + a->size <= b->offset || b->offset + b->size <= a->offset;
 }
 
+/* A type that was removed keeps its place, and another one may have its name. */
+static bool is_same(const struct skbext_type_info *a, const struct skbext_type_info *b)
+{
+	return !a->removed && !b->removed && !strcmp(a->name, b->name);
+}
+
 static bool types_are_whole(const struct skbext_ctl *ctl)
 {
 	for (int i = 0; i < SKBEXT_MAX_TYPES; i++) {
@@ -36,7 +42,7 @@ static bool types_are_whole(const struct skbext_ctl *ctl)
 			return false;
 		for (int j = 0; j < i; j++)
 			if (ctl->types[j].name[0] &&
-			    (!is_apart(t, &ctl->types[j]) || !strcmp(t->name, ctl->types[j].name)))
+			    (!is_apart(t, &ctl->types[j]) || is_same(t, &ctl->types[j])))
 				return false;
 	}
 	return true;

@@ -143,6 +143,9 @@ int ops_load(struct skbext *sk);
 struct skbext_request;
 int ops_request(struct skbext *sk, struct skbext_request *rq);	/* the caller has the lock */
 
+/* purge.c: take these types, which no program uses, of all records. The caller has the lock. */
+int records_strip(struct skbext *sk, __u8 types);
+
 /* grace.c: all BPF programs that were running have ended. */
 int grace(void);
 
@@ -153,6 +156,7 @@ int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags,
 void type_forget(struct skbext *sk, unsigned int id);
 __u8 types_taken(const struct skbext_ctl *ctl);	/* a bit for each */
 void types_forget_but(struct skbext *sk, __u8 known);	/* those registered since */
+void types_use(struct skbext *sk, __u8 types);	/* from now on their places are theirs for good */
 int type_pin(struct skbext *sk, unsigned int id, const char *dir);
 
 bool type_name_is_valid(const char *name);

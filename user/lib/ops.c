@@ -113,11 +113,29 @@ static int by_address(struct skbext *sk, struct skbext_request *rq)
 	return err;
 }
 
-static int request(struct skbext *sk, struct skbext_request *rq)
+/* Before this process had the lock, another one may have removed the type. */
+static int is_still(struct skbext *sk, const struct skbext_request *rq, const char *type)
+{
+	int id = skbext_type_find(sk, type);
+
+	if (id < 0)
+		return id;
+	if (rq->active != 1U << id || rq->offset != sk->ctl->types[id].offset ||
+	    rq->size != sk->ctl->types[id].size)
+		return fail(-ESTALE, "type %s was removed meanwhile, and is another one now; try again",
+			    type);
+	if (rq->op == SKBEXT_OP_ADD)
+		types_use(sk, 1U << id);
+	return 0;
+}
+
+static int request(struct skbext *sk, struct skbext_request *rq, const char *type)
 {
 	int lock = sk->pinned ? pin_lock(sk) : -1;
 	int err = sk->pinned && lock < 0 ? lock : 0;
 
+	if (!err && type)
+		err = is_still(sk, rq, type);
 	if (!err)
 		err = rq->op == SKBEXT_OP_FIND ? ops_request(sk, rq) : by_address(sk, rq);
 	if (lock >= 0)
@@ -168,7 +186,7 @@ int skbext_add(struct skbext *sk, __u64 skb, const char *type, const void *data,
 			    "use skbext_ref() in one",
 			    type);
 	memcpy(rq.data, data, len);
-	err = request(sk, &rq);
+	err = request(sk, &rq, type);
 	if (err || rq.result == SKBEXT_DONE)
 		return err;
 	if (rq.result == SKBEXT_SHARES)
@@ -183,7 +201,7 @@ int skbext_add(struct skbext *sk, __u64 skb, const char *type, const void *data,
 int skbext_find(struct skbext *sk, __u64 skb, const char *type, void *buf, size_t len)
 {
 	struct skbext_request rq;
-	int err = prepare(sk, &rq, SKBEXT_OP_FIND, skb, type) ?: request(sk, &rq);
+	int err = prepare(sk, &rq, SKBEXT_OP_FIND, skb, type) ?: request(sk, &rq, type);
 
 	if (err)
 		return err;
@@ -206,6 +224,6 @@ int skbext_del(struct skbext *sk, __u64 skb, const char *type)
 		};
 		err = check(sk, skb);
 	}
-	err = err ?: request(sk, &rq);
+	err = err ?: request(sk, &rq, type);
 	return err ?: rq.result == SKBEXT_DONE ? 0 : inactive(skb, type ?: "extension");
 }

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The end of records that no hook will end, since their release was missed: skbext_store_doom()
- * says how, and why no record that its packet could still find goes with them.
+ * What goes over all records: the end of those that no hook will end, since their release was
+ * missed (skbext_store_doom() says how, and why no record that its packet could still find goes
+ * with them), and the end of a type in all of them.
  */
 #include "internal.h"
 #include "../../bpf/request.h"
 
+#define STRIP_ROUNDS	16
 #define AT_ONCE	(1U << 16)	/* slots: not every kernel lets other tasks run in between */
 
-/* Returns how many records, or an error. */
-static long all_slots(struct skbext *sk, enum skbext_op op, __u32 generation)
+/* Returns how many records, or an error. types: to strip; generation: to purge. */
+static long all_slots(struct skbext *sk, enum skbext_op op, __u8 types, __u32 generation)
 {
 	__u32 slots = sk->ctl->buckets * SKBEXT_BUCKET_SLOTS;
 	long records = 0;
 
 	for (__u32 first = 0; first < slots; first += AT_ONCE) {
 		struct skbext_request rq = {
-			.op = op, .generation = generation, .first = first,
+			.op = op, .active = types, .generation = generation, .first = first,
 			.slots = slots - first < AT_ONCE ? slots - first : AT_ONCE,
 		};
 		int err = ops_request(sk, &rq);
@@ -39,11 +41,41 @@ static long purge(struct skbext *sk)
 	err = ops_request(sk, &rq);
 	if (err)
 		return err;
-	doomed = all_slots(sk, SKBEXT_OP_DOOM, rq.generation);
+	doomed = all_slots(sk, SKBEXT_OP_DOOM, 0, rq.generation);
 	if (doomed <= 0)
 		return doomed;
 	err = grace();
-	return err ?: all_slots(sk, SKBEXT_OP_END_DOOMED, rq.generation);
+	return err ?: all_slots(sk, SKBEXT_OP_END_DOOMED, 0, rq.generation);
+}
+
+/*
+ * A record may go from a slot that is yet to be seen to one that was, when a packet is cloned or
+ * its owner unshares it. So it looks until there is none, and no longer than that takes in earnest:
+ * what is left nobody finds.
+ */
+static int strip(struct skbext *sk, __u8 types)
+{
+	long n = 1;
+	int err = 0;
+
+	for (int i = 0; !err && n > 0 && i < STRIP_ROUNDS; i++) {
+		n = all_slots(sk, SKBEXT_OP_STRIP, types, 0);
+		err = n < 0 ? n : grace();
+		n = err ?: n;
+		if (n > 0)
+			err = all_slots(sk, SKBEXT_OP_END_STRIPPED, 0, 0) < 0 ? -errno : 0;
+	}
+	return err;
+}
+
+int records_strip(struct skbext *sk, __u8 types)
+{
+	int err;
+
+	__atomic_store_n(&sk->state->by_address, 1, __ATOMIC_SEQ_CST);
+	err = grace() ?: strip(sk, types);
+	__atomic_store_n(&sk->state->by_address, 0, __ATOMIC_SEQ_CST);
+	return err;
 }
 
 int skbext_purge(struct skbext *sk, __u64 *ended)

@@ -5,6 +5,7 @@
  */
 #include <ctype.h>
 
+#include "bound.h"
 #include "internal.h"
 
 static __u32 room_of(__u32 size)
@@ -20,6 +21,49 @@ __u32 types_room(const struct skbext_ctl *ctl)
 		if (ctl->types[i].name[0])
 			used += room_of(ctl->types[i].size);
 	return used;
+}
+
+/* Bytes that nothing else of this type's place is in, from this offset on. */
+static bool is_free(const struct skbext_ctl *ctl, __u32 offset, __u32 size)
+{
+	if (offset + room_of(size) > ctl->payload)
+		return false;
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++) {
+		const struct skbext_type_info *t = &ctl->types[i];
+
+		if (t->name[0] && offset < t->offset + room_of(t->size) &&
+		    t->offset < offset + room_of(size))
+			return false;
+	}
+	return true;
+}
+
+/* The first place that is large enough begins where a type ends, or at 0. -ENOSPC: there is none. */
+static int free_offset(const struct skbext_ctl *ctl, __u32 size)
+{
+	int best = is_free(ctl, 0, size) ? 0 : -ENOSPC;
+
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++) {
+		int end = ctl->types[i].offset + room_of(ctl->types[i].size);
+
+		if (ctl->types[i].name[0] && is_free(ctl, end, size) && (best < 0 || end < best))
+			best = end;
+	}
+	return best;
+}
+
+static bool is_there(const struct skbext_type_info *t)
+{
+	return t->name[0] && !t->removed;
+}
+
+static unsigned int nr_removed(const struct skbext_ctl *ctl)
+{
+	unsigned int n = 0;
+
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
+		n += ctl->types[i].name[0] && ctl->types[i].removed;
+	return n;
 }
 
 bool type_name_is_valid(const char *name)
@@ -47,10 +91,10 @@ static int agree(const struct skbext_type_info *t, __u32 size, __u32 flags)
 	char is[48], wanted[48];
 
 	if (t->size != size)
-		return fail(-EEXIST, "type %s is known with %u bytes, not %u; use the same struct everywhere or another name",
+		return fail(-EEXIST, "type %s is known with %u bytes, not %u; use the same struct everywhere or another name, or `skbext type remove` it",
 			    t->name, t->size, size);
 	if (t->flags != flags)
-		return fail(-EEXIST, "type %s is known with policy %s, not %s; use the same flags everywhere or another name",
+		return fail(-EEXIST, "type %s is known with policy %s, not %s; use the same flags everywhere or another name, or `skbext type remove` it",
 			    t->name, policy_text(t->flags, is, sizeof(is)),
 			    policy_text(flags, wanted, sizeof(wanted)));
 	return 0;
@@ -75,11 +119,12 @@ static int check_new(struct skbext *sk, const char *name, __u32 size, __u32 flag
 		return fail(-E2BIG, "type %s of %u bytes: a payload has 1 to %d; keep the rest in a map of your own",
 			    name, size, SKBEXT_MAX_PAYLOAD);
 	if (id < 0)
-		return fail(-ENOSPC, "type %s would be the ninth and there are %d at most; unload and load with fewer",
-			    name, SKBEXT_MAX_TYPES);
-	if (used + room_of(size) > sk->ctl->payload)
+		return fail(-ENOSPC, "type %s would be the ninth and there are %d at most (%u are removed, and keep their places for what was bound to them); unload and load with fewer",
+			    name, SKBEXT_MAX_TYPES, nr_removed(sk->ctl));
+	if (free_offset(sk->ctl, size) < 0)
 		return fail(-ENOSPC, "type %s of %u bytes does not fit: %u of %u bytes of payload are taken; unload and load with --payload %u or more",
-			    name, size, used, sk->ctl->payload, used + room_of(size));
+			    name, size, used, sk->ctl->payload,
+			    (used > sk->ctl->payload ? used : sk->ctl->payload) + room_of(size));
 	return 0;
 }
 
@@ -160,6 +205,18 @@ static int register_again(struct skbext *sk, int id, __u32 size, __u32 flags,
 	return err ?: adopt_btf(sk, id, btf, type_id);
 }
 
+/* What was bound to a type that was removed is right again when it is there again; -1: no such. */
+static int find_removed(const struct skbext_ctl *ctl, const char *name, __u32 size, __u32 flags)
+{
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++) {
+		const struct skbext_type_info *t = &ctl->types[i];
+
+		if (t->removed && t->size == size && t->flags == flags && !strcmp(t->name, name))
+			return i;
+	}
+	return -1;
+}
+
 /*
  * The hook first, then the pin, and last the name, which makes the type: whoever is killed in
  * between leaves no type without its policy.
@@ -173,6 +230,13 @@ int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags,
 
 	if (id >= 0)
 		return register_again(sk, id, size, flags, btf, type_id);
+	id = find_removed(sk->ctl, name, size, flags);
+	if (id >= 0) {
+		err = register_again(sk, id, size, flags, btf, type_id);
+		if (err >= 0)
+			__atomic_store_n(&sk->ctl->types[id].removed, 0, __ATOMIC_RELEASE);
+		return err;
+	}
 	id = free_id(sk->ctl);
 	err = check_new(sk, name, size, flags, id);
 	if (err)
@@ -182,7 +246,7 @@ int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags,
 		return err;
 
 	t = &sk->ctl->types[id];
-	t->offset = types_room(sk->ctl);
+	t->offset = free_offset(sk->ctl, size);
 	t->size = size;
 	t->flags = flags;
 	set_policy(sk->ctl, id, flags);
@@ -199,13 +263,9 @@ int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags,
 	return id;
 }
 
-/*
- * Of a type that was registered just now and that nobody can have used:
- * the one with the highest offset.
- */
-void type_forget(struct skbext *sk, unsigned int id)
+static void drop_btf(struct skbext *sk, unsigned int id)
 {
-	struct skbext_type_info *t = &sk->ctl->types[id];
+	const struct skbext_type_info *t = &sk->ctl->types[id];
 	char path[PATH_LEN];
 
 	snprintf(path, sizeof(path), "%s/types/%s", sk->dir, t->name);
@@ -214,6 +274,18 @@ void type_forget(struct skbext *sk, unsigned int id)
 	if (sk->type_map[id] >= 0)
 		close(sk->type_map[id]);
 	sk->type_map[id] = -1;
+}
+
+/* Of a type that nobody can have used; or it was removed before, and is removed again. */
+void type_forget(struct skbext *sk, unsigned int id)
+{
+	struct skbext_type_info *t = &sk->ctl->types[id];
+
+	drop_btf(sk, id);
+	if (t->was_removed) {
+		t->removed = 1;
+		return;
+	}
 	memset(t, 0, sizeof(*t));
 	set_policy(sk->ctl, id, 0);
 }
@@ -223,8 +295,15 @@ __u8 types_taken(const struct skbext_ctl *ctl)
 	__u8 taken = 0;
 
 	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
-		taken |= !!ctl->types[i].name[0] << i;
+		taken |= is_there(&ctl->types[i]) << i;
 	return taken;
+}
+
+void types_use(struct skbext *sk, __u8 types)
+{
+	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
+		if (types & 1 << i)
+			sk->ctl->types[i].used = 1;
 }
 
 void types_forget_but(struct skbext *sk, __u8 known)
@@ -250,9 +329,81 @@ int skbext_type_add(struct skbext *sk, const char *name, __u32 size, __u32 flags
 	return id;
 }
 
+static int in_use(const char *name, const struct bound_list *list)
+{
+	char who[192];
+
+	bound_name(list, who, sizeof(who));
+	return fail(-EBUSY, "type %s is in use by program %s%s; end it first", name, who,
+		    list->bound->types_known ? "" : ", whose types are not to be seen");
+}
+
+/* -EBUSY: a program that is loaded may add it, or find it. */
+static int check_idle(struct skbext *sk, unsigned int id)
+{
+	struct bound_list list;
+	unsigned int users = 0;
+	int err = bound_read(sk->dir, &list);
+
+	if (err)
+		return err;
+	for (unsigned int i = 0; i < list.nr; i++) {
+		const struct bound *b = &list.bound[i];
+
+		if (!b->types_known || b->types & 1 << id)
+			list.bound[users++] = *b;
+	}
+	list.nr = users;
+	if (list.nr)
+		err = in_use(sk->ctl->types[id].name, &list);
+	bound_free(&list);
+	return err;
+}
+
+/*
+ * No packet may find what another type's program wrote. A program that is loaded later may still
+ * have this type's bit and offset: the file or object that it comes from was bound before. So what
+ * was ever used keeps both for good, and gets them back if it is registered again as it was. What
+ * was never used has no records either, and goes.
+ */
+static int remove_type(struct skbext *sk, const char *name)
+{
+	int id = skbext_type_find(sk, name);
+	struct skbext_type_info *t = id < 0 ? NULL : &sk->ctl->types[id];
+	int err = id < 0 ? id : check_idle(sk, id);
+
+	if (err)
+		return err;
+	if (!t->used) {
+		type_forget(sk, id);
+		return 0;
+	}
+	err = records_strip(sk, 1U << id);
+	if (err)
+		return err;
+	t->was_removed = 1;
+	__atomic_store_n(&t->removed, 1, __ATOMIC_RELEASE);
+	drop_btf(sk, id);
+	return 0;
+}
+
+int skbext_type_remove(struct skbext *sk, const char *name)
+{
+	int lock, err;
+
+	if (!sk->pinned)
+		return fail(-EINVAL, "types are removed from an skbext that is pinned; call skbext_pin() first");
+	lock = pin_lock(sk);
+	if (lock < 0)
+		return lock;
+	err = remove_type(sk, name);
+	close(lock);
+	return err;
+}
+
 int skbext_type_get(struct skbext *sk, unsigned int id, struct skbext_type_info *info)
 {
-	if (id >= SKBEXT_MAX_TYPES || !sk->ctl || !sk->ctl->types[id].name[0])
+	if (id >= SKBEXT_MAX_TYPES || !sk->ctl || !is_there(&sk->ctl->types[id]))
 		return -ENOENT;
 	*info = sk->ctl->types[id];
 	return 0;
@@ -261,7 +412,8 @@ int skbext_type_get(struct skbext *sk, unsigned int id, struct skbext_type_info 
 int skbext_type_find(struct skbext *sk, const char *name)
 {
 	for (int i = 0; sk->ctl && *name && i < SKBEXT_MAX_TYPES; i++)
-		if (!strncmp(sk->ctl->types[i].name, name, SKBEXT_NAME_LEN))
+		if (is_there(&sk->ctl->types[i]) &&
+		    !strncmp(sk->ctl->types[i].name, name, SKBEXT_NAME_LEN))
 			return i;
 	return fail(-ENOENT, "no type %s is loaded; `skbext status` lists those that are", name);
 }
@@ -274,7 +426,7 @@ struct btf *skbext_type_btf(struct skbext *sk, unsigned int id, __u32 *type_id)
 	struct btf *btf = NULL;
 	int fd;
 
-	if (id >= SKBEXT_MAX_TYPES || !sk->ctl->types[id].name[0])
+	if (id >= SKBEXT_MAX_TYPES || !is_there(&sk->ctl->types[id]))
 		return errno = ENOENT, NULL;
 	snprintf(path, sizeof(path), "%s/types/%s", sk->dir, sk->ctl->types[id].name);
 	fd = sk->type_map[id] >= 0 ? dup(sk->type_map[id]) : bpf_obj_get(path);

@@ -74,6 +74,41 @@ SKBEXT_FN int skbext_store_end_taken(__u32 slot, __u64 h)
 	return skbext_store_unmark(slot);
 }
 
+/* Take types that no program uses any more of whatever record is in this slot. 1: it had one. */
+SKBEXT_FN int skbext_store_strip(__u32 slot, __u64 types)
+{
+	__u64 *p = __skbext_word(slot);
+
+	for (int i = 0; p && i < SKBEXT_TRIES; i++) {
+		__u64 word = __skbext_read(p), left = word & ~(types & SKBEXT_W_ACTIVE);
+
+		if (!(word >> SKBEXT_W_META_BITS) || left == word)
+			return 0;
+		if (!(left & SKBEXT_W_ACTIVE))
+			left |= SKBEXT_W_DOOMED;
+		if (!__skbext_swap(p, word, left))
+			continue;
+		if (left & SKBEXT_W_ACTIVE)
+			skbext_count(SKBEXT_STAT_DELS);
+		break;
+	}
+	return 1;
+}
+
+/* A grace period later: the record ends, if that was its last type and its owner has not ended it. */
+SKBEXT_FN int skbext_store_end_stripped(__u32 slot)
+{
+	__u64 *p = __skbext_word(slot);
+	__u64 word = p ? __skbext_read(p) : 0;
+	int emptied = word >> SKBEXT_W_META_BITS && __skbext_is_emptied(word);
+
+	if (emptied)
+		skbext_store_end_taken(slot, word & SKBEXT_W_KEY);
+	else
+		skbext_store_unmark(slot);
+	return emptied;
+}
+
 /* A free slot for h that has no key yet, and so is nobody else's; -1: no room. */
 SKBEXT_FN int skbext_store_reserve(__u64 h)
 {
