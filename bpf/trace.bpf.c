@@ -7,10 +7,14 @@
  * is reported by the release hook, or, in the tracepoint mode, when its data or its sk_buff goes
  * back to the slab.
  *
- * These run beside skbext's lifecycle programs, which end every record that they see end, so they
+ * The notes are in an skbext that is trace's own and goes with it. What other programs add is in the
+ * one that is loaded, which trace only reads, in the exact mode (peek.bpf.h).
+ *
+ * These run beside the lifecycle programs of both, which end every record that they see end, so they
  * must run first. fentry programs run last attached first, tracepoints first attached first: user
- * space attaches these after the lifecycle programs in the exact mode and before them in the
- * tracepoint mode.
+ * space attaches these after the lifecycle programs in the exact mode and before those of its own
+ * skbext in the tracepoint mode. Those of the loaded one come first there: so its types are not
+ * shown.
  *
  * Address reuse: a note is found by the sk_buff's address. In the exact mode no packet ends unseen
  * (DESIGN 2). In the tracepoint mode one may, and the note is taken away where the address is
@@ -21,6 +25,7 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
 #include <skbext/skbext.bpf.h>
+#include "peek.bpf.h"
 #include "trace.h"
 
 #define SKB_CONSUMED_REASON	1
@@ -38,7 +43,6 @@ const volatile __u64 min_age;
 const volatile __u32 sample = 1;
 const volatile __u32 reason_wanted;		/* 0: any */
 const volatile __u32 types_wanted;		/* bits; 0: any */
-const volatile __u32 payload_room;		/* bytes of an event that are for payloads */
 const volatile struct trace_range freeing[TRACE_RANGES];
 const volatile struct trace_range expand_head;
 const volatile __u64 tcp_receives;		/* the function that tcp_probe is in */
@@ -193,11 +197,10 @@ struct ending {
 	__u64 ended;
 	__u32 reason;
 	__u8 fate;
-	__u8 active;
+	struct peeked others;
 };
 
 static __always_inline void fill_event(struct trace_report *ev, const struct ending *e,
-				       const struct skbext_object *obj,
 				       const struct skbext_trace *note)
 {
 	ev->skb = skbext_address(e->h, __skbext_ctl.base);
@@ -206,17 +209,17 @@ static __always_inline void fill_event(struct trace_report *ev, const struct end
 	ev->reason = e->reason;
 	ev->cpu = bpf_get_smp_processor_id();
 	ev->fate = e->fate;
-	ev->active = e->active;
+	ev->active = e->others.active;
 	ev->note = *note;
-	if (payload_room)
-		bpf_probe_read_kernel(ev->payload, payload_room, obj->payload);
+	if (other_payload && e->others.active)
+		bpf_probe_read_kernel(ev->payload, other_payload, (void *)e->others.payload);
 }
 
 static __always_inline bool wanted(const struct ending *e, __u64 age)
 {
 	if (reason_wanted && (e->fate != TRACE_DROPPED || e->reason != reason_wanted))
 		return false;
-	return age >= min_age && (!types_wanted || e->active & types_wanted);
+	return age >= min_age && (!types_wanted || e->others.active & types_wanted);
 }
 
 /* True for who takes the note away, and so is the one to report. */
@@ -229,21 +232,19 @@ static __always_inline bool take_away(const struct ending *e)
 }
 
 /*
- * All of the packet is read before its note is taken away: from then on the object may be
- * another's. An event is compared with NULL once: what is reserved is not known to be something to
- * 6.1's reg_type_not_null().
+ * An event is compared with NULL once: what is reserved is not known to be something to 6.1's
+ * reg_type_not_null().
  */
-static __always_inline void report_event(const struct ending *e, const struct skbext_object *obj,
-					 const struct skbext_trace *note)
+static __always_inline void report_event(const struct ending *e, const struct skbext_trace *note)
 {
-	struct trace_report *ev = bpf_ringbuf_reserve(&events, sizeof(*ev) + payload_room, 0);
+	struct trace_report *ev = bpf_ringbuf_reserve(&events, sizeof(*ev) + other_payload, 0);
 
 	if (!ev) {
 		if (take_away(e))
 			COUNT(lost);
 		return;
 	}
-	fill_event(ev, e, obj, note);
+	fill_event(ev, e, note);
 	if (!take_away(e)) {
 		bpf_ringbuf_discard(ev, 0);
 		return;
@@ -252,8 +253,7 @@ static __always_inline void report_event(const struct ending *e, const struct sk
 	COUNT(shown);
 }
 
-static __always_inline void report(const struct ending *e, const struct skbext_object *obj,
-				   const struct skbext_trace *note)
+static __always_inline void report(const struct ending *e, const struct skbext_trace *note)
 {
 	struct trace_key key = { .place = e->place, .reason = e->reason, .fate = e->fate };
 	__u64 age = e->ended - note->born;
@@ -262,7 +262,7 @@ static __always_inline void report(const struct ending *e, const struct skbext_o
 		if (take_away(e))
 			COUNT(filtered);
 	} else if (!summary) {
-		report_event(e, obj, note);
+		report_event(e, note);
 	} else if (take_away(e)) {
 		add_life(&key, age);
 	}
@@ -271,14 +271,12 @@ static __always_inline void report(const struct ending *e, const struct skbext_o
 /* Returns 0, as the verifier wants it of fentry. */
 static __always_inline int end(void *ctx, __u64 h, enum trace_fate fate, __u32 reason, __u64 place)
 {
-	struct skbext_object *obj;
 	struct skbext_trace *n, note;
 	struct ending e = { .h = h, .fate = fate, .reason = reason, .place = place };
 
 	if (stopped)
 		return 0;
-	obj = skbext_store_find(h, REF->active);
-	n = obj ? __skbext_payload(obj, REF->offset) : NULL;
+	n = note_of(h);
 	if (!n)
 		return 0;
 	note = *n;
@@ -290,10 +288,10 @@ static __always_inline int end(void *ctx, __u64 h, enum trace_fate fate, __u32 r
 	}
 	/* An end that was not seen was some time after this. */
 	e.ended = fate == TRACE_UNSEEN ? note.seen : bpf_ktime_get_ns();
-	e.active = skbext_store_active(h) & ~REF->active;
+	peek(skbext_address(h, __skbext_ctl.base), &e.others);
 	if (!place && fate != TRACE_UNSEEN)
 		e.place = caller(ctx);
-	report(&e, obj, &note);
+	report(&e, &note);
 	return 0;
 }
 

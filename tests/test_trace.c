@@ -6,7 +6,9 @@
  * that mode on a kernel that can do better.
  */
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <linux/filter.h>
@@ -14,6 +16,7 @@
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -508,9 +511,11 @@ static void clones_are_told(void)
 	ASSERT_EQ(originals, 10, "originals");
 }
 
-static struct skbext *load_public(__u32 payload)
+static struct skbext *load_public(__u32 payload, __u32 capacity)
 {
-	struct skbext_open_opts opts = { .sz = sizeof(opts), .payload = payload, .capacity = 4096 };
+	struct skbext_open_opts opts = {
+		.sz = sizeof(opts), .payload = payload, .capacity = capacity,
+	};
 	struct skbext *sk = skbext_open(&opts);
 
 	if (ASSERT_OK_PTR(sk, skbext_errmsg()) && ASSERT_OK(skbext_load(sk), skbext_errmsg()) &&
@@ -525,32 +530,41 @@ static struct skbext *load_public(__u32 payload)
 /* Most cases use one that is loaded: loading one for each takes seconds when emulated. */
 static struct skbext *loaded;
 
-/*
- * The API tests' program, which writes a record to what has its mark;
- * here all packets have the mark 0.
- */
-static struct bpf_object *start_writer(void)
+static struct bpf_object *load_writer(void)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .attach_point = BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1);
 	const char *dir = getenv("SKBEXT_TEST_OBJS");
-	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	char path[512];
 	struct bpf_object *obj;
 
 	snprintf(path, sizeof(path), "%s/api_write.bpf.o", dir ? dir : ".output/tests");
 	obj = bpf_object__open_file(path, NULL);
-	if (!ASSERT_OK_PTR(obj, path) || !ASSERT_OK(skbext_bind(obj, NULL), skbext_errmsg()) ||
-	    !ASSERT_OK(bpf_object__load(obj), path))
-		return obj;
-	opts.prog_fd = bpf_program__fd(bpf_object__find_program_by_name(obj, "api_write"));
+	if (ASSERT_OK_PTR(obj, path) && ASSERT_OK(skbext_bind(obj, NULL), skbext_errmsg()))
+		ASSERT_OK(bpf_object__load(obj), path);
+	return obj;
+}
+
+/*
+ * The API tests' program at lo's egress, which writes a record to what has its mark; here all
+ * packets have the mark 0. NULL: take it away.
+ */
+static void attach_writer(struct bpf_object *obj)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1);
+	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
 	ASSERT_OK(setns(net.ns[0], CLONE_NEWNET), "setns");
 	hook.ifindex = if_nametoindex("lo");
-	ASSERT_OK(bpf_tc_hook_create(&hook), "clsact");
-	ASSERT_OK(bpf_tc_attach(&hook, &opts), "tc");
+	if (obj) {
+		opts.prog_fd = bpf_program__fd(bpf_object__find_program_by_name(obj, "api_write"));
+		ASSERT_OK(bpf_tc_hook_create(&hook), "clsact");
+		ASSERT_OK(bpf_tc_attach(&hook, &opts), "tc");
+	} else {
+		hook.attach_point = BPF_TC_EGRESS | BPF_TC_INGRESS;
+		ASSERT_OK(bpf_tc_hook_destroy(&hook), "no clsact");
+	}
 	ASSERT_OK(setns(home, CLONE_NEWNET), "home");
 	close(home);
-	return obj;
 }
 
 static void check_types(json_t *list)
@@ -579,7 +593,8 @@ static void types_of_others_are_shown(void)
 		TEST_SKIP("types of others are shown in exact mode only");
 	if (!ASSERT_OK_PTR(loaded, "the skbext of all"))
 		return;
-	writer = start_writer();
+	writer = load_writer();
+	attach_writer(writer);
 	if (start(&t, "--device lo --reason NO_SOCKET --type api_note")) {
 		ASSERT_EQ(udp_to_address("127.0.0.1", 9, 10), 10, "sent");
 		stop(&t);
@@ -589,8 +604,78 @@ static void types_of_others_are_shown(void)
 		ASSERT_OK(skbext_stats(loaded, &stats), "stats");
 		ASSERT_EQ(stats.live, 0, "nothing is left");
 	}
-	on_side(0, "PATH=$PATH:/usr/sbin:/sbin; tc qdisc del dev lo clsact");
+	attach_writer(NULL);
 	bpf_object__close(writer);
+}
+
+#define CROWDED	20	/* packets, of which each has two clones in a tap */
+
+/* The payload's number is the packet's own, wherever its record is. */
+static void check_own_types(json_t *list)
+{
+	json_t *p, *note;
+	int clones = 0;
+	size_t i;
+
+	json_array_foreach(list, i, p) {
+		note = json_object_get(json_object_get(json_object_get(p, "types"), "api_note"),
+				       "value");
+		ASSERT_EQ(number(note, NULL, "id"), API_NOTE_ID, "id, decoded");
+		ASSERT_EQ(number(note, NULL, "bytes"), number(p, NULL, "bytes") - API_IP_UDP_LEN,
+			  "whose note it is");
+		clones += json_is_integer(json_object_get(p, "copy_of"));
+	}
+	ASSERT_GE(clones, CROWDED, "clones that share the record");
+	ASSERT_GE(json_array_size(list) - clones, CROWDED, "originals");
+}
+
+static int loopback_receiver(struct sockaddr_in *to)
+{
+	struct traffic t = { .place = TRAFFIC_LO };
+	int fd = traffic_bound_socket(&net, &t, SOCK_DGRAM, 0, to);
+
+	ASSERT_GE(fd, 0, "receiver");
+	return fd;
+}
+
+static void crowd_packets(void)
+{
+	int tap = traffic_socket(&net, 0, AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
+	int from = traffic_socket(&net, 0, AF_INET, SOCK_DGRAM, 0);
+	static const char data[8 + CROWDED];
+	struct sockaddr_in to;
+	int fd = loopback_receiver(&to);
+
+	for (int i = 0; i < CROWDED; i++)
+		ASSERT_EQ(sendto(from, data, 8 + i, 0, (void *)&to, sizeof(to)), 8 + i, "sent");
+	ASSERT_TRUE(traffic_settle(), "what was sent arrives");
+	close(tap);
+	close(from);
+	close(fd);
+}
+
+/* Eight homes for them all: first slots, others, other buckets, and objects of other slots. */
+static void types_in_any_slot_are_shown(void)
+{
+	struct bpf_object *writer;
+	struct skbext *sk;
+	json_t *counts;
+	struct tracer t;
+
+	if (!exact)
+		TEST_SKIP("types of others are shown in exact mode only");
+	sk = load_public(0, 64);
+	writer = load_writer();
+	attach_writer(writer);
+	if (start(&t, "--device lo --type api_note")) {
+		crowd_packets();
+		stop(&t);
+		check_own_types(packets_of(&t, &counts));
+	}
+	attach_writer(NULL);
+	bpf_object__close(writer);
+	skbext_unpin(NULL);
+	skbext_close(sk);
 }
 
 static void fails_with_a_reason(const char *args, const char *why)
@@ -612,14 +697,109 @@ static void errors_are_clear(void)
 	fails_with_a_reason("--bpffs /sys/fs/bpf/nothing-here", "no skbext is loaded");
 }
 
-static void no_room_is_clear(void)
+/* ---- what a trace leaves behind: nothing */
+
+#define PLACES	5	/* datagrams that wait in a queue while the trace ends */
+
+/* All names below the bpffs, and the number of them. */
+static int pins(char *list, size_t size)
 {
-	struct skbext *sk;
+	FILE *find = popen("find /sys/fs/bpf | sort", "r");
+	size_t used = find ? fread(list, 1, size - 1, find) : 0;
+	int n = 0;
+
+	list[used] = 0;
+	if (find)
+		pclose(find);
+	for (const char *c = list; *c; c++)
+		n += *c == '\n';
+	return n;
+}
+
+/* User space changes records: as long as that is set all packets are slower. */
+static bool by_address(void)
+{
+	int fd = bpf_obj_get("/sys/fs/bpf/skbext/slots");
+	struct skbext_state *state = mmap(NULL, getpagesize(), PROT_READ, MAP_SHARED, fd, 0);
+	bool set = !ASSERT_NE(state, MAP_FAILED, "the store of all") || state->by_address;
+
+	if (state != MAP_FAILED)
+		munmap(state, getpagesize());
+	close(fd);
+	return set;
+}
+
+static void end_of_trace(struct tracer *t, bool killed)
+{
+	int port, fd = receiver(&port);
+
+	if (start(t, "--device " DEVICE " --count 3")) {
+		ASSERT_EQ(udp_to(port, PLACES), PLACES, "sent, and alive");
+		if (killed)
+			kill(t->pid, SIGKILL);
+		else
+			ASSERT_EQ(udp_to(9, 10), 10, "sent, and dropped");
+		if (ended(t))
+			ASSERT_EQ(t->status, killed ? SIGKILL : 0, "status of trace");
+	}
+	drain(fd, PLACES);
+	close(fd);
+}
+
+/* The second type takes all that the first one left of the payload. */
+static void check_nothing_left(bool killed)
+{
+	struct skbext *sk = load_public(80, 4096);
+	static char before[1 << 16], after[1 << 16];
+	struct tracer t;
+	int first, n;
+
+	if (!sk)
+		return;
+	ASSERT_EQ(first = skbext_type_add(sk, "first", 40, 0), 0, skbext_errmsg());
+	n = pins(before, sizeof(before));
+	end_of_trace(&t, killed);
+	ASSERT_GE(n, 10, "pins of what is loaded");
+	pins(after, sizeof(after));
+	ASSERT_STREQ(after, before, "what is pinned");
+	ASSERT_EQ(skbext_type_find(sk, "first"), first, "the type that there was");
+	ASSERT_EQ(skbext_type_find(sk, "skbext_trace"), -ENOENT, "a type of the trace");
+	ASSERT_EQ(skbext_type_add(sk, "second", 40, 0), 1, skbext_errmsg());
+	ASSERT_EQ(by_address(), false, "user space changes records");
+	skbext_unpin(NULL);
+	skbext_close(sk);
+}
+
+static void trace_leaves_nothing(void)
+{
+	check_nothing_left(false);
+}
+
+static void killed_trace_leaves_nothing(void)
+{
+	check_nothing_left(true);
+}
+
+/* As many programs of others as the kernel takes: no second skbext beside what is loaded. */
+static void full_function_is_told(void)
+{
+	struct skbext *sk = exact ? load_public(0, 4096) : NULL;
+	struct bpf_object *crowd;
+	struct bpf_program *prog;
+	char path[512];
 
 	if (!exact)
-		TEST_SKIP("it joins the loaded skbext in exact mode only");
-	sk = load_public(8);
-	fails_with_a_reason("--count 1", "does not fit");
+		TEST_SKIP("the tracepoint mode has no such limit");
+	snprintf(path, sizeof(path), "%s/crowd.bpf.o",
+		 getenv("SKBEXT_TEST_OBJS") ?: ".output/tests");
+	crowd = bpf_object__open_file(path, NULL);
+	if (ASSERT_OK_PTR(crowd, path) && ASSERT_OK(bpf_object__load(crowd), path)) {
+		bpf_object__for_each_program(prog, crowd)
+			if (!bpf_program__attach(prog))
+				break;
+		fails_with_a_reason("--mode exact --count 1", "__copy_skb_header takes no more programs");
+	}
+	bpf_object__close(crowd);
 	skbext_unpin(NULL);
 	skbext_close(sk);
 }
@@ -627,7 +807,7 @@ static void no_room_is_clear(void)
 static void share_one(bool on)
 {
 	if (on && exact)
-		loaded = load_public(0);
+		loaded = load_public(0, 4096);
 	if (on || !loaded)
 		return;
 	skbext_unpin(NULL);
@@ -686,7 +866,10 @@ int main(int argc, char **argv)
 	TEST_CASE(types_of_others_are_shown);
 	TEST_CASE(errors_are_clear);
 	share_one(false);
-	TEST_CASE(no_room_is_clear);
+	TEST_CASE(types_in_any_slot_are_shown);
+	TEST_CASE(trace_leaves_nothing);
+	TEST_CASE(killed_trace_leaves_nothing);
+	TEST_CASE(full_function_is_told);
 	traffic_net_down(&net);
 	snprintf(shell, sizeof(shell), "rm -rf %s", tmp);
 	return system(shell) || TEST_EXIT();

@@ -66,6 +66,7 @@ struct skbext_open_opts {
 	/* skbext_attach() fails with -EOPNOTSUPP where it could be no more than partial. */
 	bool require_complete;
 	__u32 refs;		/* counters of each counted type; 0: SKBEXT_DEFAULT_REFS */
+	bool unpinned;		/* ends with the handle; bpffs_dir is not looked at */
 };
 
 /**
@@ -147,7 +148,14 @@ SKBEXT_API void skbext_close(struct skbext *sk);
 SKBEXT_API int skbext_bind(struct bpf_object *obj, const char *bpffs_dir);
 
 /**
- * skbext_bind_file - the same for loaders that know nothing of skbext: write a bound copy of an
+ * skbext_bind_to - the same with an skbext of this process, which need not be pinned
+ * @sk: loaded; it must outlive the programs of @obj
+ * Returns: 0, or what skbext_bind() returns. -EINVAL: @sk is not loaded.
+ */
+SKBEXT_API int skbext_bind_to(struct skbext *sk, struct bpf_object *obj);
+
+/**
+ * skbext_bind_file - skbext_bind() for loaders that know nothing of skbext: write a bound copy of an
  * object file
  * @in, @out: paths; may be the same. Load @out with the maps of skbext_map_pin() in place of its
  *            own. It is as long as they are large, most of it a hole, because loaders take the map

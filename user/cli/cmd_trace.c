@@ -89,10 +89,10 @@ static int trace(struct trace_run *t)
 	catch_signals();
 	ret = trace_start(t);
 	if (!ret) {
-		fprintf(stderr, "skbext: tracing in %s mode (%s), %s\n",
+		fprintf(stderr, "skbext: tracing in %s mode (%s%s%s), in an skbext of its own%s\n",
 			skbext_mode_name(t->status.mode),
-			skbext_guarantee_name(t->status.guarantee),
-			t->own ? "in an skbext of its own" : "in the loaded skbext");
+			skbext_guarantee_name(t->status.guarantee), t->why[0] ? ": " : "", t->why,
+			t->loaded ? "; types of the loaded one are shown" : "");
 		ret = follow(t);
 		if (!ret && t->opts.summary)
 			ret = trace_summary(t);

@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * skbext trace: its programs and the skbext that they use.
- *
- * In the exact mode they join the one that is loaded, and see what other programs add there. In the
- * tracepoint mode its lifecycle programs, attached long ago, come first at every tracepoint and end
- * the record before ours could look, so trace has an skbext of its own and attaches before that.
- * So it does where none is loaded.
+ * skbext trace: its programs and the skbext that they use, which is trace's own and pinned nowhere:
+ * it goes with the process, however that ends. What other programs add is in the one that is
+ * loaded. That one is only read, and only where both are in the exact mode: in the tracepoint mode
+ * its lifecycle programs, attached long ago, come first at every tracepoint and end the record
+ * before ours could look.
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include "trace_parts.h"
@@ -37,67 +34,83 @@ static int failed(const char *what, int err)
 			 strerror(-err));
 }
 
-/* Of our own, where nobody else sees it and it goes with the process. */
-static int own_bpffs(void)
+#define MOST_PACKETS	(1U << 20)	/* alive at the same time */
+
+/* As many as what is loaded has room for. */
+static __u32 capacity_for(const struct trace_run *t)
 {
-	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("skbext-trace", "/sys/fs/bpf", "bpf", 0, "mode=0700"))
-		return failed("a bpffs of its own", -errno);
-	return CLI_DONE;
+	__u32 loaded = t->loaded ? t->status.capacity : 0;
+
+	if (loaded < SKBEXT_DEFAULT_CAPACITY)
+		return SKBEXT_DEFAULT_CAPACITY;
+	return loaded < MOST_PACKETS ? loaded : MOST_PACKETS;
 }
 
-/* Both modes pin before bind; the exact one is attached by then, the other not yet. */
-static bool open_own(struct trace_run *t, enum skbext_mode mode)
+/* In the tracepoint mode it is not attached yet: trace's programs come first. */
+static int open_own(struct trace_run *t, enum skbext_mode mode)
 {
-	struct skbext_open_opts opts = { .sz = sizeof(opts), .mode = mode };
-	bool ok;
+	struct skbext_open_opts opts = {
+		.sz = sizeof(opts), .mode = mode, .unpinned = true,
+		.capacity = capacity_for(t), .payload = sizeof(struct skbext_trace),
+	};
+	int err;
 
 	t->sk = skbext_open(&opts);
-	ok = t->sk && !skbext_load(t->sk);
-	if (ok && mode == SKBEXT_MODE_EXACT)
-		ok = !skbext_attach(t->sk);
-	ok = ok && !skbext_pin(t->sk);
-	if (!ok) {
-		skbext_close(t->sk);
-		t->sk = NULL;
-	}
-	return ok;
+	err = t->sk ? skbext_load(t->sk) : -errno;
+	if (!err && mode != SKBEXT_MODE_TRACEPOINT)
+		err = skbext_attach(t->sk);
+	if (!err)
+		err = skbext_status(t->sk, &t->status);
+	return err ? cli_lib_error("trace: load an skbext of its own") : CLI_DONE;
 }
 
 static int make_own(struct trace_run *t)
 {
-	bool ok = false;
-
-	if (own_bpffs())
+	if (open_own(t, t->opts.mode))
 		return CLI_FAILED;
-	t->own = true;
-	if (t->opts.mode != SKBEXT_MODE_TRACEPOINT)
-		ok = open_own(t, SKBEXT_MODE_EXACT);
-	if (!ok && t->opts.mode != SKBEXT_MODE_EXACT)
-		ok = open_own(t, SKBEXT_MODE_TRACEPOINT);
-	return ok ? CLI_DONE : cli_lib_error("trace: load an skbext of its own");
+	if (t->status.mode == SKBEXT_MODE_EXACT || t->opts.mode == SKBEXT_MODE_TRACEPOINT)
+		return CLI_DONE;
+	/* The exact mode is not to be had, and why is known now. */
+	strcpy(t->why, t->status.reason);
+	skbext_close(t->sk);
+	return open_own(t, SKBEXT_MODE_TRACEPOINT);
+}
+
+/* Nothing loaded is no error, unless a place was named. */
+static int find_loaded(struct trace_run *t)
+{
+	if (t->opts.mode == SKBEXT_MODE_TRACEPOINT)
+		return CLI_DONE;
+	t->loaded = skbext_open_pinned(t->common.bpffs);
+	if (!t->loaded && (t->common.bpffs || (errno != ENOENT && errno != ENODEV)))
+		return cli_lib_error("trace");
+	if (t->loaded && skbext_status(t->loaded, &t->status))
+		return cli_lib_error("trace");
+	return CLI_DONE;
 }
 
 static int choose(struct trace_run *t)
 {
-	struct skbext_status status = { .sz = sizeof(status) };
+	struct skbext_status loaded;
 
-	t->sk = t->opts.mode == SKBEXT_MODE_TRACEPOINT ? NULL : skbext_open_pinned(t->common.bpffs);
-	/* Nothing loaded is no error, unless a place was named. */
-	if (!t->sk && t->opts.mode != SKBEXT_MODE_TRACEPOINT &&
-	    (t->common.bpffs || (errno != ENOENT && errno != ENODEV)))
-		return cli_lib_error("trace");
-	if (t->sk && skbext_status(t->sk, &status))
-		return cli_lib_error("trace");
-	if (t->sk && status.mode == SKBEXT_MODE_EXACT)
+	t->status.sz = sizeof(t->status);
+	if (find_loaded(t))
+		return CLI_FAILED;
+	loaded = t->status;
+	if (make_own(t))
+		return CLI_FAILED;
+	if (!t->loaded)
 		return CLI_DONE;
-	if (t->sk)
-		fprintf(stderr, "skbext: the loaded skbext is in tracepoint mode, which ends its "
-			"records before trace could read them; types of other programs are not "
-			"shown\n");
-	skbext_close(t->sk);
-	t->sk = NULL;
-	return make_own(t);
+	if (loaded.mode == SKBEXT_MODE_EXACT && t->status.mode == SKBEXT_MODE_EXACT) {
+		t->others = loaded;
+		return CLI_DONE;
+	}
+	fprintf(stderr, "skbext: %s in tracepoint mode, which ends records before trace could read "
+		"them; types of other programs are not shown\n",
+		loaded.mode == SKBEXT_MODE_EXACT ? "trace is" : "the loaded skbext is");
+	skbext_close(t->loaded);
+	t->loaded = NULL;
+	return CLI_DONE;
 }
 
 /* BTF also knows functions that the compiler left no symbol of. */
@@ -158,11 +171,11 @@ static int set_filters(struct trace_run *t)
 		ro->reason_wanted = reason;
 	}
 	if (t->opts.type) {
-		id = t->own ? -1 : skbext_type_find(t->sk, t->opts.type);
+		id = t->loaded ? skbext_type_find(t->loaded, t->opts.type) : -1;
 		if (id < 0)
-			return cli_error("cannot trace: no type %s in %s; load skbext in exact "
-					 "mode and start its programs first", t->opts.type,
-					 t->own ? "an skbext of trace's own" : "the loaded skbext");
+			return cli_error("cannot trace: no type %s is loaded in exact mode; load "
+					 "skbext and start the programs that use it first",
+					 t->opts.type);
 		ro->types_wanted = 1U << id;
 	}
 	return CLI_DONE;
@@ -175,7 +188,6 @@ static int set_constants(struct trace_run *t, bool exact)
 	ro->exact = exact;
 	ro->summary = t->opts.summary;
 	ro->consume_has_location = nr_args(t->vmlinux, "btf_trace_consume_skb") > 2;
-	ro->payload_room = t->own ? 0 : t->status.payload;
 	for (int i = 0; i < TRACE_RANGES && freeing[i]; i++) {
 		struct trace_range r = trace_range_of(freeing[i]);
 
@@ -184,6 +196,42 @@ static int set_constants(struct trace_run *t, bool exact)
 	ro->tcp_receives = trace_range_of("tcp_rcv_established").from;
 	*(struct trace_range *)&ro->expand_head = trace_range_of("pskb_expand_head");
 	return set_filters(t);
+}
+
+/* Where the loaded skbext is: see bpf/peek.bpf.h. */
+static int set_loaded(struct trace_run *t)
+{
+	struct bpf_map *watches = t->skel->maps.other_watches;
+	struct trace__rodata *ro = t->skel->rodata;
+	const char *map = "", *pin = "";
+	char path[512];
+	int fd, err;
+
+	for (int n = 0; strcmp(map, "skbext_watches"); n++)
+		if (skbext_map_pin(n, &map, &pin))
+			return cli_lib_error("trace");
+	snprintf(path, sizeof(path), "%s/%s", cli_bpffs(&t->common), pin);
+	fd = bpf_obj_get(path);
+	err = fd < 0 ? -errno : bpf_map__reuse_fd(watches, fd);
+	if (fd >= 0)
+		close(fd);
+	if (err)
+		return failed(path, err);
+	ro->other_ctl = t->others.ctl;
+	ro->other_buckets = t->others.capacity / SKBEXT_BUCKET_SLOTS;
+	ro->other_payload = t->others.payload;
+	ro->other_last_home = SKBEXT_HOMES_OF(ro->other_buckets) - 1;
+	ro->other_cpus = bpf_map__max_entries(watches);
+	return CLI_DONE;
+}
+
+/* The reason that the lifecycle programs have been given room for, and these have not. */
+static int not_attached(const struct bpf_program *prog, int err)
+{
+	if (err == -E2BIG)
+		return cli_error("cannot trace: %s takes no more programs, which is the kernel's "
+				 "limit; end another tracer", bpf_program__section_name(prog));
+	return failed(bpf_program__name(prog), err);
 }
 
 static int attach(struct trace_run *t)
@@ -201,7 +249,7 @@ static int attach(struct trace_run *t)
 				continue;
 			*all->progs[i].link = bpf_program__attach(prog);
 			if (!*all->progs[i].link)
-				return failed(name, -errno);
+				return not_attached(prog, -errno);
 		}
 	}
 	return CLI_DONE;
@@ -216,9 +264,9 @@ static int load(struct trace_run *t)
 	if (!t->skel)
 		return failed("open its programs", -errno);
 	choose_programs(t, exact);
-	if (set_constants(t, exact))
+	if (set_constants(t, exact) || (t->loaded && set_loaded(t)))
 		return CLI_FAILED;
-	if (skbext_bind(t->skel->obj, t->own ? NULL : t->common.bpffs))
+	if (skbext_bind_to(t->sk, t->skel->obj))
 		return cli_lib_error("trace");
 	err = trace__load(t->skel);
 	if (err)
@@ -245,57 +293,29 @@ int trace_start(struct trace_run *t)
 		return failed("BTF of this kernel", -errno);
 	if (trace_names_read())
 		return failed("/proc/kallsyms", -EPERM);
-	if (choose(t))
-		return CLI_FAILED;
-	t->status.sz = sizeof(t->status);
-	if (skbext_status(t->sk, &t->status))
-		return cli_lib_error("trace");
-	if (load(t))
+	if (choose(t) || load(t))
 		return CLI_FAILED;
 	skbext_status(t->sk, &t->status);
-	cli_types_read(t->sk, &t->types);
+	if (t->loaded)
+		cli_types_read(t->loaded, &t->types);
 	t->began = trace_now();
 	return CLI_DONE;
 }
 
-struct alive {
-	struct trace_run *t;
-	int id;
-	size_t nr, room;
-	__u64 *skbs;
-};
-
 static int count_alive(const struct skbext_record *rec, void *arg)
 {
-	struct alive *a = arg;
-	const struct skbext_type_info *info = &a->t->types.type[a->id].info;
-	const struct skbext_trace *note = (const void *)((const char *)rec->payload + info->offset);
+	const struct skbext_trace *note = rec->payload;		/* the only type */
 
-	if (!(rec->active & 1U << a->id))
-		return 0;
-	a->t->alive += note->state == TRACE_TAKEN;
-	if (a->nr < a->room)
-		a->skbs[a->nr++] = rec->skb;
+	*(__u64 *)arg += note->state == TRACE_TAKEN;
 	return 0;
 }
 
-/* What has not ended is counted, and others' packets are left as they were. */
+/* What has not ended is counted; it goes with the store. */
 void trace_stop(struct trace_run *t)
 {
-	struct alive a = { .t = t, .id = skbext_type_find(t->sk, "skbext_trace") };
-
 	t->skel->bss->stopped = true;
 	usleep(20000);		/* programs that had looked before */
-	if (a.id < 0)
-		return;
-	a.room = t->own ? 0 : t->status.capacity;
-	a.skbs = calloc(a.room + 1, sizeof(*a.skbs));
-	if (!a.skbs)
-		a.room = 0;
-	skbext_for_each(t->sk, count_alive, &a);
-	for (size_t i = 0; i < a.nr; i++)
-		skbext_del(t->sk, a.skbs[i], "skbext_trace");
-	free(a.skbs);
+	skbext_for_each(t->sk, count_alive, &t->alive);
 }
 
 __u64 trace_missed(const struct trace_run *t)
@@ -319,5 +339,6 @@ void trace_free(struct trace_run *t)
 	trace__destroy(t->skel);
 	cli_types_free(&t->types);
 	skbext_close(t->sk);
+	skbext_close(t->loaded);
 	btf__free(t->vmlinux);
 }

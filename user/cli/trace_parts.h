@@ -27,12 +27,13 @@ struct trace_options {
 struct trace_run {
 	struct cli_common common;
 	struct trace_options opts;
-	struct skbext *sk;
+	struct skbext *sk;	/* trace's own */
+	struct skbext *loaded;	/* the one of other programs; NULL: its types are not shown */
 	struct trace *skel;
 	struct btf *vmlinux;
-	struct skbext_status status;
-	struct cli_types types;
-	bool own;		/* an skbext of our own: what other programs add is not in it */
+	struct skbext_status status, others;
+	struct cli_types types;	/* of the loaded one */
+	char why[SKBEXT_REASON_LEN];	/* it is not the exact mode, though that was tried */
 	double began;
 	__u64 printed;
 	__u64 alive;		/* packets that had not ended when we did */

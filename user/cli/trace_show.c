@@ -54,9 +54,9 @@ static bool carries(struct trace_run *t, const struct trace_report *r, unsigned 
 		return false;
 	if (!t->types.type[id].taken) {
 		cli_types_free(&t->types);
-		cli_types_read(t->sk, &t->types);
+		cli_types_read(t->loaded, &t->types);
 	}
-	return t->types.type[id].taken && info->offset + info->size <= t->status.payload;
+	return t->types.type[id].taken && info->offset + info->size <= t->others.payload;
 }
 
 static const unsigned char *payload_of(const struct trace_run *t, const struct trace_report *r,

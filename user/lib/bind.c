@@ -139,17 +139,25 @@ static int bind_object(struct skbext *sk, struct bpf_object *obj)
 	return err ?: bind_section(sk, bpf_object__btf(obj), data, size);
 }
 
+int skbext_bind_to(struct skbext *sk, struct bpf_object *obj)
+{
+	int lock, err;
+
+	if (!sk->ctl)
+		return fail(-EINVAL,
+			    "only what is loaded can be bound to; call skbext_load() first");
+	lock = sk->pinned ? pin_lock(sk) : -1;
+	err = sk->pinned && lock < 0 ? lock : store_stopped(sk) ?: bind_object(sk, obj);
+	if (lock >= 0)
+		close(lock);
+	return err;
+}
+
 int skbext_bind(struct bpf_object *obj, const char *bpffs_dir)
 {
 	struct skbext *sk = skbext_open_pinned(bpffs_dir);
-	int lock, err;
+	int err = sk ? skbext_bind_to(sk, obj) : -errno;
 
-	if (!sk)
-		return -errno;
-	lock = pin_lock(sk);
-	err = lock < 0 ? lock : store_stopped(sk) ?: bind_object(sk, obj);
-	if (lock >= 0)
-		close(lock);
 	skbext_close(sk);
 	if (err)
 		errno = -err;

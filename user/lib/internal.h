@@ -39,6 +39,7 @@ struct skbext {
 	enum skbext_mode want;
 	bool require_complete;
 	bool all_hooks;			/* also those that no type needs */
+	bool unpinned;			/* and will not be; dir is "" */
 
 	int map[MAP_NR];		/* -1: not there */
 	int prog_op;

@@ -39,6 +39,7 @@ static int set_opts(struct skbext *sk, const struct skbext_open_opts *o)
 	sk->refs = o->refs ?: SKBEXT_DEFAULT_REFS;
 	sk->want = o->mode;
 	sk->require_complete = o->require_complete;
+	sk->unpinned = o->unpinned;
 	if (sk->capacity > 1U << 26)
 		return fail(-EINVAL, "capacity %u is out of range; give 1 to %u", sk->capacity,
 			    1U << 26);
@@ -64,7 +65,7 @@ struct skbext *skbext_open(const struct skbext_open_opts *opts)
 
 	if (opts)
 		memcpy(&o, opts, opts->sz < sizeof(o) ? opts->sz : sizeof(o));
-	sk = new_handle(o.bpffs_dir);
+	sk = new_handle(o.unpinned ? "" : o.bpffs_dir);
 	if (sk && set_opts(sk, &o)) {
 		int err = errno;
 
@@ -119,9 +120,9 @@ static int no_exact(struct skbext *sk, int err)
 
 int skbext_load(struct skbext *sk)
 {
-	int err = pin_check_free(sk->dir) ?: need_files(LOAD_FILES);
+	int err = sk->unpinned ? 0 : pin_check_free(sk->dir);
 
-	err = err ?: maps_create(sk) ?: ops_load(sk);
+	err = err ?: need_files(LOAD_FILES) ?: maps_create(sk) ?: ops_load(sk);
 	if (err)
 		return err;
 	if (sk->want != SKBEXT_MODE_TRACEPOINT) {

@@ -429,7 +429,7 @@ struct btf *skbext_type_btf(struct skbext *sk, unsigned int id, __u32 *type_id)
 	if (id >= SKBEXT_MAX_TYPES || !is_there(&sk->ctl->types[id]))
 		return errno = ENOENT, NULL;
 	snprintf(path, sizeof(path), "%s/types/%s", sk->dir, sk->ctl->types[id].name);
-	fd = sk->type_map[id] >= 0 ? dup(sk->type_map[id]) : bpf_obj_get(path);
+	fd = sk->type_map[id] >= 0 ? dup(sk->type_map[id]) : sk->pinned ? bpf_obj_get(path) : -1;
 	if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) && info.btf_id) {
 		btf = btf__load_from_kernel_by_id(info.btf_id);
 		*type_id = info.btf_value_type_id;

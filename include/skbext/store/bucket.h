@@ -120,14 +120,11 @@ __skbext_inline struct skbext_bucket *skbext_bucket(__u32 n)
  * From one bucket, which is so many probes from home, to the next where a record may be, by all
  * bits of the address. The steps grow: how full buckets are is periodic, as the addresses of slabs
  * are, and equal steps may meet none but full ones. Few buckets are all tried, which takes equal
- * steps and a prime number of them.
- *
- * A call: all that the verifier knows of the result is that it is a number, or it would follow each
- * way to it.
+ * steps and a prime number of them. n: how many there are.
  */
-SKBEXT_FN __u32 skbext_store_next(__u32 bucket, __u64 h, __u32 probe)
+__skbext_inline __u32 skbext_next_of(__u32 n, __u32 bucket, __u64 h, __u32 probe)
 {
-	__u32 n = SKBEXT_BUCKETS, step;
+	__u32 step;
 
 	if (n < 2)
 		return 0;
@@ -135,6 +132,15 @@ SKBEXT_FN __u32 skbext_store_next(__u32 bucket, __u64 h, __u32 probe)
 	       n / SKBEXT_PROBES * probe * (n > SKBEXT_PROBES);
 	bucket += step < n ? step : step - n;
 	return bucket < n ? bucket : bucket - n;
+}
+
+/*
+ * A call: all that the verifier knows of the result is that it is a number, or it would follow each
+ * way to it.
+ */
+SKBEXT_FN __u32 skbext_store_next(__u32 bucket, __u64 h, __u32 probe)
+{
+	return skbext_next_of(SKBEXT_BUCKETS, bucket, h, probe);
 }
 
 /*
