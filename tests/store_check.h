@@ -158,7 +158,7 @@ static inline bool check_balance(void)
 {
 	__u64 ended = 0;
 
-	for (int i = SKBEXT_STAT_RELEASED; i <= SKBEXT_STAT_PURGED_STALE; i++)
+	for (int i = SKBEXT_STAT_RELEASED; i <= SKBEXT_STAT_PURGED; i++)
 		ended += env_stat(i);
 	return ASSERT_EQ(env_stat(SKBEXT_STAT_ADDS) + env_stat(SKBEXT_STAT_SHARES),
 			 ended + env_stat(SKBEXT_STAT_DELS_EMPTIED) +

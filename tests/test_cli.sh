@@ -190,8 +190,8 @@ test_status()
 		wrong "it does not say what is not followed: $out"
 	sk status --json
 	expect_done "status --json"
-	expect_json 'keys == ["bound","capacity","ctl","guarantee","healthy","hooks","mode","payload",
-		"payload_used","reason","types"]' keys
+	expect_json 'keys == ["bound","capacity","ctl","guarantee","healthy","hooks","lost","mode",
+		"payload","payload_used","reason","types"]' keys
 	expect_json '(.guarantee == "complete") == (.reason == "")' reason
 	expect_json '.hooks | length > 1 and all(.[]; .attached == true)' "all hooks of the mode"
 	expect_json 'all(.hooks[]; keys == ["attached","kind","missed","name","role"])' "hooks"
@@ -244,11 +244,12 @@ test_stats()
 	expect_json 'keys == (["live","capacity","orphans","adds","adds_more","add_failed","dels",
 		"dels_emptied","cow","shares","share_failed","releases","scrubbed","udp_dropped",
 		"replaced","purged_stale","fate_dropped","fate_consumed","missed_hooks",
-		"distrusted","refs"] | sort)' keys
+		"distrusted","refs","purged","missed_releases","missed_shares","missed_policies",
+		"distrusts","untrusted","shares_distrusted","lost"] | sort)' keys
 	expect_json '[.live, .adds, .adds_more, .dels, .dels_emptied] == [2, 2, 1, 1, 0]' counts
 	sk stats
 	expect_done "stats as text"
-	[ "$(grep -cE '^[a-z_]+ +[0-9]+  [a-z]' <<<"$out")" = 21 ] ||
+	[ "$(grep -cE '^[a-z_]+ +[0-9]+  [a-z]' <<<"$out")" = 28 ] ||
 		wrong "a counter without explanation: $out"
 	sk del 0xffff888000001000
 	expect_done "del all types"
@@ -338,6 +339,37 @@ test_purge()
 	expect_json '[.live, .adds, .releases, .purged_stale] == [1, 4, 3, 3]' "the sum"
 	sk purge
 	[ "$out" = "ended 0 records that missed releases had left" ] || wrong "second purge: $out"
+	unload
+}
+
+# What an operator sees of records that packets lost: how many, and why.
+test_lost()
+{
+	load --type a:4 --capacity 8 --payload 16
+	sk status
+	[[ $out == *$'\nlost       nothing\n'* ]] || wrong "status, nothing lost: $out"
+	for n in 1 2 3 4 5 6 7 8; do
+		sk add "$(address $n)" a 01
+		expect_done "add $n"
+	done
+	sk add "$(address 9)" a 01
+	expect_error 1 "add to a full store" room
+	patch slots 4 0x01	# the generation in struct skbext_state
+	sk find "$(address 1)" a
+	expect_error 1 "find of what is distrusted"
+	for command in stats status; do
+		sk $command --json
+		expect_json '.lost == { "add_failed": 1, "share_failed": 0, "missed_shares": 0,
+			"shares_distrusted": 0, "distrusted": 1, "untrusted": 8, "purged": 0 }' \
+			"$command --json"
+		sk $command
+		[[ $out == *$'\nlost\n  1 adds refused, no room (add_failed)\n  1 looks that'* ]] ||
+			wrong "$command: $out"
+	done
+	sk purge
+	sk stats --json
+	expect_json '[.lost.untrusted, .lost.purged, .purged_stale, .distrusts] == [0, 8, 8, 1]' \
+		"after a purge"
 	unload
 }
 

@@ -342,6 +342,25 @@ static void store_failed_share_leaves_the_source(void)
 	env_close();
 }
 
+/* A clone of a packet whose record may be another's: what it lost is counted. */
+static void store_distrusted_share_is_counted(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1), c = env_skb(2);
+
+	env_open(1, 2 * SIZE);
+	add(a, T0, 'a');
+	ASSERT_EQ(skbext_store_share(b, c), 0, "nothing to share");
+	ASSERT_EQ(env_stat(SKBEXT_STAT_SHARES_DISTRUSTED), 0, "nothing lost");
+	env.state.watch += 1ULL << 32;
+	ASSERT_EQ(skbext_store_share(b, a), 0, "not trusted");
+	ASSERT_EQ(skbext_store_slot(b), -1, "the copy has nothing");
+	ASSERT_EQ(env_stat(SKBEXT_STAT_SHARES_DISTRUSTED), 1, "copies without");
+	ASSERT_EQ(env_stat(SKBEXT_STAT_DISTRUSTED), 1, "looks");
+	env_release(a);
+	check_empty();
+	env_close();
+}
+
 static void store_share_replaces(void)
 {
 	__u64 a = env_skb(0), b = env_skb(1), c = env_skb(2);
@@ -706,6 +725,7 @@ int main(int argc, char **argv)
 	TEST_CASE(store_sole_holder_writes_in_place);
 	TEST_CASE(store_failed_add_changes_nothing);
 	TEST_CASE(store_failed_share_leaves_the_source);
+	TEST_CASE(store_distrusted_share_is_counted);
 	TEST_CASE(store_share_replaces);
 	TEST_CASE(store_noclone_stays_behind);
 	TEST_CASE(store_keep);

@@ -686,7 +686,7 @@ static void doom(void)
 
 		if (word & SKBEXT_W_ACTIVE && __skbext_older(slot, sim.generation) &&
 		    skbext_store_drop_any(slot, word))
-			skbext_count(SKBEXT_STAT_PURGED_STALE);
+			skbext_count(SKBEXT_STAT_PURGED);
 	}
 	if (il.mutant == IL_PURGE_NO_GRACE)
 		end_doomed();

@@ -188,10 +188,12 @@ enum skbext_stat {
 	SKBEXT_STAT_SCRUBBED,		/* skb_scrub_packet */
 	SKBEXT_STAT_UDP_DROPPED,	/* the UDP receive queue */
 	SKBEXT_STAT_REPLACED,		/* a copy was made into an skb that held one */
-	SKBEXT_STAT_PURGED_STALE,	/* found on an skb at its birth, or by skbext_purge() */
+	SKBEXT_STAT_PURGED_STALE,	/* found on an skb at its birth, or by an add or a del */
+	SKBEXT_STAT_PURGED,		/* skbext_purge() */
 	SKBEXT_STAT_FATE_DROPPED,	/* records seen at kfree_skb */
 	SKBEXT_STAT_FATE_CONSUMED,	/* records seen at consume_skb */
 	SKBEXT_STAT_DISTRUSTED,		/* finds, shares refused: may be another packet's record */
+	SKBEXT_STAT_SHARES_DISTRUSTED,	/* the shares of these: the copy carries nothing */
 	SKBEXT_STAT_NR,
 };
 
@@ -204,10 +206,15 @@ enum skbext_outcome {
 	SKBEXT_DONE = -5,
 };
 
-/* One per possible CPU, two cache lines, so that CPUs do not share any. */
+/*
+ * One per possible CPU, four cache lines, so that CPUs do not share any. A power of two, as which
+ * counter is meant is taken modulo that: one too many would count as another one.
+ */
+#define SKBEXT_STAT_ROOM	32
 struct skbext_cpu_stats {
-	__u64 v[16];
+	__u64 v[SKBEXT_STAT_ROOM];
 };
+_Static_assert(SKBEXT_STAT_NR <= SKBEXT_STAT_ROOM, "skbext: a counter without a place");
 
 /*
  * In an instruction that does nothing: here a tracing program adds.

@@ -186,7 +186,7 @@ static inline __attribute__((always_inline, unused)) void skbext_count(__u32 sta
 	 * Nobody else has the line.
 	 */
 	if (s)
-		__sync_fetch_and_add(&s->v[stat % 16], 1);
+		__sync_fetch_and_add(&s->v[stat % SKBEXT_STAT_ROOM], 1);
 }
 
 static inline __attribute__((always_inline, unused)) void skbext_look(void);

@@ -303,6 +303,14 @@ struct skbext_stats {
 	 */
 	__u64 distrusted;
 	__u64 refs;		/* references held by the payloads of all counted types, now */
+	/* Of missed_hooks. A skipped release or policy ends all trust, see distrusts. */
+	__u64 missed_releases;
+	__u64 missed_shares;	/* copies that carry nothing, if their original did */
+	__u64 missed_policies;
+	__u64 distrusts;	/* times that no record made before was trusted any more */
+	__u64 untrusted;	/* of live, those that no program finds for that reason */
+	__u64 shares_distrusted;	/* of distrusted, by a share: the copy carries nothing */
+	__u64 purged;		/* of purged_stale, by skbext_purge() */
 };
 
 /** skbext_stats - counters; set @stats->sz before. Returns: 0. */

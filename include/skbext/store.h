@@ -64,7 +64,7 @@
  *	SKBEXT_ROOM		bytes of a payload		 verifier, if it is BPF)
  *	SKBEXT_SLOTS		char *, where the fronts begin
  *	SKBEXT_STATE		struct skbext_state *
- *	skbext_count(stat)	adds 1 to an enum skbext_stat, below 16
+ *	skbext_count(stat)	adds 1 to an enum skbext_stat
  *	skbext_look()		brings SKBEXT_STATE->watch up to date
  *	skbext_counter(n)	__u64 *, a counter of references, NULL beyond the last
  */

@@ -150,6 +150,10 @@ bool cli_hook_serves(const struct skbext_hook *hook, enum skbext_mode mode);
 json_t *cli_json_bound(const struct cli_common *common, const struct cli_types *types);
 void cli_print_bound(const json_t *one);	/* in one line */
 
+/* lost.c: records that packets lost, by cause. */
+json_t *cli_json_lost(const struct skbext_stats *stats);
+void cli_print_lost(const struct skbext_stats *stats);
+
 /* What a guarantee means, one sentence each; "" where there is nothing to say. */
 const char *cli_holds(const struct skbext_status *status);
 const char *cli_holds_not(const struct skbext_status *status);

@@ -33,10 +33,17 @@ static const struct counter counters[] = {
 	COUNT(udp_dropped, "of releases, at the UDP receive queue"),
 	COUNT(replaced, "of releases, something was copied over them"),
 	COUNT(purged_stale, "of releases, found on a new skb, or by `skbext purge`"),
+	COUNT(purged, "of purged_stale, by `skbext purge`"),
 	COUNT(fate_dropped, "packets with a record that were dropped"),
 	COUNT(fate_consumed, "packets with a record that were consumed"),
 	COUNT(missed_hooks, "hook runs that the kernel skipped"),
-	COUNT(distrusted, "records not shown, as a release was missed since they were made"),
+	COUNT(missed_releases, "of missed_hooks, releases and purges"),
+	COUNT(missed_shares, "of missed_hooks, shares: that copy carries nothing"),
+	COUNT(missed_policies, "of missed_hooks, scrubs and UDP receive queues"),
+	COUNT(distrusts, "times that all records lost trust, as a release was missed"),
+	GAUGE(untrusted, "of live, records that nobody finds since then"),
+	COUNT(distrusted, "looks at such a record, which was not shown"),
+	COUNT(shares_distrusted, "of distrusted, copies that so carry nothing"),
 	GAUGE(refs, "references held by counted types, now"),
 };
 
@@ -78,14 +85,16 @@ static int print_totals(const struct cli_common *common)
 		return CLI_FAILED;
 	if (!common->json) {
 		for (size_t i = 0; i < NR_COUNTERS; i++)
-			printf("%-14s %12llu  %s\n", counters[i].name,
+			printf("%-18s %12llu  %s\n", counters[i].name,
 			       value_of(&stats, &counters[i]), counters[i].help);
+		cli_print_lost(&stats);
 		return CLI_DONE;
 	}
 	json = json_object();
 	for (size_t i = 0; i < NR_COUNTERS; i++)
 		json_object_set_new(json, counters[i].name,
 				    json_integer(value_of(&stats, &counters[i])));
+	json_object_set_new(json, "lost", cli_json_lost(&stats));
 	return cli_print_json(json);
 }
 

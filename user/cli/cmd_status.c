@@ -7,6 +7,7 @@
 static int print_json(struct skbext *sk, const struct skbext_status *status,
 		      const struct cli_types *types, json_t *bound, const char *why)
 {
+	struct skbext_stats stats = { .sz = sizeof(stats) };
 	char ctl[20];
 	json_t *all;
 
@@ -21,6 +22,8 @@ static int print_json(struct skbext *sk, const struct skbext_status *status,
 			"payload", (json_int_t)status->payload,
 			"payload_used", (json_int_t)status->payload_used,
 			"ctl", ctl, "reason", status->reason, "bound", bound);
+	if (all && !skbext_stats(sk, &stats))
+		json_object_set_new(all, "lost", cli_json_lost(&stats));
 	if (all && !bound)
 		json_object_set_new(all, "bound_unknown", json_string(why));
 	return cli_print_json(all);
@@ -62,6 +65,7 @@ static void print_bound(json_t *bound, const char *why)
 static int print_text(struct skbext *sk, const struct skbext_status *status,
 		      const struct cli_types *types, json_t *bound, const char *why)
 {
+	struct skbext_stats stats = { .sz = sizeof(stats) };
 	const char *holds_not = cli_holds_not(status);
 
 	printf("mode       %s\n", skbext_mode_name(status->mode));
@@ -84,6 +88,8 @@ static int print_text(struct skbext *sk, const struct skbext_status *status,
 			       cli_flags_text(types->type[id].info.flags),
 			       types->type[id].btf ? "" : ", no BTF");
 	print_bound(bound, why);
+	if (!skbext_stats(sk, &stats))
+		cli_print_lost(&stats);
 	printf("healthy    %s\n", status->healthy ? "yes" : "no");
 	if (!status->healthy)
 		print_complaints(sk, status);

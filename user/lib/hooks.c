@@ -423,14 +423,11 @@ __u64 prog_misses(int prog_fd)
 	return bpf_obj_get_info_by_fd(prog_fd, &info, &len) ? 0 : info.recursion_misses;
 }
 
-__u64 hooks_missed(struct skbext *sk)
+void hooks_missed(struct skbext *sk, __u64 *by_role)
 {
-	__u64 sum = 0;
-
 	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++)
 		if (attached_prog(sk, i) >= 0)
-			sum += prog_misses(sk->hooks[i].prog_fd);
-	return sum;
+			by_role[defs[i].role] += prog_misses(sk->hooks[i].prog_fd);
 }
 
 int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)

@@ -120,7 +120,8 @@ void hooks_explain(struct skbext *sk, int err);	/* why exact failed: into the re
 __u64 prog_misses(int prog_fd);
 void hook_look(struct skbext *sk, unsigned int n);	/* at its pinned link */
 int hooks_seen(struct skbext *sk);	/* an error: one of them could not be looked at */
-__u64 hooks_missed(struct skbext *sk);	/* runs that the kernel skipped */
+/* Adds the runs that the kernel skipped, by enum skbext_role. */
+void hooks_missed(struct skbext *sk, __u64 *by_role);
 
 /*
  * proof.c: what is attached in the exact mode fires. What does not goes into the reason, and so

@@ -39,6 +39,12 @@ static __u32 nr_slots(const struct skbext *sk)
 	return sk->ctl->buckets * SKBEXT_BUCKET_SLOTS;
 }
 
+/* Left by a missed release, or its packet has lost it with one: no program finds it. */
+static bool is_older(__u64 link)
+{
+	return (link ^ __skbext_stamp()) >> 32;
+}
+
 /*
  * Records end while they are read: what was copied counts only if the word, all of it,
  * is still the same after that.
@@ -50,8 +56,8 @@ static bool read_record(struct skbext *sk, __u32 slot, struct skbext_record *rec
 
 	if (!(word >> SKBEXT_W_META_BITS) || !(word & SKBEXT_W_ACTIVE))
 		return false;
-	if ((__skbext_read(__skbext_link(slot)) ^ __skbext_stamp()) >> 32)
-		return false;	/* left by a missed release; no program finds it either */
+	if (is_older(__skbext_read(__skbext_link(slot))))
+		return false;
 	rec->skb = skbext_address(word, sk->ctl->base);
 	rec->active = word & SKBEXT_W_ACTIVE;
 	rec->object = __skbext_object_of(slot, word);
@@ -86,8 +92,11 @@ static void count_slots(struct skbext *sk, struct skbext_stats *st)
 	for (__u32 slot = 0; slot < nr_slots(sk); slot++) {
 		__u64 word = __skbext_read(__skbext_word(slot));
 
-		st->live += word >> SKBEXT_W_META_BITS && word & SKBEXT_W_ACTIVE;
 		st->orphans += word == SKBEXT_W_ORPHAN;
+		if (!(word >> SKBEXT_W_META_BITS) || !(word & SKBEXT_W_ACTIVE))
+			continue;
+		st->live++;
+		st->untrusted += is_older(__skbext_read(__skbext_link(slot)));
 	}
 }
 
@@ -152,10 +161,12 @@ int skbext_stats(struct skbext *sk, struct skbext_stats *stats)
 {
 	__u64 sum[SKBEXT_STAT_NR] = {};
 	struct skbext_stats st = { .sz = stats->sz };
+	__u64 missed[SKBEXT_ROLE_WATCH + 1] = {};
 	int err = sum_cpus(sk, sum) ?: hooks_seen(sk);
 
 	if (err)
 		return err;
+	hooks_missed(sk, missed);
 	sum_buckets(sk, sum);
 	count_slots(sk, &st);
 	st.adds = sum[SKBEXT_STAT_ADDS];
@@ -166,16 +177,23 @@ int skbext_stats(struct skbext *sk, struct skbext_stats *stats)
 	st.cow = sum[SKBEXT_STAT_COW];
 	st.shares = sum[SKBEXT_STAT_SHARES];
 	st.share_failed = sum[SKBEXT_STAT_SHARE_FAILED];
-	for (int i = SKBEXT_STAT_RELEASED; i <= SKBEXT_STAT_PURGED_STALE; i++)
+	for (int i = SKBEXT_STAT_RELEASED; i <= SKBEXT_STAT_PURGED; i++)
 		st.releases += sum[i];
 	st.scrubbed = sum[SKBEXT_STAT_SCRUBBED];
 	st.udp_dropped = sum[SKBEXT_STAT_UDP_DROPPED];
 	st.replaced = sum[SKBEXT_STAT_REPLACED];
-	st.purged_stale = sum[SKBEXT_STAT_PURGED_STALE];
+	st.purged_stale = sum[SKBEXT_STAT_PURGED_STALE] + sum[SKBEXT_STAT_PURGED];
+	st.purged = sum[SKBEXT_STAT_PURGED];
 	st.fate_dropped = sum[SKBEXT_STAT_FATE_DROPPED];
 	st.fate_consumed = sum[SKBEXT_STAT_FATE_CONSUMED];
-	st.missed_hooks = hooks_missed(sk);
+	for (int role = 0; role <= SKBEXT_ROLE_WATCH; role++)
+		st.missed_hooks += missed[role];
+	st.missed_releases = missed[SKBEXT_ROLE_RELEASE] + missed[SKBEXT_ROLE_PURGE];
+	st.missed_shares = missed[SKBEXT_ROLE_SHARE];
+	st.missed_policies = missed[SKBEXT_ROLE_POLICY];
+	st.distrusts = sk->state->watch >> 32;
 	st.distrusted = sum[SKBEXT_STAT_DISTRUSTED];
+	st.shares_distrusted = sum[SKBEXT_STAT_SHARES_DISTRUSTED];
 	st.refs = sum_refs(sk);
 	memcpy(stats, &st, stats->sz < sizeof(st) ? stats->sz : sizeof(st));
 	return 0;

@@ -73,7 +73,7 @@ SKBEXT_FN int skbext_store_end_doomed(__u32 slot, __u32 generation)
 	if (p)
 		skbext_store_unmark(slot);
 	if (ended)
-		skbext_count(SKBEXT_STAT_PURGED_STALE);
+		skbext_count(SKBEXT_STAT_PURGED);
 	return ended;
 }
 

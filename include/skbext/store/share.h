@@ -90,7 +90,11 @@ SKBEXT_FN int skbext_store_share(__u64 to, __u64 from)
 	if (!skbext_store_absent(to))
 		skbext_store_release_any(to, SKBEXT_STAT_REPLACED);
 	slot = skbext_store_slot(from);
-	p = slot < 0 || skbext_store_distrusts(slot) ? (__u64 *)0 : __skbext_word(slot);
+	if (slot >= 0 && skbext_store_distrusts(slot)) {
+		skbext_count(SKBEXT_STAT_SHARES_DISTRUSTED);
+		return 0;
+	}
+	p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
 	word = p ? __skbext_mark_shared(slot, p, from) : 0;
 	if (!(word & SKBEXT_W_ACTIVE & ~SKBEXT_CTL->noclone))
 		return 0;
