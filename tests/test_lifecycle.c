@@ -401,6 +401,13 @@ static void print_soak(double seconds, __u64 left, __u64 purged)
 	       now.births.births, now.births.clones, now.births.clones_lost, s->cow, left, purged,
 	       total.stats.live, s->missed_hooks, s->adds, s->shares, s->releases, s->dels_emptied,
 	       s->live, now.retransmitted);
+	/* The test's own programs are skipped as well, and then a packet has no tag. */
+	printf("soak: lost per million tagged: %.2f: %llu on lo, %llu clones (runs skipped of the "
+	       "test's programs: %llu); adds failed %llu, shares failed %llu, shares skipped %llu, "
+	       "shares not trusted %llu, looks not trusted %llu, trust ended %llu times\n",
+	       1e6 * (c->lo_missing + now.births.clones_lost) / c->tagged, c->lo_missing,
+	       now.births.clones_lost, now.skipped, s->add_failed, s->share_failed,
+	       s->missed_shares, s->shares_distrusted, s->distrusted, s->distrusts);
 	print_missed("soak");
 }
 

@@ -23,6 +23,7 @@ struct lifecycle_counts counts SEC(".data.counts");
 #define COUNT(what) __sync_fetch_and_add(&counts.what, 1)
 
 #define ETH_HLEN 14
+#define IFF_LOOPBACK 0x8
 
 /* What tells a packet from all others, however it got here, by its contents. */
 struct identity {
@@ -168,6 +169,8 @@ int BPF_PROG(receive, struct sk_buff *skb)
 			COUNT(wrong);
 	} else if (knobs.tagging) {
 		COUNT(missing);
+		if (skb->dev->flags & IFF_LOOPBACK)
+			COUNT(lo_missing);
 	}
 	tag = skbext_find(skb, tag_keep);
 	if (tag) {
