@@ -1136,6 +1136,33 @@ test_guarantee_wanted()
 	unload
 }
 
+# A demo that is killed leaves its cgroup, which nobody else can use; the next one takes it away.
+test_demo_killed()
+{
+	local cgroups pid _
+
+	cgroups=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)
+	if [ -z "$cgroups" ]; then
+		mkdir "$tmp/cgroups"
+		mount -t cgroup2 none "$tmp/cgroups" || { skip="no cgroup v2"; return; }
+		cgroups=$tmp/cgroups
+	fi
+	"$skbext_bin" demo >/dev/null 2>&1 &
+	pid=$!
+	for _ in {1..300}; do
+		[ ! -d "$cgroups/skbext-demo-$pid" ] || break
+		sleep 0.1
+	done
+	kill -KILL $pid
+	wait $pid 2>/dev/null
+	[ -d "$cgroups/skbext-demo-$pid" ] || wrong "nothing was left to clean"
+	run "$skbext_bin" demo
+	expect 0 "demo after one that was killed"
+	[ ! -d "$cgroups/skbext-demo-$pid" ] || wrong "its cgroup is still there"
+	rmdir "$cgroups/skbext-demo-$pid" 2>/dev/null
+	[ "$cgroups" != "$tmp/cgroups" ] || umount "$cgroups"
+}
+
 # ----
 
 run_case()

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* skbext demo: a bpffs and a cgroup of its own. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,18 +14,67 @@
 #include "demo_parts.h"
 
 #define CGROUPS "/sys/fs/cgroup"
+#define PREFIX	"skbext-demo-"
+
+/* A demo that runs has a lock on its cgroup; a pid says nothing of one in a container. */
+static void remove_if_dead(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		unlinkat(dir, name, AT_REMOVEDIR);
+	close(fd);
+}
+
+/* What demos have left that were killed. */
+static void remove_dead(void)
+{
+	DIR *d = opendir(CGROUPS);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (!strncmp(e->d_name, PREFIX, strlen(PREFIX)))
+			remove_if_dead(dirfd(d), e->d_name);
+	if (d)
+		closedir(d);
+}
+
+/*
+ * Between the two steps another demo may take it for a dead one's, and in a container somebody may
+ * have the same pid: then under the next name.
+ */
+static int make_locked(char *path, size_t size)
+{
+	int fd = -1;
+
+	for (unsigned int i = 0; fd < 0 && i < 10; i++) {
+		snprintf(path, size, CGROUPS "/" PREFIX "%u", getpid() + (i << 22));
+		if (mkdir(path, 0755)) {
+			if (errno != EEXIST)
+				return -1;
+			continue;
+		}
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) || access(path, F_OK))) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	return fd;
+}
 
 /* A cgroup's programs see the sockets made in it; one of our own keeps the machine's out. */
 static void make_cgroup(struct demo_run *d)
 {
 	static const enum demo_hook hooks[] = { DEMO_CGROUP_EGRESS, DEMO_CGROUP_INGRESS };
 
-	snprintf(d->cgroup, sizeof(d->cgroup), CGROUPS "/skbext-demo-%d", getpid());
 	/* EBUSY: it is there already. */
 	if (mount("skbext-demo", CGROUPS, "cgroup2", 0, NULL) && errno != EBUSY)
 		goto absent;
-	if (!mkdir(d->cgroup, 0755))
-		d->cgroup_fd = open(d->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	remove_dead();
+	d->cgroup_fd = make_locked(d->cgroup, sizeof(d->cgroup));
 	if (d->cgroup_fd >= 0)
 		return;
 absent:
