@@ -1136,6 +1136,25 @@ test_guarantee_wanted()
 	unload
 }
 
+# The kernel kills who asks for more than a cgroup's limit.
+test_memory_limit()
+{
+	local cgroup=/sys/fs/cgroup/memory limit=memory.limit_in_bytes
+	if [ ! -e $cgroup/$limit ] && ! grep -qw memory /sys/fs/cgroup/cgroup.subtree_control; then
+		skip="no cgroup here can have a limit"
+		return
+	fi
+	[ -e $cgroup/$limit ] || { cgroup=/sys/fs/cgroup; limit=memory.max; }
+	cgroup=$cgroup/skbext-cli-$$
+	mkdir "$cgroup" || { wrong "mkdir $cgroup"; return; }
+	echo 40M >"$cgroup/$limit"
+	run bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$cgroup" \
+		"$skbext_bin" load --bpffs "$dir" --capacity 400000
+	expect_error 1 "load beyond a cgroup's limit" "skbext-cli-$$" $limit capacity
+	expect_nothing_left "load beyond a cgroup's limit"
+	rmdir "$cgroup" || wrong "rmdir $cgroup"
+}
+
 # A demo that is killed leaves its cgroup, which nobody else can use; the next one takes it away.
 test_demo_killed()
 {

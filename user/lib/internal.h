@@ -81,6 +81,9 @@ const char *map_pin_name(enum map_id id);
 int maps_bind(struct bpf_object *obj, const int *fds, const struct skbext_ctl *ctl);
 int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbext_ctl *ctl);
 
+/* memcg.c: -ENOMEM: a cgroup that this process is in has a limit below that. */
+int memory_fits(__u64 bytes);
+
 /* records.c */
 void store_kill(struct skbext *sk);
 int store_stop(const char *dir);	/* what is pinned there, whatever else is damaged */

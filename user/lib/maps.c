@@ -130,7 +130,9 @@ int maps_create(struct skbext *sk)
 	if (cpus < 0)
 		return cpus;
 
-	err = create(sk, MAP_CTL, "skbext_ctl", sizeof(struct skbext_ctl), 1);
+	err = memory_fits(SKBEXT_BYTES((__u64)sk->payload, buckets) +
+			  sk->refs * SKBEXT_MAX_TYPES * sizeof(__u64));
+	err = err ?: create(sk, MAP_CTL, "skbext_ctl", sizeof(struct skbext_ctl), 1);
 	err = err ?: create(sk, MAP_SLOTS, "skbext_slots", SKBEXT_BYTES(sk->payload, buckets),
 			   1);
 	err = err ?: create(sk, MAP_STATS, "skbext_stats", sizeof(struct skbext_cpu_stats),
