@@ -44,9 +44,10 @@ run_case()
 }
 
 # compile SOURCE OBJECT [FLAG...]
+clang=clang
 compile()
 {
-	clang -O2 -g -target bpf -I"$root/include" \
+	"$clang" -O2 -g -target bpf -I"$root/include" \
 		-idirafter "/usr/include/$(gcc -print-multiarch)" -c "$1" -o "$2" "${@:3}" 2>"$tmp/err"
 }
 
@@ -109,20 +110,36 @@ loads()
 	must mkdir "$dir-pins" && must bash -e "$tmp/command" && must rm -r "$dir-pins"
 }
 
+# loads_at SOURCE FLAG...
+loads_at()
+{
+	compile "$tmp/$1.bpf.c" "$tmp/x.o" "${@:2}" && loads "$tmp/x.o" ||
+		wrong "$clang, $*: $(head -n 3 "$tmp/err")"
+}
+
+# clang, and the newest that is installed beside it.
+clangs()
+{
+	echo clang
+	compgen -c clang- | grep -E '^clang-[0-9]+$' | sort -V | tail -n 1
+}
+
 loads_at_every_level()
 {
-	local level cpu source how
+	local level source how clang v4
 	[ "$(id -u)" = 0 ] || { skip="needs root"; return; }
 	readme_program
 	sed -i 's|SEC("tcx/[a-z]*")|SEC("tc")|' "$tmp/readme.bpf.c"	# unknown to an old bpftool
 	all_operations
 	must "$skbext" load --bpffs "$dir" || return
-	for source in all readme; do
-		for level in 2 3 s z; do
-			for how in -mcpu=v1 -mcpu=v2 -mcpu=v3 -DSKBEXT_BOUNDED; do
-				compile "$tmp/$source.bpf.c" "$tmp/x.o" -O$level $how &&
-				loads "$tmp/x.o" ||
-					wrong "$source, -O$level $how: $(head -n 3 "$tmp/err")"
+	for clang in $(clangs); do
+		v4=-mcpu=v4	# from clang 18 on
+		compile "$tmp/all.bpf.c" "$tmp/x.o" $v4 || v4=
+		for source in all readme; do
+			for level in 1 2 3 s z; do
+				for how in -mcpu=v1 -mcpu=v2 -mcpu=v3 $v4 -DSKBEXT_BOUNDED; do
+					loads_at "$source" -O$level $how
+				done
 			done
 		done
 	done

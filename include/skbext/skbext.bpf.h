@@ -19,8 +19,8 @@
  * SKBEXT_TYPE_FLAGS() gives a type a policy; `skbext load --type` and all objects must say the same.
  * All of this at length, with loaders and examples: skbext.bpf(7).
  *
- * Compile with clang -O2 -g (or -O3, -Os, -Oz; the verifier refuses what -O1 makes, and -O0 and gcc
- * do not compile this). A loader links libbpf beside skbext: `pkg-config --libs skbext` says both.
+ * Compile with clang -O2 -g (or -O1, -O3, -Os, -Oz; -O0 and gcc do not compile this). A loader
+ * links libbpf beside skbext: `pkg-config --libs skbext` says both.
  *
  * The skb is any program's own: struct __sk_buff * in tc, tcx, cgroup_skb, socket filter, sk_skb,
  * LWT; struct sk_buff * in tp_btf, fentry, fexit, netfilter (ctx->skb). Programs need CAP_PERFMON

@@ -45,18 +45,23 @@ __skbext_inline __u64 __skbext_beside(__u64 n, __u64 h)
 SKBEXT_FN int skbext_store_slot_away(__u64 h, __u32 farthest)
 {
 	__u32 n = __skbext_home(h);
+	int slot = -1;
 
 	for (__u32 probe = 0; probe < SKBEXT_PROBES && probe < farthest; probe++) {
 		__u64 at = __skbext_known(n = skbext_store_next(n, h, probe)), i;
 
+		/* Else -Oz makes one limit of two, and the verifier sees no end to the loop. */
+		__skbext_opaque(probe);
 		if (at >= SKBEXT_BUCKETS)
-			return -1;
+			break;
 		i = __skbext_match(__skbext_read(&skbext_bucket_at(at)->first), h) ?
 		    0 : __skbext_beside(at, h);
-		if (i < SKBEXT_BUCKET_SLOTS)
-			return n * SKBEXT_BUCKET_SLOTS + i;
+		if (i < SKBEXT_BUCKET_SLOTS) {
+			slot = n * SKBEXT_BUCKET_SLOTS + i;
+			break;
+		}
 	}
-	return -1;
+	return slot;
 }
 
 /* Of a record that is not in the first slot of its home. */
@@ -147,14 +152,17 @@ SKBEXT_FN int skbext_store_uncount(__u64 h, __u32 slot)
 __skbext_inline int __skbext_claim_in(__u32 n, __u64 h)
 {
 	__u64 at = __skbext_known(n);
+	int slot = -1;
 
 	for (__u64 i = 0; at < SKBEXT_BUCKETS && i < SKBEXT_BUCKET_SLOTS; i++) {
 		__u64 *p = __skbext_word_in(at, i);
 
-		if (!__skbext_read(p) && __skbext_swap(p, 0, h))
-			return n * SKBEXT_BUCKET_SLOTS + i;
+		if (!__skbext_read(p) && __skbext_swap(p, 0, h)) {
+			slot = n * SKBEXT_BUCKET_SLOTS + i;
+			break;
+		}
 	}
-	return -1;
+	return slot;
 }
 
 /* For a loop over buckets: the verifier looks at what is in a bucket once. */
@@ -167,22 +175,23 @@ SKBEXT_FN int skbext_store_claim_in(__u32 n, __u64 h)
 SKBEXT_FN int skbext_store_claim_away(__u64 h)
 {
 	__u32 home = __skbext_home(h), n = home;
+	int slot = -1;
 
 	for (__u32 probe = 1; probe < SKBEXT_PROBES; probe++) {
-		int slot;
 		__u64 *p;
 
 		n = skbext_store_next(n, h, probe - 1);
 		slot = n == home ? -1 : skbext_store_claim_in(n, h);
 		p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
-		if (p && !skbext_store_count_away(home, probe))
-			return slot;
-		if (p) {
+		if (!p)
+			continue;
+		if (skbext_store_count_away(home, probe)) {
 			__skbext_write(p, 0);
-			return -1;
+			slot = -1;
 		}
+		break;
 	}
-	return -1;
+	return slot;
 }
 
 /* Most that find their first slot taken find another one beside it: that takes this call alone. */
