@@ -185,23 +185,28 @@ bool dir_is_at(int fd, const char *dir)
 
 static int remove_names(int at, const char *sub)
 {
-	int fd = sub ? dir_open_at(at, sub) : -1;
+	int fd = dir_open_at(at, sub), err;
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
+	err = d ? 0 : -errno;
 	while (d && (e = readdir(d)))
-		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
-			unlinkat(fd, e->d_name, 0);
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") &&
+		    unlinkat(fd, e->d_name, 0) && errno != EISDIR && errno != ENOENT)
+			err = err ?: -errno;
 	if (d)
 		closedir(d);
 	else
 		close(fd);
-	return unlinkat(at, sub, AT_REMOVEDIR) ? -errno : 0;
+	return err ?: unlinkat(at, sub, AT_REMOVEDIR) ? -errno : 0;
 }
 
-/* Only names that skbext makes: `subs` with all that is in them, and `files`. */
+/*
+ * Only names that skbext makes: `subs` with all that is in them, and `files` in their order. Those
+ * behind one that cannot be removed stay: the last is what the next unload begins with.
+ */
 int dir_remove(int fd, const char *dir, const char *const *subs, const char *const *files)
 {
 	int err = 0, failed;
@@ -210,12 +215,13 @@ int dir_remove(int fd, const char *dir, const char *const *subs, const char *con
 		failed = remove_names(fd, *subs);
 		err = err ?: failed;
 	}
-	for (; *files; files++)
+	for (; !err && *files; files++)
 		if (unlinkat(fd, *files, 0) && errno != ENOENT)
-			err = err ?: -errno;
-	if (!rmdir(dir))
+			err = -errno;
+	if (!err && rmdir(dir))
+		err = -errno;
+	if (!err)
 		return 0;
-	err = err ?: -errno;
 	return fail(err, err == -ENOTEMPTY || err == -EEXIST ?
 		    "%s holds more than skbext has put there; remove that first" :
 		    "removing %s: %s", dir, why_bpf(err));
@@ -274,8 +280,13 @@ int dir_clean_half_made(const char *dir, const char *const *subs, const char *co
 
 static int make_and_lock(const char *path)
 {
-	int fd = mkdir(path, 0700) ? -errno : dir_open_at(AT_FDCWD, path);
+	int fd;
 
+	if (mkdir(path, 0700))
+		return -errno;
+	fd = dir_open_at(AT_FDCWD, path);
+	if (fd < 0)
+		rmdir(path);
 	if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) || !dir_is_at(fd, path))) {
 		close(fd);
 		return -EAGAIN;

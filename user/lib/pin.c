@@ -26,8 +26,8 @@
 /* What pin_all() makes, and what earlier layouts made. */
 static const char *const subs[] = { "links", "progs", "types", "idle" /* up to 16 */, NULL };
 static const char *const files[] = {
-	"ctl", "slots", "stats", "watches", "refs", "request", "op",
-	"objects" /* up to layout 10 */, NULL
+	"ctl", "stats", "watches", "refs", "request", "op", "objects" /* up to layout 10 */,
+	"slots" /* without which nobody can be stopped */, NULL
 };
 
 int pin_check_free(const char *dir)
@@ -187,6 +187,10 @@ static int unpin(const char *dir, enum unpin how)
 		close(fd);
 		return unpin(dir, how);
 	}
+	if (!rmdir(dir)) {	/* an unload was killed before its last step */
+		close(fd);
+		return 1;
+	}
 	err = (how == UNPIN_UNUSED ? check_unused(dir) : 0) ?: stop(dir);
 	if (!err || how == UNPIN_FORCE)
 		err = dir_remove(fd, dir, subs, files);
@@ -203,9 +207,10 @@ static int unpin_all(const char *bpffs_dir, enum unpin how)
 	if (strlen(dir) >= DIR_LEN)
 		return fail(-ENAMETOOLONG, "'%s' is too long for a directory", dir);
 	removed = dir_clean_half_made(dir, subs, files, &foreign) > 0;
-	if (lstat(dir, &st) && errno != ENOENT && errno != ENOTDIR)
-		return fail(-errno, "%s: %s; run as root", dir, strerror(errno));
-	err = lstat(dir, &st) ? 0 : unpin(dir, how);
+	err = lstat(dir, &st) ? -errno : 0;
+	if (err && err != -ENOENT && err != -ENOTDIR)
+		return fail(err, "%s: %s", dir, why_bpf(err));
+	err = err ? 0 : unpin(dir, how);
 	if (!err && !removed && foreign)
 		return fail(-EPERM, "%d of %s-new-* belong to somebody else or are links, and were not touched; look at them and remove them",
 			    foreign, dir);
