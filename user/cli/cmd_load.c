@@ -103,34 +103,33 @@ static void print_line(const struct skbext_status *status, const struct cli_type
 	putchar('\n');
 }
 
-static int report(struct skbext *sk, const struct request *req)
+static int report(struct skbext *sk, const struct request *req,
+		  const struct skbext_status *status)
 {
-	struct skbext_status status = { .sz = sizeof(status) };
 	struct cli_types types;
 	int ret = CLI_DONE;
 
-	if (skbext_status(sk, &status))
-		return cli_lib_error("show what was loaded");
 	cli_types_read(sk, &types);
 	if (req->common.json)
 		ret = cli_print_json(json_pack("{s:s, s:s, s:s, s:I, s:o}",
-					       "mode", skbext_mode_name(status.mode),
-					       "guarantee", skbext_guarantee_name(status.guarantee),
-					       "reason", status.reason,
-					       "capacity", (json_int_t)status.capacity,
+					       "mode", skbext_mode_name(status->mode),
+					       "guarantee", skbext_guarantee_name(status->guarantee),
+					       "reason", status->reason,
+					       "capacity", (json_int_t)status->capacity,
 					       "types", cli_json_types(&types)));
 	else
-		print_line(&status, &types);
+		print_line(status, &types);
 	cli_types_free(&types);
-	if (status.guarantee == SKBEXT_GUARANTEE_PARTIAL)
+	if (status->guarantee == SKBEXT_GUARANTEE_PARTIAL)
 		cli_error("warning: guarantee partial%s: %s; `skbext status` tells what holds",
-			  status.mode == SKBEXT_MODE_TRACEPOINT ?
-			  ", clones cannot be followed" : "", status.reason);
+			  status->mode == SKBEXT_MODE_TRACEPOINT ?
+			  ", clones cannot be followed" : "", status->reason);
 	return ret;
 }
 
 static int run(int argc, char **argv)
 {
+	struct skbext_status status = { .sz = sizeof(status) };
 	struct request req = { .opts.sz = sizeof(req.opts) };
 	struct skbext *sk;
 	int ret;
@@ -143,10 +142,12 @@ static int run(int argc, char **argv)
 		cli_usage_error("%s", skbext_errmsg());
 	if (!sk)
 		return cli_lib_error("load");
-	if (skbext_load(sk) || skbext_attach(sk) || add_types(sk, &req) || skbext_pin(sk))
+	/* All that may fail comes before the pins, but for printing. */
+	if (skbext_load(sk) || skbext_attach(sk) || add_types(sk, &req) ||
+	    skbext_status(sk, &status) || skbext_pin(sk))
 		ret = cli_lib_error("load");
 	else
-		ret = report(sk, &req);
+		ret = report(sk, &req, &status);
 	skbext_close(sk);
 	return ret;
 }
