@@ -40,10 +40,11 @@ static int own_prog(struct own *own, const char *path, bool is_link)
 		return -errno;
 	err = is_link ? bpf_obj_get_info_by_fd(fd, &link, &link_len) :
 			bpf_obj_get_info_by_fd(fd, &prog, &prog_len);
+	err = err ? -errno : 0;
 	close(fd);
 	if (!err && own->nr_progs < ARRAY_SIZE(own->prog))
 		own->prog[own->nr_progs++] = is_link ? link.prog_id : prog.id;
-	return 0;
+	return err;
 }
 
 static int own_progs_in(struct own *own, const char *dir, const char *sub)
@@ -84,17 +85,18 @@ static int own_map(const char *dir, enum map_id which, __u32 *id)
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
 	char path[PATH_LEN];
-	int fd;
+	int fd, err;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, map_pin_name(which));
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	/* Another kind of pin leaves its id elsewhere; the type is no map's then. */
-	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_MAP_TYPE_ARRAY)
+	err = bpf_obj_get_info_by_fd(fd, &info, &len) ? -errno : 0;
+	if (!err && info.type == BPF_MAP_TYPE_ARRAY)
 		*id = info.id;
 	close(fd);
-	return 0;
+	return err;
 }
 
 static int learn_own(const char *dir, struct own *own)
