@@ -204,7 +204,7 @@ struct btf;
 /**
  * skbext_type_btf - the BTF of a type's payload
  * @type_id: set to the payload's type in it. The caller frees the result with btf__free(). NULL:
- *           -ENOENT: it has none.
+ *           -ENOENT: it has none. -EPERM, -EMFILE, -ENOMEM and others: it cannot be read.
  */
 SKBEXT_API struct btf *skbext_type_btf(struct skbext *sk, unsigned int id, __u32 *type_id);
 

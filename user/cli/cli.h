@@ -123,9 +123,10 @@ struct btf;
 struct btf_dump;
 struct cli_types {
 	unsigned int nr;
+	char unread[256];	/* why there is BTF that could not be read */
 	struct {
 		struct skbext_type_info info;
-		struct btf *btf;	/* NULL: it has none */
+		struct btf *btf;	/* NULL: it has none, or see unread */
 		struct btf_dump *dump;
 		__u32 btf_id;
 		bool taken;
@@ -133,6 +134,7 @@ struct cli_types {
 };
 
 void cli_types_read(struct skbext *sk, struct cli_types *types);
+void cli_types_warn(const struct cli_types *types);	/* a line on stderr if some is unread */
 void cli_types_free(struct cli_types *types);
 json_t *cli_json_types(const struct cli_types *types);
 const char *cli_flags_text(__u32 flags);	/* ",noclone,counted"; static buffer */

@@ -86,6 +86,7 @@ static int read_records(struct dump *d)
 		return err;
 	d->room = status.payload < SKBEXT_MAX_PAYLOAD ? status.payload : SKBEXT_MAX_PAYLOAD;
 	cli_types_read(d->sk, &d->types);
+	cli_types_warn(&d->types);
 	err = skbext_for_each(d->sk, show, d);
 	cli_types_free(&d->types);
 	return err;

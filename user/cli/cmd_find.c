@@ -16,6 +16,7 @@ static int show(struct skbext *sk, __u64 skb, const char *type, const void *data
 		return cli_lib_error("find");
 	snprintf(address, sizeof(address), "0x%016llx", skb);
 	cli_types_read(sk, &types);
+	cli_types_warn(&types);
 	if (json) {
 		found = cli_json_payload(&types, id, data);
 		json_object_set_new(found, "skb", json_string(address));

@@ -86,7 +86,8 @@ static int print_text(struct skbext *sk, const struct skbext_status *status,
 			printf("  %s: %u bytes at %u%s%s\n", types->type[id].info.name,
 			       types->type[id].info.size, types->type[id].info.offset,
 			       cli_flags_text(types->type[id].info.flags),
-			       types->type[id].btf ? "" : ", no BTF");
+			       types->type[id].btf ? "" :
+			       types->unread[0] ? ", BTF unknown" : ", no BTF");
 	print_bound(bound, why);
 	if (!skbext_stats(sk, &stats))
 		cli_print_lost(&stats);
@@ -114,6 +115,7 @@ static int run(int argc, char **argv)
 		ret = cli_lib_error("show the status");
 	} else {
 		cli_types_read(sk, &types);
+		cli_types_warn(&types);
 		bound = cli_json_bound(&common, &types);
 		if (!bound)
 			snprintf(why, sizeof(why), "%s", skbext_errmsg());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The registered types, read once for a command that shows many records. */
 #include <bpf/btf.h>
+#include <errno.h>
 #include <stdio.h>
 
 #include "cli.h"
@@ -18,10 +19,18 @@ void cli_types_read(struct skbext *sk, struct cli_types *types)
 			continue;
 		types->type[id].taken = true;
 		btf = skbext_type_btf(sk, id, &types->type[id].btf_id);
+		if (!btf && errno != ENOENT)
+			snprintf(types->unread, sizeof(types->unread), "%s", skbext_errmsg());
 		types->type[id].btf = btf;
 		types->type[id].dump = btf ? btf_dump__new(btf, cli_print_part, NULL, NULL) : NULL;
 		types->nr++;
 	}
+}
+
+void cli_types_warn(const struct cli_types *types)
+{
+	if (types->unread[0])
+		cli_error("warning: payloads are not decoded: %s", types->unread);
 }
 
 void cli_types_free(struct cli_types *types)

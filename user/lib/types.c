@@ -424,19 +424,23 @@ struct btf *skbext_type_btf(struct skbext *sk, unsigned int id, __u32 *type_id)
 	__u32 len = sizeof(info);
 	char path[PATH_LEN];
 	struct btf *btf = NULL;
-	int fd;
+	int fd, err;
 
-	if (id >= SKBEXT_MAX_TYPES || !is_there(&sk->ctl->types[id]))
+	if (id >= SKBEXT_MAX_TYPES || !is_there(&sk->ctl->types[id]) ||
+	    (sk->type_map[id] < 0 && !sk->pinned))
 		return errno = ENOENT, NULL;
 	snprintf(path, sizeof(path), "%s/types/%s", sk->dir, sk->ctl->types[id].name);
-	fd = sk->type_map[id] >= 0 ? dup(sk->type_map[id]) : sk->pinned ? bpf_obj_get(path) : -1;
-	if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) && info.btf_id) {
-		btf = btf__load_from_kernel_by_id(info.btf_id);
-		*type_id = info.btf_value_type_id;
-	}
+	fd = sk->type_map[id] >= 0 ? dup(sk->type_map[id]) : bpf_obj_get(path);
+	err = fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? -errno :
+	      info.btf_id ? 0 : -ENOENT;
 	if (fd >= 0)
 		close(fd);
+	if (!err) {
+		btf = btf__load_from_kernel_by_id(info.btf_id);
+		err = btf ? 0 : -errno;
+		*type_id = info.btf_value_type_id;
+	}
 	if (!btf)
-		errno = ENOENT;
+		fail(err, "BTF of type %s: %s", sk->ctl->types[id].name, why_bpf(err));
 	return btf;
 }
