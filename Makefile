@@ -65,7 +65,7 @@ PAGES	:= skbext.8 skbext.7 skbext.bpf.7 libskbext.3
 MAN	:= $(if $(shell command -v scdoc),$(PAGES:%=$(OUT)/man/%))
 COMPLETION := $(OUT)/completion/skbext $(OUT)/completion/_skbext
 
-.PHONY: all lib man run test tests fuzz fuzzers bench oracle paths soak matrix check-setup install \
+.PHONY: all lib man run test tests faults fuzz fuzzers bench oracle paths soak matrix check-setup install \
 	uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY: $(BPF:%=$(OUT)/%.bpf.o) $(SKELS) $(FUZZ_PARTS)
@@ -99,6 +99,11 @@ oracle paths soak:
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)KERNEL='$(KERNEL)' PACKETS='$(PACKETS)' tests/$@.sh
+
+faults: check-setup			## fail each system call of each command; COMMAND=, FAULT=, CALL=
+	$(Q)scripts/setup test
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)COMMAND='$(COMMAND)' FAULT='$(FAULT)' CALL='$(CALL)' AFTER='$(AFTER)' tests/faults.sh
 
 fuzz: check-setup			## fuzz what reads input, an hour; T=name, SECONDS=n each
 	$(Q)scripts/setup test
