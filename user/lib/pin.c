@@ -363,22 +363,24 @@ int pin_wake(const char *dir, const char *hook)
 	return err;
 }
 
-/* Is this the program that the link says it has? What is pinned as a link may be anything. */
-static bool is_program_of(int prog, __u32 id, const char *hook)
+/* -ENOENT: not the program that the link says it has. What is pinned as a link may be anything. */
+static int check_program(int prog, __u32 id, const char *hook)
 {
 	struct bpf_prog_info info = {};
 	__u32 len = sizeof(info);
 
-	return !bpf_obj_get_info_by_fd(prog, &info, &len) && info.id == id &&
+	if (bpf_obj_get_info_by_fd(prog, &info, &len))
+		return -errno;
+	return info.id == id &&
 	       (info.type == BPF_PROG_TYPE_TRACING || info.type == BPF_PROG_TYPE_RAW_TRACEPOINT) &&
-	       !strncmp(info.name, hook, sizeof(info.name) - 1);
+	       !strncmp(info.name, hook, sizeof(info.name) - 1) ? 0 : -ENOENT;
 }
 
 /* By its pin, or by its id, which only CAP_SYS_ADMIN may. */
 static int get_program(const char *dir, const char *hook, __u32 id)
 {
 	char name[DIR_LEN];
-	int prog;
+	int prog, err;
 
 	snprintf(name, sizeof(name), "progs/%s", hook);
 	prog = get(dir, name);
@@ -386,10 +388,11 @@ static int get_program(const char *dir, const char *hook, __u32 id)
 		prog = bpf_prog_get_fd_by_id(id);
 	if (prog < 0)
 		return -errno;
-	if (is_program_of(prog, id, hook))
+	err = check_program(prog, id, hook);
+	if (!err)
 		return prog;
 	close(prog);
-	return -ENOENT;
+	return err;
 }
 
 /* For its counters. -ENOENT: no such link; other errors: it could not be looked at. */
