@@ -14,6 +14,7 @@ COMMAND='load unload doctor' faults 5
 COMMAND=unload CALL=unlinkat FAULT='KILL EMFILE' faults 12
 # A directory that was made and could not be opened stayed.
 COMMAND=load AFTER=mkdir CALL=openat FAULT=EMFILE faults
-# A hook whose pin could not be looked at was called gone; a type's BTF, none.
-COMMAND='status dump' CALL=bpf FAULT=EMFILE faults 12
+# A hook whose pin or program could not be looked at was called gone; a type's BTF, none.
+COMMAND=status CALL=bpf FAULT=ENOSPC faults 40
+COMMAND=dump CALL=bpf FAULT=EMFILE faults 12
 exit $status
