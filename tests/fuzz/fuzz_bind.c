@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* `skbext bind` of a file: bound, and then good to bind again, or refused and nothing registered. */
+/*
+ * `skbext bind` of a file: bound, and then good to bind again, or refused and nothing registered. The
+ * version of the layout is written "skbv" in an input, so that inputs outlive it.
+ */
 #include <sys/mman.h>
 
 #include "../../user/lib/bind_file.c"
@@ -17,6 +20,15 @@ static int put_file(const void *data, size_t size, size_t hole, char *path)
 	     "no memory file");
 	sprintf(path, "/proc/self/fd/%d", fd);
 	return fd;
+}
+
+static void set_version(char *data, size_t size)
+{
+	const __u32 version = SKBEXT_LAYOUT_VERSION;
+	char *at;
+
+	while ((at = memmem(data, size, "skbv", sizeof(version))))
+		memcpy(at, &version, sizeof(version));
 }
 
 static void must_fit(const struct skbext_ctl *ctl)
@@ -49,13 +61,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct skbext_ctl ctl = { .payload = PAYLOAD, .buckets = BUCKETS };
 	struct image image = {}, again = {};
 	struct skbext sk = { .ctl = &ctl };
+	char *object = memcpy(malloc(size + !size), data, size);
 	int err;
 
 	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
 		sk.type_map[i] = -1;
 	for (int i = 0; i < MAX_HOOKS; i++)
 		sk.hooks[i].prog_fd = -1;
-	err = bind(&sk, data, size, 0, &image);
+	set_version(object, size);
+	err = bind(&sk, object, size, 0, &image);
 	MUST(!err == !!types_taken(&ctl), "error %d, types 0x%x", err, types_taken(&ctl));
 	if (!err)
 		MUST(!bind(&sk, image.data, image.size, image.hole, &again), "%s",
@@ -63,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
 		if (sk.type_map[i] >= 0)
 			close(sk.type_map[i]);
+	free(object);
 	free(again.data);
 	free(image.data);
 	kernel_forget_btf();

@@ -1,22 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Commands on maps that are pinned where skbext's are and hold what somebody else has put there. The
- * input is a struct forged, and behind it the bytes of the slots.
+ * input is a command (which of those below), and what differs from what skbext would have put there:
+ * struct forged and behind it the slots, xor the input's bytes. So an input outlives a layout.
  */
 #include "../../user/lib/internal.h"
 #include "../../bpf/request.h"
 #include "kernel.h"
 
 #define MAX_SLOTS	(1U << 20)	/* bytes, of any map */
+#define PAYLOAD		16
+#define BUCKETS		3
 
 struct forged {
-	__u32 command;			/* which of those below */
 	__u32 slots;			/* bytes of the map; 0: as many as ctl says, in 32 bits */
 	__u32 refs;			/* counters; 0: as many as ctl says, in 32 bits */
 	__u32 word;			/* of the first bytes of all other maps */
 	struct skbext_ctl ctl;
 	struct skbext_request answer;
+	char slots_begin[SKBEXT_BYTES(PAYLOAD, BUCKETS)];
 };
+
+/* Two types, and in each bucket a record of the first. */
+static void fill(struct forged *f)
+{
+	const struct skbext_ctl ctl = {
+		.magic = SKBEXT_MAGIC, .version = SKBEXT_LAYOUT_VERSION, .buckets = BUCKETS,
+		.payload = PAYLOAD, .skb_size = 232, .base = 0xffff888000000080, .refs = 4,
+		.mode = SKBEXT_MODE_TRACEPOINT, .counted = 2,
+		.types = { { .name = "a", .size = 4 },
+			   { .name = "b", .size = 8, .offset = 8, .flags = SKBEXT_F_COUNTED } },
+		.reason = "why",
+	};
+
+	memset(f, 0, sizeof(*f));
+	f->ctl = ctl;
+	f->answer.result = 1;
+	for (int i = 0; i < BUCKETS; i++) {
+		struct skbext_bucket *b = (void *)(f->slots_begin + SKBEXT_GAP +
+						   i * SKBEXT_FRONT(PAYLOAD));
+
+		b->first = (i + 1ULL) << 20 | 1;
+		memset(b->object.payload, 'A' + i, PAYLOAD);
+	}
+}
 
 static char address[] = "0xffff888000001000", type[] = "a";
 static char *commands[][4] = {
@@ -31,13 +58,14 @@ static __u32 up_to(__u32 n, __u32 max)
 	return n < max ? n : max;
 }
 
-static void forge(const struct forged *f, const void *slots, size_t size)
+static void forge(const struct forged *f)
 {
 	__u32 bytes = f->slots ?: SKBEXT_BYTES(f->ctl.payload, f->ctl.buckets);
 	__u32 refs = f->refs ?: f->ctl.refs * SKBEXT_MAX_TYPES;
 
 	kernel_put_pin("ctl", sizeof(f->ctl), 1, &f->ctl, sizeof(f->ctl));
-	kernel_put_pin("slots", up_to(bytes, MAX_SLOTS) ?: 1, 1, slots, size);
+	kernel_put_pin("slots", up_to(bytes, MAX_SLOTS) ?: 1, 1, f->slots_begin,
+		       sizeof(f->slots_begin));
 	kernel_put_pin("stats", sizeof(struct skbext_cpu_stats), 256, &f->word, sizeof(f->word));
 	kernel_put_pin("watches", sizeof(struct skbext_watch), 256, &f->word, sizeof(f->word));
 	kernel_put_pin("refs", sizeof(__u64), up_to(refs, MAX_SLOTS / 8) ?: 1, &f->word,
@@ -78,14 +106,17 @@ static void stop(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct forged f;
+	static struct forged f;
+	unsigned char *bytes = (unsigned char *)&f;
 
-	if (size < sizeof(f))
+	if (!size)
 		return 0;
-	memcpy(&f, data, sizeof(f));
-	forge(&f, data + sizeof(f), size - sizeof(f));
-	if (f.command < ARRAY_SIZE(commands))
-		run(commands[f.command]);
+	fill(&f);
+	for (size_t i = 0; i + 1 < size && i < sizeof(f); i++)
+		bytes[i] ^= data[i + 1];
+	forge(&f);
+	if (data[0] < ARRAY_SIZE(commands))
+		run(commands[data[0]]);
 	else
 		stop();
 	kernel_forget_pins();
