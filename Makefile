@@ -263,6 +263,9 @@ uninstall:				## remove what install put there
 	rm -f '$(DESTDIR)$(libdir)'/libskbext.* '$(DESTDIR)$(libdir)/pkgconfig/skbext.pc'
 	for page in $(PAGES); do rm -f '$(DESTDIR)$(mandir)'/man$${page##*.}/$$page; done
 
+deb:					## Debian packages: .output/deb/*.deb; DEB_OPTIONS=-d
+	$(Q)scripts/packaging/deb $(CURDIR)/$(OUT)/deb $(DEB_OPTIONS)
+
 clean:					## remove all that was made
 	rm -rf $(OUT)
 
