@@ -2,7 +2,7 @@
 /*
  * The exact mode: a record ends where the kernel drops skb->extensions and is shared where the
  * kernel shares them. All hooks run before the function's body and none of these can fail after
- * that. User space attaches each program to the function it is named after: user/lib/hooks.c.
+ * that. Each program has the name of its function behind skbext_: user/lib/hooks.c.
  */
 #include "lifecycle.bpf.h"
 #include "watch.bpf.h"
@@ -11,7 +11,7 @@
 
 #define RELEASE(function, ...)								\
 	SEC("fentry/" #function)							\
-	int BPF_PROG(function, __VA_ARGS__) { release(HASH(skb)); return 0; }
+	int BPF_PROG(skbext_##function, __VA_ARGS__) { release(HASH(skb)); return 0; }
 
 /*
  * skb_ext_reset() is in here: every free but the three below, and the morphs.
@@ -30,7 +30,7 @@ RELEASE(napi_reuse_skb, struct napi_struct *napi, struct sk_buff *skb)
 
 /* Clone, copy, morph, segment. */
 SEC("fentry/__copy_skb_header")
-int BPF_PROG(__copy_skb_header, struct sk_buff *new, const struct sk_buff *old)
+int BPF_PROG(skbext___copy_skb_header, struct sk_buff *new, const struct sk_buff *old)
 {
 	share(HASH(new), HASH(old));
 	return 0;
@@ -38,14 +38,14 @@ int BPF_PROG(__copy_skb_header, struct sk_buff *new, const struct sk_buff *old)
 
 /* IP fragments. */
 SEC("fentry/ip_copy_metadata")
-int BPF_PROG(ip_copy_metadata, struct sk_buff *to, struct sk_buff *from)
+int BPF_PROG(skbext_ip_copy_metadata, struct sk_buff *to, struct sk_buff *from)
 {
 	share(HASH(to), HASH(from));
 	return 0;
 }
 
 SEC("fentry/ip6_copy_metadata")
-int BPF_PROG(ip6_copy_metadata, struct sk_buff *to, struct sk_buff *from)
+int BPF_PROG(skbext_ip6_copy_metadata, struct sk_buff *to, struct sk_buff *from)
 {
 	share(HASH(to), HASH(from));
 	return 0;
@@ -53,7 +53,7 @@ int BPF_PROG(ip6_copy_metadata, struct sk_buff *to, struct sk_buff *from)
 
 /* veth, tunnels, network namespaces; with and without xnet, as the kernel does it. */
 SEC("fentry/skb_scrub_packet")
-int BPF_PROG(skb_scrub_packet, struct sk_buff *skb)
+int BPF_PROG(skbext_skb_scrub_packet, struct sk_buff *skb)
 {
 	keep(HASH(skb), __skbext_ctl.keep_scrub, SKBEXT_STAT_SCRUBBED);
 	return 0;
@@ -104,7 +104,7 @@ static __noinline int is_full(struct sock *sk, struct sk_buff *skb)
  * or they would be saved for packets without a record.
  */
 SEC("fentry/__udp_enqueue_schedule_skb")
-int __udp_enqueue_schedule_skb(__u64 *ctx)
+int skbext___udp_enqueue_schedule_skb(__u64 *ctx)
 {
 	__u64 h = HASH((struct sk_buff *)ctx[1]), first;
 	struct skbext_bucket *home = skbext_store_home(h, &first);
@@ -125,14 +125,14 @@ int __udp_enqueue_schedule_skb(__u64 *ctx)
  * its end is the release above.
  */
 SEC("tp_btf/kfree_skb")
-int BPF_PROG(kfree_skb, struct sk_buff *skb)
+int BPF_PROG(skbext_kfree_skb, struct sk_buff *skb)
 {
 	fate(HASH(skb), SKBEXT_STAT_FATE_DROPPED);
 	return 0;
 }
 
 SEC("tp_btf/consume_skb")
-int BPF_PROG(consume_skb, struct sk_buff *skb)
+int BPF_PROG(skbext_consume_skb, struct sk_buff *skb)
 {
 	fate(HASH(skb), SKBEXT_STAT_FATE_CONSUMED);
 	return 0;
@@ -140,7 +140,7 @@ int BPF_PROG(consume_skb, struct sk_buff *skb)
 
 /* Before an interrupt's handler, softirqs included. */
 SEC("fentry/irq_enter_rcu")
-int BPF_PROG(irq_enter_rcu)
+int BPF_PROG(skbext_irq_enter_rcu)
 {
 	suspend();
 	return 0;
@@ -151,7 +151,7 @@ int BPF_PROG(irq_enter_rcu)
  * program, as none of ours waits; what a task before it has left open stays so.
  */
 SEC("tp_btf/sched_switch")
-int BPF_PROG(sched_switch, bool preempt)
+int BPF_PROG(skbext_sched_switch, bool preempt)
 {
 	if (preempt)
 		suspend();
@@ -160,7 +160,7 @@ int BPF_PROG(sched_switch, bool preempt)
 
 /* Before the program is detached. Whoever removes a pin, and without the rest of us being asked. */
 SEC("fentry/bpf_tracing_link_release")
-int BPF_PROG(bpf_tracing_link_release, struct bpf_link *link)
+int BPF_PROG(skbext_bpf_tracing_link_release, struct bpf_link *link)
 {
 	end_of_link(link);
 	return 0;
@@ -168,7 +168,7 @@ int BPF_PROG(bpf_tracing_link_release, struct bpf_link *link)
 
 /* The same for the one at a tracepoint. */
 SEC("fentry/bpf_raw_tp_link_release")
-int BPF_PROG(bpf_raw_tp_link_release, struct bpf_link *link)
+int BPF_PROG(skbext_bpf_raw_tp_link_release, struct bpf_link *link)
 {
 	end_of_link(link);
 	return 0;
@@ -176,7 +176,7 @@ int BPF_PROG(bpf_raw_tp_link_release, struct bpf_link *link)
 
 /* Behind it: the number that was written is known. */
 SEC("fexit/proc_dointvec")
-int BPF_PROG(proc_dointvec, const struct ctl_table *table, int write)
+int BPF_PROG(skbext_proc_dointvec, const struct ctl_table *table, int write)
 {
 	if (write)
 		sysctl_written(table);

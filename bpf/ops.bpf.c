@@ -151,7 +151,7 @@ static __always_inline __u32 look(void)
 }
 
 SEC("syscall")
-int op(void *ctx)
+int skbext_op(void *ctx)
 {
 	__u64 h = skbext_hash(request.skb - __skbext_ctl.base);
 
@@ -200,7 +200,7 @@ static __always_inline __u64 number(const volatile void *pointer)
  * and for tracers.
  */
 SEC("syscall")
-int init(void *ctx)
+int skbext_init(void *ctx)
 {
 	__skbext_ctl.base = number(SKBEXT_SLOTS);
 	__skbext_ctl.address = number(&__skbext_ctl);

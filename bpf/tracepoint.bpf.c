@@ -20,7 +20,7 @@ static __always_inline __u64 hash_of_address(const void *address)
 }
 
 SEC("tp_btf/kfree_skb")
-int BPF_PROG(kfree_skb, struct sk_buff *skb)
+int BPF_PROG(skbext_kfree_skb, struct sk_buff *skb)
 {
 	if (release(HASH(skb)))
 		skbext_count(SKBEXT_STAT_FATE_DROPPED);
@@ -28,7 +28,7 @@ int BPF_PROG(kfree_skb, struct sk_buff *skb)
 }
 
 SEC("tp_btf/consume_skb")
-int BPF_PROG(consume_skb, struct sk_buff *skb)
+int BPF_PROG(skbext_consume_skb, struct sk_buff *skb)
 {
 	if (release(HASH(skb)))
 		skbext_count(SKBEXT_STAT_FATE_CONSUMED);
@@ -44,7 +44,7 @@ int BPF_PROG(consume_skb, struct sk_buff *skb)
 
 /* raw_tp, because 6.1 refuses a void pointer as argument of tp_btf. */
 SEC("raw_tp/kmem_cache_free")
-int BPF_PROG(kmem_cache_free, unsigned long call_site, const void *object)
+int BPF_PROG(skbext_kmem_cache_free, unsigned long call_site, const void *object)
 {
 	if (!MAY_BE_SKB(object))
 		return 0;
@@ -54,7 +54,7 @@ int BPF_PROG(kmem_cache_free, unsigned long call_site, const void *object)
 }
 
 SEC("raw_tp/kmem_cache_alloc")
-int BPF_PROG(kmem_cache_alloc, unsigned long call_site, const void *object)
+int BPF_PROG(skbext_kmem_cache_alloc, unsigned long call_site, const void *object)
 {
 	if (!MAY_BE_SKB(object))
 		return 0;
@@ -65,21 +65,21 @@ int BPF_PROG(kmem_cache_alloc, unsigned long call_site, const void *object)
 
 /* Drivers take sk_buffs from the per-CPU NAPI cache and in bulk, which no slab tracepoint shows. */
 SEC("tp_btf/napi_gro_receive_entry")
-int BPF_PROG(napi_gro_receive_entry, const struct sk_buff *skb)
+int BPF_PROG(skbext_napi_gro_receive_entry, const struct sk_buff *skb)
 {
 	purge(HASH(skb));
 	return 0;
 }
 
 SEC("tp_btf/napi_gro_frags_entry")
-int BPF_PROG(napi_gro_frags_entry, const struct sk_buff *skb)
+int BPF_PROG(skbext_napi_gro_frags_entry, const struct sk_buff *skb)
 {
 	purge(HASH(skb));
 	return 0;
 }
 
 SEC("tp_btf/netif_receive_skb_list_entry")
-int BPF_PROG(netif_receive_skb_list_entry, const struct sk_buff *skb)
+int BPF_PROG(skbext_netif_receive_skb_list_entry, const struct sk_buff *skb)
 {
 	purge(HASH(skb));
 	return 0;
@@ -87,7 +87,7 @@ int BPF_PROG(netif_receive_skb_list_entry, const struct sk_buff *skb)
 
 /* A packet that was received before (bridge, mirred) has skb_iif, one from a driver not yet. */
 SEC("tp_btf/netif_receive_skb_entry")
-int BPF_PROG(netif_receive_skb_entry, const struct sk_buff *skb)
+int BPF_PROG(skbext_netif_receive_skb_entry, const struct sk_buff *skb)
 {
 	if (!skb->skb_iif)
 		purge(HASH(skb));
@@ -99,7 +99,7 @@ int BPF_PROG(netif_receive_skb_entry, const struct sk_buff *skb)
  * loopback comes here unscrubbed.
  */
 SEC("tp_btf/netif_rx_entry")
-int BPF_PROG(netif_rx_entry, const struct sk_buff *skb)
+int BPF_PROG(skbext_netif_rx_entry, const struct sk_buff *skb)
 {
 	if (!(skb->dev->flags & IFF_LOOPBACK))
 		keep(HASH(skb), __skbext_ctl.keep_scrub, SKBEXT_STAT_SCRUBBED);
@@ -113,7 +113,7 @@ int BPF_PROG(netif_rx_entry, const struct sk_buff *skb)
  * sent again, such a segment finds its own metadata of the first time.
  */
 SEC("tp_btf/tcp_probe")
-int BPF_PROG(tcp_probe, struct sock *sk, const struct sk_buff *skb)
+int BPF_PROG(skbext_tcp_probe, struct sock *sk, const struct sk_buff *skb)
 {
 	release(HASH(skb));
 	return 0;
@@ -124,7 +124,7 @@ int BPF_PROG(tcp_probe, struct sock *sk, const struct sk_buff *skb)
  * Linear datagrams do not come by here (copy_linear_skb()) and wait for the purge.
  */
 SEC("tp_btf/skb_copy_datagram_iovec")
-int BPF_PROG(skb_copy_datagram_iovec, const struct sk_buff *skb)
+int BPF_PROG(skbext_skb_copy_datagram_iovec, const struct sk_buff *skb)
 {
 	release(HASH(skb));
 	return 0;
@@ -135,7 +135,7 @@ int BPF_PROG(skb_copy_datagram_iovec, const struct sk_buff *skb)
  * are born meanwhile. (A tracepoint's programs are not preempted.)
  */
 SEC("tp_btf/softirq_entry")
-int BPF_PROG(softirq_entry)
+int BPF_PROG(skbext_softirq_entry)
 {
 	suspend();
 	return 0;

@@ -6,7 +6,7 @@
 #include "lifecycle.bpf.h"
 #include "watch.h"
 
-struct skbext_learnt learnt SEC(".data.learnt");
+struct skbext_learnt learnt SEC(".data.own");
 
 /*
  * Per-CPU data lies at the same distance on all CPUs, whatever it is:
@@ -17,7 +17,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u64);
-} yardstick SEC(".maps");
+} skbext_yardstick SEC(".maps");
 
 struct watched {
 	__u64 active, stats;	/* per-CPU pointers */
@@ -33,12 +33,12 @@ static __always_inline __u64 number(const volatile void *pointer)
 
 static __always_inline __u64 distance_to(__u32 cpu)
 {
-	__u64 map = number(&yardstick), here = 0;
+	__u64 map = number(&skbext_yardstick), here = 0;
 	__u32 zero = 0;
 
 	bpf_probe_read_kernel(&here, sizeof(here),
 			      (void *)map + bpf_core_field_offset(struct bpf_array, pptrs));
-	return number(bpf_map_lookup_percpu_elem(&yardstick, &zero, cpu)) - here;
+	return number(bpf_map_lookup_percpu_elem(&skbext_yardstick, &zero, cpu)) - here;
 }
 
 static long learn_cpu(__u32 cpu, struct watched *from)
@@ -133,7 +133,7 @@ static __always_inline void suspend(void)
 }
 
 SEC("iter/bpf_prog")
-int learn(struct bpf_iter__bpf_prog *ctx)
+int skbext_learn(struct bpf_iter__bpf_prog *ctx)
 {
 	struct bpf_prog *prog = ctx->prog;
 

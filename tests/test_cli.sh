@@ -1136,6 +1136,27 @@ test_guarantee_wanted()
 	unload
 }
 
+# Others who list what the kernel has see whose these are.
+test_names()
+{
+	local pin nameless
+
+	load --type a:16
+	for pin in "$dir"/links/*; do
+		bpftool -j link show pinned "$pin" | jq .prog_id
+	done >"$tmp/ids"
+	bpftool -j prog show pinned "$dir/op" | jq .id >>"$tmp/ids"
+	[ "$(wc -l <"$tmp/ids")" -gt 10 ] || wrong "only $(wc -l <"$tmp/ids") programs"
+	nameless=$(bpftool -j prog show | jq -r --slurpfile ids "$tmp/ids" '.[] |
+		select([.id] | inside($ids)) | .name | select(startswith("skbext") | not)')
+	[ -z "$nameless" ] || wrong "programs: $nameless"
+	for pin in ctl slots stats watches refs request; do
+		bpftool -j map show pinned "$dir/$pin" | jq -r .name
+	done >"$tmp/maps"
+	grep -v '^skbext' "$tmp/maps" && wrong "maps: $(cat "$tmp/maps")"
+	unload
+}
+
 # The kernel kills who asks for more than a cgroup's limit.
 test_memory_limit()
 {
@@ -1220,8 +1241,8 @@ if ! cp "$built" "$skbext_bin"; then
 fi
 
 {
-	"$skbext_bin" doctor --json | jq '.hooks[].name, .hooks[].name[:15]'
-	echo '"op" "init" "mark_net_dev_qu"'
+	"$skbext_bin" doctor --json | jq '.hooks[].name | "skbext_" + . | ., .[:15]'
+	echo '"skbext_op" "skbext_init" "skbext_learn" "mark_net_dev_qu"'
 } >"$tmp/names"
 
 for name in $(declare -F | sed -n 's/^declare -f test_//p'); do

@@ -9,7 +9,7 @@
 #include "tracepoint.skel.h"
 
 #define HOOK(kind, name, role, mode, optional) \
-	{ name, name, kind, SKBEXT_ROLE_##role, SKBEXT_MODE_##mode, optional }
+	{ name, "skbext_" name, kind, SKBEXT_ROLE_##role, SKBEXT_MODE_##mode, optional }
 #define EXACT(name, role)	HOOK("fentry", name, role, EXACT, false)
 #define TRACE(name, role)	HOOK("tp_btf", name, role, TRACEPOINT, false)
 #define SLAB(name, role)	HOOK("raw_tp", name, role, TRACEPOINT, false)
@@ -150,7 +150,7 @@ void hook_look(struct skbext *sk, unsigned int n)
 {
 	struct hook_state *state = &sk->hooks[n];
 
-	state->prog_fd = pin_link_prog(sk->dir, defs[n].prog);
+	state->prog_fd = pin_link_prog(sk->dir, &defs[n]);
 	state->unseen = state->prog_fd < 0 && state->prog_fd != -ENOENT ? state->prog_fd : 0;
 }
 
@@ -169,7 +169,7 @@ static int seen(struct skbext *sk, unsigned int n)
 	int err = attached_prog(sk, n) < 0 ? sk->hooks[n].unseen : 0;
 
 	return err ? fail(err, "cannot look at %s/links/%s, so nobody knows whether it is attached: %s",
-			  sk->dir, defs[n].prog, why_bpf(err)) : 0;
+			  sk->dir, defs[n].name, why_bpf(err)) : 0;
 }
 
 int hooks_seen(struct skbext *sk)
@@ -381,12 +381,12 @@ static int wake(struct skbext *sk, unsigned int n)
 	int err;
 
 	if (!sk->lifecycle) {
-		state->prog_fd = pin_wake(sk->dir, defs[n].prog);
+		state->prog_fd = pin_wake(sk->dir, defs[n].name);
 		return state->prog_fd < 0 ? state->prog_fd : 0;
 	}
 	err = attach_one(sk->lifecycle, &defs[n], state);
 	return err || !sk->pinned ? err :
-				    pin_link(sk->dir, defs[n].prog, bpf_link__fd(state->link));
+				    pin_link(sk->dir, defs[n].name, bpf_link__fd(state->link));
 }
 
 static int wake_for(struct skbext *sk, unsigned int n, const char *type)
@@ -398,7 +398,7 @@ static int wake_for(struct skbext *sk, unsigned int n, const char *type)
 	err = wake(sk, n);
 	if (err == -EEXIST)
 		return fail(err, "type %s needs a hook, but what is pinned as %s/links/%s is not its link; remove that, or unload and load again",
-			    type, sk->dir, defs[n].prog);
+			    type, sk->dir, defs[n].name);
 	return err ? fail(err, "type %s needs hook %s, which cannot be attached: %s", type,
 			  defs[n].name, why_bpf(err)) : 0;
 }

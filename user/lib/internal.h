@@ -99,7 +99,7 @@ __attribute__((format(printf, 2, 3))) void not_complete(struct skbext *sk, const
 /* hooks.c */
 struct hook_def {
 	const char *name;	/* the kernel's function or tracepoint */
-	const char *prog;	/* our program at it, and its pin */
+	const char *prog;	/* our program at it; its pin has the hook's name */
 	const char *kind;
 	enum skbext_role role;
 	enum skbext_mode mode;
@@ -178,7 +178,8 @@ int pin_lock(struct skbext *sk);	/* and sees that it is still what is loaded the
 int pin_check_free(const char *dir);	/* -EEXIST: something is loaded there */
 int pin_open(struct skbext *sk);
 int pin_link(const char *dir, const char *hook, int link_fd);
-int pin_link_prog(const char *dir, const char *hook);	/* program of a pinned link; -ENOENT */
+/* The program of a pinned link; -ENOENT: none. */
+int pin_link_prog(const char *dir, const struct hook_def *def);
 int damaged(const char *dir, const char *name);	/* -EUCLEAN: what is pinned there */
 int pin_wake(const char *dir, const char *hook);	/* attach a pinned program: its fd */
 const char *dir_or_default(const char *dir);

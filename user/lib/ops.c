@@ -26,7 +26,7 @@ int ops_load(struct skbext *sk)
 	sk->ops = bpf_object__open_mem(elf, size, &opts);
 	err = sk->ops ? maps_bind(sk->ops, sk->map, sk->ctl) : -errno;
 	err = err ?: bpf_object__load(sk->ops);
-	init = err ? NULL : bpf_object__find_program_by_name(sk->ops, "init");
+	init = err ? NULL : bpf_object__find_program_by_name(sk->ops, "skbext_init");
 	err = err ?: run(bpf_program__fd(init));
 	libbpf_set_print(print);
 	/* Once is enough, and it holds the maps as bound programs do. */
@@ -34,7 +34,7 @@ int ops_load(struct skbext *sk)
 		bpf_program__unload(init);
 	if (err)
 		return fail(err, "loading BPF programs: %s", why_bpf(err));
-	sk->prog_op = dup(bpf_program__fd(bpf_object__find_program_by_name(sk->ops, "op")));
+	sk->prog_op = dup(bpf_program__fd(bpf_object__find_program_by_name(sk->ops, "skbext_op")));
 	return sk->prog_op < 0 ? fail(-errno, "out of file descriptors; raise `ulimit -n`") : 0;
 }
 

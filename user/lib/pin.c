@@ -55,10 +55,10 @@ static int pin_hook(struct skbext *sk, unsigned int n, const char *links, const 
 	int err = 0;
 
 	if (sk->hooks[n].link)
-		err = pin_fd(bpf_link__fd(sk->hooks[n].link), links, def->prog);
+		err = pin_fd(bpf_link__fd(sk->hooks[n].link), links, def->name);
 	if (!err && prog && bpf_program__fd(prog) >= 0 &&
 	    (sk->hooks[n].link || def->role == SKBEXT_ROLE_POLICY))
-		err = pin_fd(bpf_program__fd(prog), progs, def->prog);
+		err = pin_fd(bpf_program__fd(prog), progs, def->name);
 	return err;
 }
 
@@ -364,7 +364,7 @@ int pin_wake(const char *dir, const char *hook)
 }
 
 /* -ENOENT: not the program that the link says it has. What is pinned as a link may be anything. */
-static int check_program(int prog, __u32 id, const char *hook)
+static int check_program(int prog, __u32 id, const struct hook_def *def)
 {
 	struct bpf_prog_info info = {};
 	__u32 len = sizeof(info);
@@ -373,22 +373,24 @@ static int check_program(int prog, __u32 id, const char *hook)
 		return -errno;
 	return info.id == id &&
 	       (info.type == BPF_PROG_TYPE_TRACING || info.type == BPF_PROG_TYPE_RAW_TRACEPOINT) &&
-	       !strncmp(info.name, hook, sizeof(info.name) - 1) ? 0 : -ENOENT;
+	       (!strncmp(info.name, def->prog, sizeof(info.name) - 1) ||
+		!strncmp(info.name, def->name, sizeof(info.name) - 1))	/* as 0.1.0 called it */
+	       ? 0 : -ENOENT;
 }
 
 /* By its pin, or by its id, which only CAP_SYS_ADMIN may. */
-static int get_program(const char *dir, const char *hook, __u32 id)
+static int get_program(const char *dir, const struct hook_def *def, __u32 id)
 {
 	char name[DIR_LEN];
 	int prog, err;
 
-	snprintf(name, sizeof(name), "progs/%s", hook);
+	snprintf(name, sizeof(name), "progs/%s", def->name);
 	prog = get(dir, name);
 	if (prog < 0 && errno == ENOENT)
 		prog = bpf_prog_get_fd_by_id(id);
 	if (prog < 0)
 		return -errno;
-	err = check_program(prog, id, hook);
+	err = check_program(prog, id, def);
 	if (!err)
 		return prog;
 	close(prog);
@@ -396,20 +398,20 @@ static int get_program(const char *dir, const char *hook, __u32 id)
 }
 
 /* For its counters. -ENOENT: no such link; other errors: it could not be looked at. */
-int pin_link_prog(const char *dir, const char *hook)
+int pin_link_prog(const char *dir, const struct hook_def *def)
 {
 	struct bpf_link_info info = {};
 	__u32 len = sizeof(info);
 	char name[DIR_LEN];
 	int link, err;
 
-	snprintf(name, sizeof(name), "links/%s", hook);
+	snprintf(name, sizeof(name), "links/%s", def->name);
 	link = get(dir, name);
 	if (link < 0)
 		return -errno;
 	err = bpf_obj_get_info_by_fd(link, &info, &len) ? -errno : 0;
 	close(link);
-	return err ?: get_program(dir, hook, info.prog_id);
+	return err ?: get_program(dir, def, info.prog_id);
 }
 
 static __u32 map_id(int fd)

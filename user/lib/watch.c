@@ -18,14 +18,14 @@ static const struct {
 	const char *name;
 	bool rt;	/* only where softirqs are preempted */
 } watched[] = {
-	{ "skb_release_head_state", false },
-	{ "__consume_stateless_skb", false },
-	{ "skb_scrub_packet", false },
-	{ "napi_skb_free_stolen_head", true },
-	{ "napi_reuse_skb", true },
-	{ "__udp_enqueue_schedule_skb", true },
-	{ "kmem_cache_alloc", false },
-	{ "tcp_probe", false },
+	{ "skbext_skb_release_head_state", false },
+	{ "skbext___consume_stateless_skb", false },
+	{ "skbext_skb_scrub_packet", false },
+	{ "skbext_napi_skb_free_stolen_head", true },
+	{ "skbext_napi_reuse_skb", true },
+	{ "skbext___udp_enqueue_schedule_skb", true },
+	{ "skbext_kmem_cache_alloc", false },
+	{ "skbext_tcp_probe", false },
 };
 
 /* A function that only PREEMPT_RT has. */
@@ -82,7 +82,7 @@ static bool name_own(struct bpf_object *obj, struct skbext_learnt *l)
 static int run_iterator(struct bpf_object *obj)
 {
 	struct bpf_link *link =
-		bpf_program__attach_iter(bpf_object__find_program_by_name(obj, "learn"), NULL);
+		bpf_program__attach_iter(bpf_object__find_program_by_name(obj, "skbext_learn"), NULL);
 	int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -1;
 	int err = fd < 0 ? -errno : 0;
 	char nothing[64];
@@ -113,7 +113,7 @@ static bool learnt_all(struct skbext *sk, const struct skbext_learnt *l)
 
 int watch_learn(struct skbext *sk)
 {
-	int fd = bpf_object__find_map_fd_by_name(sk->lifecycle, ".data.learnt");
+	int fd = bpf_object__find_map_fd_by_name(sk->lifecycle, ".data.own");
 	struct skbext_learnt l = {};
 	__u32 zero = 0;
 	int err;
@@ -124,6 +124,6 @@ int watch_learn(struct skbext *sk)
 	if (!err && bpf_map_lookup_elem(fd, &zero, &l))
 		err = -errno;
 	/* Once is enough, and it holds the maps as bound programs do. */
-	bpf_program__unload(bpf_object__find_program_by_name(sk->lifecycle, "learn"));
+	bpf_program__unload(bpf_object__find_program_by_name(sk->lifecycle, "skbext_learn"));
 	return err ?: learnt_all(sk, &l) ? 0 : -EOPNOTSUPP;
 }
