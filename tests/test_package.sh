@@ -49,7 +49,8 @@ lintian_finds_no_error()
 {
 	command -v lintian >/dev/null || { skip="no lintian"; return; }
 	lintian --allow-root --fail-on error \
-		--suppress-tags bogus-mail-host,bogus-mail-host-in-debian-changelog "$out"/*.changes >"$tmp/log" 2>&1 ||
+		--suppress-tags bogus-mail-host,bogus-mail-host-in-debian-changelog \
+		"$out"/*.changes >"$tmp/log" 2>&1 ||
 		wrong "$(grep '^E:' "$tmp/log" || cat "$tmp/log")"
 }
 
@@ -95,7 +96,8 @@ purge_leaves_nothing()
 	[ "$(id -u)" = 0 ] || { skip="needs root"; return; }
 	mkdir -p "$to/var/lib/dpkg/"{updates,info} && : >"$to/var/lib/dpkg/status"
 	dpkg --root="$to" --force-depends --force-script-chrootless \
-		-i "$out"/{skbext,libskbext0,libskbext-dev}_*.deb >"$tmp/log" 2>&1 || wrong "install: $(tail -n 5 "$tmp/log")"
+		-i "$out"/{skbext,libskbext0,libskbext-dev}_*.deb >"$tmp/log" 2>&1 ||
+		wrong "install: $(tail -n 5 "$tmp/log")"
 	[ -x "$to/usr/sbin/skbext" ] || wrong "nothing was installed"
 	dpkg --root="$to" --force-script-chrootless --purge libskbext-dev libskbext0 skbext \
 		>"$tmp/log" 2>&1 || wrong "purge: $(tail -n 5 "$tmp/log")"
