@@ -192,7 +192,7 @@ unload_counts_the_others()
 	is '.removed and ([.stopped[].name] | contains(["root_adds", "api_hold"]))' "whom it stops"
 }
 
-unload_right_after_the_last_detach()
+unload_and_remove_right_after_the_last_detach()
 {
 	for _ in 1 2 3; do
 		must "$skbext" load && bound_program root_adds && attach_at_tc root_adds || return
@@ -200,6 +200,12 @@ unload_right_after_the_last_detach()
 		tc qdisc del dev lo clsact
 		run "$skbext" unload
 		[ "$out" = unloaded ] || wrong "unload: $out $err"
+		must "$skbext" load && bound_program root_adds && attach_at_tc root_adds || return
+		rm -rf /sys/fs/bpf/own
+		tc qdisc del dev lo clsact
+		run "$skbext" type remove root_mark
+		[ "$out" = "removed root_mark" ] || wrong "type remove: $out $err"
+		must "$skbext" unload
 	done
 	run "$skbext" unload --force
 	[ "$out" = "nothing is loaded" ] || wrong "--force of nothing: $out $err"
@@ -408,7 +414,7 @@ run_case others_are_not_bound
 run_case status_says_that_it_cannot_look
 run_case unload_refuses_while_bound
 run_case unload_counts_the_others
-run_case unload_right_after_the_last_detach
+run_case unload_and_remove_right_after_the_last_detach
 run_case unload_that_cannot_look
 run_case type_list_says_who_uses_each
 run_case type_remove_refuses_what_is_used

@@ -6,11 +6,13 @@
  */
 #include <dirent.h>
 #include <limits.h>
+#include <time.h>
 
 #include "bound.h"
 #include "internal.h"
 
 #define MAX_MAPS	64	/* of one program: the kernel's MAX_USED_MAPS */
+#define ENDING_TRIES	50	/* looks at programs that are ending, 20 ms apart */
 #define SECTION		".rodata.skbext"
 #define VAR_PREFIX	"__skbext_type_"
 
@@ -263,6 +265,43 @@ int bound_read(const char *dir, struct bound_list *list)
 	}
 	bound_free(list);
 	return not_seen(dir, err);
+}
+
+static void keep_users(struct bound_list *list, int type)
+{
+	unsigned int users = 0;
+
+	for (unsigned int i = 0; i < list->nr; i++) {
+		const struct bound *b = &list->bound[i];
+
+		if (type < 0 || !b->types_known || b->types & 1 << type)
+			list->bound[users++] = *b;
+	}
+	list->nr = users;
+}
+
+/* A program that was detached ends some time later; nothing that can be seen holds it then. */
+static bool may_be_ending(const struct bound_list *list)
+{
+	for (unsigned int i = 0; i < list->nr; i++)
+		if (list->bound[i].nr_pids || list->bound[i].pin[0])
+			return false;
+	return list->nr;
+}
+
+int bound_read_users(const char *dir, int type, struct bound_list *list)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	int err = bound_read(dir, list);
+
+	keep_users(list, type);
+	for (int i = 0; !err && may_be_ending(list) && i < ENDING_TRIES; i++) {
+		bound_free(list);
+		nanosleep(&pause, NULL);
+		err = bound_read(dir, list);
+		keep_users(list, type);
+	}
+	return err;
 }
 
 void bound_free(struct bound_list *list)

@@ -27,6 +27,11 @@ struct bound_list {
 
 /* 0, or an error: it could not look, and skbext_errmsg() says why. The caller frees the list. */
 int bound_read(const char *dir, struct bound_list *list);
+/*
+ * The same of those that use this type or may do so, -1: any. One that was just detached, which
+ * nothing that can be seen holds, is given a second to end.
+ */
+int bound_read_users(const char *dir, int type, struct bound_list *list);
 void bound_free(struct bound_list *list);
 /* "NAME (id N, pid P)", and how many there are beside it. */
 void bound_name(const struct bound_list *list, char *text, size_t size);

@@ -14,14 +14,11 @@
  */
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "internal.h"
 #include "bound.h"
 #include "dir.h"
 #include "../../bpf/request.h"
-
-#define ENDING_TRIES	50	/* looks at programs that are ending, 20 ms apart */
 
 /* What pin_all() makes, and what earlier layouts made. */
 static const char *const subs[] = { "links", "progs", "types", "idle" /* up to 16 */, NULL };
@@ -142,27 +139,12 @@ static int stop(const char *dir)
 
 enum unpin { UNPIN_UNUSED, UNPIN_STOP, UNPIN_FORCE };
 
-/* A program that was detached ends some time later; nothing that can be seen holds it then. */
-static bool may_be_ending(const struct bound_list *list)
-{
-	for (unsigned int i = 0; i < list->nr; i++)
-		if (list->bound[i].nr_pids || list->bound[i].pin[0])
-			return false;
-	return list->nr;
-}
-
 static int check_unused(const char *dir)
 {
-	const struct timespec pause = { .tv_nsec = 20000000 };
 	struct bound_list list;
 	char who[192];
-	int err = bound_read(dir, &list);
+	int err = bound_read_users(dir, -1, &list);
 
-	for (int i = 0; !err && may_be_ending(&list) && i < ENDING_TRIES; i++) {
-		bound_free(&list);
-		nanosleep(&pause, NULL);
-		err = bound_read(dir, &list);
-	}
 	if (err) {
 		snprintf(who, sizeof(who), "%s", skbext_errmsg());
 		return fail(err, "%s, or `skbext unload --force`, which does not ask who is bound",

@@ -342,18 +342,10 @@ static int in_use(const char *name, const struct bound_list *list)
 static int check_idle(struct skbext *sk, unsigned int id)
 {
 	struct bound_list list;
-	unsigned int users = 0;
-	int err = bound_read(sk->dir, &list);
+	int err = bound_read_users(sk->dir, id, &list);
 
 	if (err)
 		return err;
-	for (unsigned int i = 0; i < list.nr; i++) {
-		const struct bound *b = &list.bound[i];
-
-		if (!b->types_known || b->types & 1 << id)
-			list.bound[users++] = *b;
-	}
-	list.nr = users;
 	if (list.nr)
 		err = in_use(sk->ctl->types[id].name, &list);
 	bound_free(&list);
