@@ -206,7 +206,9 @@ inject()
 	lines=$(wc -l <"$tmp/err")
 	if [ "$4" = KILL ]; then
 		[ $status = 137 ] || say "exit status $status"
-		[ "$lines" = 0 ] || say "stderr: $(cat "$tmp/err")"
+		# Load warns of what is partial when all is done, and may be killed behind that.
+		[ "$lines" = 0 ] || grep -q '^skbext: warning: ' "$tmp/err" ||
+			say "stderr: $(cat "$tmp/err")"
 	else
 		[ "$lines" -le 1 ] || say "$lines lines: $(cat "$tmp/err")"
 		[ $status -le 2 ] || say "exit status $status"
