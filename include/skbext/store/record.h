@@ -237,7 +237,7 @@ __skbext_inline int __skbext_emptied(__u32 slot, __u64 h)
 	return !__skbext_match(word, h) || !(word & SKBEXT_W_ACTIVE);
 }
 
-__skbext_inline int __skbext_try_add(__u64 h, __u64 active, __u32 offset, __u32 size)
+SKBEXT_FN int skbext_store_try_add(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
 	int slot = skbext_store_slot(h);
 
@@ -255,7 +255,7 @@ SKBEXT_FN int skbext_store_add_any(__u64 h, __u64 active, __u32 offset, __u32 si
 	int ret = SKBEXT_AGAIN;
 
 	for (int i = 0; i < SKBEXT_TRIES && ret == SKBEXT_AGAIN; i++)
-		ret = __skbext_try_add(h, active, offset, size);
+		ret = skbext_store_try_add(h, active, offset, size);
 	if (ret < 0)
 		skbext_count(SKBEXT_STAT_ADD_FAILED);
 	return ret;
@@ -279,7 +279,7 @@ __skbext_inline void __skbext_clear_refs(__u32 slot, __u64 word, __u64 active)
  * SKBEXT_NONE: it had none of them, or SKBEXT_AGAIN. The mark of a purge goes with them: there are references to give back after
  * that. That of an add by address stays, which needs the slot.
  */
-__skbext_inline int __skbext_clear(__u32 slot, __u64 h, __u64 types)
+SKBEXT_FN int skbext_store_clear(__u32 slot, __u64 h, __u64 types)
 {
 	__u64 *p = __skbext_word(slot);
 	__u64 word = p ? __skbext_read(p) : 0, becomes;
@@ -307,7 +307,7 @@ __skbext_inline int __skbext_clear_any(__u64 h, __u64 types)
 	for (int i = 0; i < SKBEXT_TRIES && ret == SKBEXT_AGAIN; i++) {
 		int slot = skbext_store_slot(h);
 
-		ret = slot < 0 ? SKBEXT_NONE : __skbext_clear(slot, h, types);
+		ret = slot < 0 ? SKBEXT_NONE : skbext_store_clear(slot, h, types);
 	}
 	return ret;
 }
