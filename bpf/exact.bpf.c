@@ -55,7 +55,7 @@ int BPF_PROG(skbext_ip6_copy_metadata, struct sk_buff *to, struct sk_buff *from)
 SEC("fentry/skb_scrub_packet")
 int BPF_PROG(skbext_skb_scrub_packet, struct sk_buff *skb)
 {
-	keep(HASH(skb), __skbext_ctl.keep_scrub, SKBEXT_STAT_SCRUBBED);
+	keep(HASH(skb), SKBEXT_STATE->keep_scrub, SKBEXT_STAT_SCRUBBED);
 	return 0;
 }
 
@@ -116,7 +116,7 @@ int skbext___udp_enqueue_schedule_skb(__u64 *ctx)
 	/* An empty queue, which is the usual one, takes a packet of any size. */
 	if (sk->sk_backlog.rmem_alloc.counter && is_full(sk, (struct sk_buff *)ctx[1]))
 		return 0;
-	skbext_store_keep_at(home, h, ~(__u64)__skbext_ctl.drop_udp, SKBEXT_STAT_UDP_DROPPED);
+	skbext_store_keep_at(home, h, ~(__u64)SKBEXT_STATE->drop_udp, SKBEXT_STAT_UDP_DROPPED);
 	return 0;
 }
 

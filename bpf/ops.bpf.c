@@ -153,7 +153,7 @@ static __always_inline __u32 look(void)
 SEC("syscall")
 int skbext_op(void *ctx)
 {
-	__u64 h = skbext_hash(request.skb - __skbext_ctl.base);
+	__u64 h = skbext_hash(request.skb - SKBEXT_STATE->base);
 
 	switch (request.op) {
 	case SKBEXT_OP_ADD:
@@ -202,7 +202,7 @@ static __always_inline __u64 number(const volatile void *pointer)
 SEC("syscall")
 int skbext_init(void *ctx)
 {
-	__skbext_ctl.base = number(SKBEXT_SLOTS);
+	SKBEXT_STATE->base = __skbext_ctl.base = number(SKBEXT_SLOTS);
 	__skbext_ctl.address = number(&__skbext_ctl);
 	return 0;
 }

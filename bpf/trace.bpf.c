@@ -86,7 +86,7 @@ struct {
 
 static __always_inline __u64 hash_of_address(__u64 skb)
 {
-	return skbext_hash(skb - __skbext_ctl.base);
+	return skbext_hash(skb - SKBEXT_STATE->base);
 }
 
 /*
@@ -203,7 +203,7 @@ struct ending {
 static __always_inline void fill_event(struct trace_report *ev, const struct ending *e,
 				       const struct skbext_trace *note)
 {
-	ev->skb = skbext_address(e->h, __skbext_ctl.base);
+	ev->skb = skbext_address(e->h, SKBEXT_STATE->base);
 	ev->ended = e->ended;
 	ev->place = e->place;
 	ev->reason = e->reason;
@@ -288,7 +288,7 @@ static __always_inline int end(void *ctx, __u64 h, enum trace_fate fate, __u32 r
 	}
 	/* An end that was not seen was some time after this. */
 	e.ended = fate == TRACE_UNSEEN ? note.seen : bpf_ktime_get_ns();
-	peek(skbext_address(h, __skbext_ctl.base), &e.others);
+	peek(skbext_address(h, SKBEXT_STATE->base), &e.others);
 	if (!place && fate != TRACE_UNSEEN)
 		e.place = caller(ctx);
 	report(&e, &note);
@@ -337,7 +337,7 @@ static __always_inline void remember_head(struct skbext_trace *n, const struct s
 
 	if (BPF_CORE_READ_BITFIELD_PROBED(skb, cloned) || n->head == head)
 		return;
-	address = skbext_address(__skbext_hash_of(skb), __skbext_ctl.base);
+	address = skbext_address(__skbext_hash_of(skb), SKBEXT_STATE->base);
 	if (n->head)
 		bpf_map_delete_elem(&heads, &n->head);
 	n->head = head;
@@ -596,7 +596,7 @@ int slab_free(struct bpf_raw_tracepoint_args *ctx)
 	if (!MAY_BE_SKB(object))
 		return 0;
 	end(ctx, hash_of_address(object), TRACE_FREED, 0, 0);
-	return end(ctx, hash_of_address(object + __skbext_ctl.skb_size), TRACE_FREED, 0, 0);
+	return end(ctx, hash_of_address(object + SKBEXT_STATE->skb_size), TRACE_FREED, 0, 0);
 }
 
 SEC("?raw_tp/kmem_cache_alloc")
@@ -607,7 +607,7 @@ int slab_alloc(struct bpf_raw_tracepoint_args *ctx)
 	if (!MAY_BE_SKB(object))
 		return 0;
 	end(ctx, hash_of_address(object), TRACE_UNSEEN, 0, 0);
-	return end(ctx, hash_of_address(object + __skbext_ctl.skb_size), TRACE_UNSEEN, 0, 0);
+	return end(ctx, hash_of_address(object + SKBEXT_STATE->skb_size), TRACE_UNSEEN, 0, 0);
 }
 
 /* As in tracepoint.bpf.c: TCP has it, and a retransmission may take the sk_buff again unseen. */

@@ -16,7 +16,7 @@
  */
 static __always_inline __u64 hash_of_address(const void *address)
 {
-	return skbext_hash((__u64)address - __skbext_ctl.base);
+	return skbext_hash((__u64)address - SKBEXT_STATE->base);
 }
 
 SEC("tp_btf/kfree_skb")
@@ -49,7 +49,7 @@ int BPF_PROG(skbext_kmem_cache_free, unsigned long call_site, const void *object
 	if (!MAY_BE_SKB(object))
 		return 0;
 	release(hash_of_address(object));
-	release(hash_of_address(object + __skbext_ctl.skb_size));
+	release(hash_of_address(object + SKBEXT_STATE->skb_size));
 	return 0;
 }
 
@@ -59,7 +59,7 @@ int BPF_PROG(skbext_kmem_cache_alloc, unsigned long call_site, const void *objec
 	if (!MAY_BE_SKB(object))
 		return 0;
 	purge(hash_of_address(object));
-	purge(hash_of_address(object + __skbext_ctl.skb_size));
+	purge(hash_of_address(object + SKBEXT_STATE->skb_size));
 	return 0;
 }
 
@@ -102,7 +102,7 @@ SEC("tp_btf/netif_rx_entry")
 int BPF_PROG(skbext_netif_rx_entry, const struct sk_buff *skb)
 {
 	if (!(skb->dev->flags & IFF_LOOPBACK))
-		keep(HASH(skb), __skbext_ctl.keep_scrub, SKBEXT_STAT_SCRUBBED);
+		keep(HASH(skb), SKBEXT_STATE->keep_scrub, SKBEXT_STAT_SCRUBBED);
 	return 0;
 }
 

@@ -126,9 +126,9 @@ static inline bool check_refs(void)
 		bool looked_at = word & SKBEXT_W_SHARED || word == SKBEXT_W_ORPHAN;
 
 		for (int t = 0; t < SKBEXT_MAX_TYPES; t++) {
-			const __u32 *refs = (void *)(env_payload(slot) + env.ctl.types[t].offset);
+			const __u32 *refs = (void *)(env_payload(slot) + env.state.offset[t]);
 
-			if (!(env.ctl.counted & 1 << t))
+			if (!(env.state.counted & 1 << t))
 				continue;
 			if (!used || !looked_at) {
 				if (!ASSERT_EQ(refs[0], 0, "references that nobody gives back"))

@@ -51,8 +51,11 @@ static inline void skbext_look(void)
 {
 }
 
+static inline void skbext_verify(void)
+{
+}
+
 #define SKBEXT_FN	static __attribute__((unused, noinline))
-#define SKBEXT_CTL	(&env.ctl)
 #define SKBEXT_BUCKETS	(env.ctl.buckets)
 #define SKBEXT_ROOM	(env.ctl.payload)
 #define SKBEXT_SLOTS	(env.memory)
@@ -71,8 +74,8 @@ static inline void env_open(__u32 buckets, __u32 payload)
 	memset(&env, 0, sizeof(env));
 	env.ctl.buckets = buckets;
 	env.ctl.payload = payload;
-	env.ctl.skb_size = ENV_SKB_SIZE;
-	env.ctl.base = ENV_BASE;
+	env.state.skb_size = ENV_SKB_SIZE;
+	env.state.base = ENV_BASE;
 	env.memory = aligned_alloc(SKBEXT_LINE,
 				   (env_bytes() + SKBEXT_LINE - 1) / SKBEXT_LINE * SKBEXT_LINE);
 	if (!env.memory)
@@ -90,10 +93,9 @@ static inline void env_open(__u32 buckets, __u32 payload)
 /* Before anything is added. As in the maps, which begin as zeroes, nr is 0. */
 static inline void env_count_refs(int type, __u32 offset, __u32 size)
 {
-	env.ctl.refs = ENV_REFS;
-	env.ctl.counted |= 1 << type;
-	env.ctl.types[type].offset = offset;
-	env.ctl.types[type].size = size;
+	env.state.refs = ENV_REFS;
+	env.state.counted |= 1 << type;
+	env.state.offset[type] = offset;
 	for (__u32 i = 0; i < env_slots(); i++)
 		*(__u32 *)(skbext_object(i)->payload + offset) = 0;
 }

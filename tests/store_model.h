@@ -170,7 +170,7 @@ static inline void model_release(struct model_skb *m, enum skbext_stat stat)
 static inline void model_share(struct model_skb *to, const struct model_skb *from)
 {
 	model.stats[SKBEXT_STAT_SHARES]++;
-	to->active = from->active & ~env.ctl.noclone;
+	to->active = from->active & ~env.state.noclone;
 	to->family = from->family;
 	to->family->members++;
 	memcpy(to->bytes, from->bytes, sizeof(to->bytes));

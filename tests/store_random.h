@@ -79,7 +79,7 @@ static inline bool random_add(struct model_skb *m)
 	payload = env_payload(object) + offset;
 	if (!ASSERT_TRUE(!memcmp(payload, m->bytes + offset, size), "payload at add: old or zero"))
 		return false;
-	if (env.ctl.counted & 1 << type)
+	if (env.state.counted & 1 << type)
 		return random_ref(m, type);
 	for (__u32 i = 0; i < size; i++)
 		payload[i] = m->bytes[offset + i] = env_random(&rnd.state) >> 56;
@@ -88,7 +88,7 @@ static inline bool random_add(struct model_skb *m)
 
 static inline bool random_share(struct model_skb *to, struct model_skb *from)
 {
-	bool some = from->active & ~env.ctl.noclone;
+	bool some = from->active & ~env.state.noclone;
 	int ret;
 
 	if (to == from)
@@ -203,7 +203,7 @@ static inline bool random_steps(__u32 ops, __u32 phase_len, __u32 every)
 		if (i % phase_len == 0)
 			rnd.phase = i && env_below(&rnd.state, 2);
 		if (i % (phase_len * 16) == 0)
-			env.ctl.noclone = env_random(&rnd.state) & env_random(&rnd.state) & 0xff;
+			env.state.noclone = env_random(&rnd.state) & env_random(&rnd.state) & 0xff;
 		if (!random_step() || (i % every == 0 && !model_check_all()))
 			return TEST_FAIL("operation %u", i);
 	}

@@ -246,6 +246,76 @@ bound_twice_alone_does_nothing()
 	alone_does_nothing
 }
 
+# map_arguments [BUT]: what the README gives bpftool, without one pin
+map_arguments()
+{
+	local map
+
+	for map in .data.skbext:ctl .data.skbext_slots:slots skbext_stats:stats \
+			skbext_watches:watches skbext_refs:refs; do
+		[ "${map#*:}" = "$1" ] || echo "map name ${map%:*} pinned $dir/${map#*:}"
+	done
+}
+
+# load_with OBJECT [BUT]: status and words of bpftool, and what it has left
+load_with()
+{
+	rm -rf "$dir-pins"
+	must mkdir "$dir-pins"
+	# shellcheck disable=SC2046 # words
+	bpftool prog loadall "$1" "$dir-pins" type classifier $(map_arguments "$2") >"$tmp/said" 2>&1
+	status=$?
+	left=$(ls "$dir-pins")
+}
+
+# refused WHAT WORD: bpftool has ended by itself, says why, and left nothing
+refused()
+{
+	[ "$status" = 255 ] && [ -z "$left" ] ||
+		wrong "$1: status $status, pinned: $left"
+	grep -q "$2" "$tmp/said" || wrong "$1: said: $(tail -n 3 "$tmp/said")"
+}
+
+# One of the maps is its own: refused, and the log says which, or dead.
+some_maps_are_not_enough()
+{
+	local but
+
+	must "$skbext" load --bpffs "$dir" &&
+	must "$skbext" bind "$objs/bound_alone.bpf.o" "$tmp/out.o" --bpffs "$dir" || return
+	for but in stats watches refs; do
+		load_with "$tmp/out.o" $but
+		refused "without $but" "skbext:.* no skbext_$but"
+	done
+	load_with "$tmp/out.o"
+	[ "$status" = 0 ] || wrong "with all: $(tail -n 3 "$tmp/said")"
+	load_with "$tmp/out.o" slots
+	must tc qdisc add dev lo clsact &&
+	must tc filter add dev lo egress bpf direct-action object-pinned "$dir-pins/alone_both" &&
+	alone_does_nothing
+}
+
+# The type's bit and place are another one's after a load of other types.
+bound_before_is_refused()
+{
+	must "$skbext" load --bpffs "$dir" &&
+	must "$skbext" bind "$objs/bound_alone.bpf.o" "$tmp/out.o" --bpffs "$dir" &&
+	must "$skbext" unload --bpffs "$dir" &&
+	must "$skbext" load --type other:16 --bpffs "$dir" || return
+	load_with "$tmp/out.o"
+	refused "bound before" "skbext: bound to another load"
+	must "$skbext" bind "$tmp/out.o" --bpffs "$dir"
+	load_with "$tmp/out.o"
+	[ "$status" = 0 ] || wrong "bound again: $(tail -n 3 "$tmp/said")"
+}
+
+unbound_with_maps_is_refused()
+{
+	must "$skbext" load --bpffs "$dir" || return
+	load_with "$objs/bound_alone.bpf.o"
+	refused "not bound" "unable to find map 'skbext_refs'"
+}
+
 for tool in bpftool tc jq; do
 	command -v $tool >/dev/null && continue
 	echo "SKIP bpftool: needs $tool"
@@ -260,4 +330,7 @@ run_case linked_is_refused
 run_case unbound_does_nothing
 run_case bound_alone_does_nothing
 run_case bound_twice_alone_does_nothing
+run_case some_maps_are_not_enough
+run_case bound_before_is_refused
+run_case unbound_with_maps_is_refused
 exit $failed

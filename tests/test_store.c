@@ -383,7 +383,7 @@ static void store_noclone_stays_behind(void)
 	__u64 a = env_skb(0), b = env_skb(1);
 
 	env_open(1, 2 * SIZE);
-	env.ctl.noclone = T1;
+	env.state.noclone = T1;
 	add(a, T1, 's');
 	ASSERT_EQ(skbext_store_share(b, a), 0, "nothing that may be shared");
 	ASSERT_EQ(skbext_store_slot(b), -1, "the clone has nothing");

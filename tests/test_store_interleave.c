@@ -507,12 +507,12 @@ static void do_write(int skb, int type, __u64 value)
 
 static void do_share(int skb, int from)
 {
-	bool some = sim.value[from] || (sim.second[from] && !(env.ctl.noclone & 2));
+	bool some = sim.value[from] || (sim.second[from] && !(env.state.noclone & 2));
 	int ret = skbext_store_share(sim.hash[skb], sim.hash[from]);
 
 	sim.old[skb] = false;
 	sim.value[skb] = ret == 1 ? sim.value[from] : 0;
-	sim.second[skb] = ret == 1 && sim.second[from] && !(env.ctl.noclone & 2);
+	sim.second[skb] = ret == 1 && sim.second[from] && !(env.state.noclone & 2);
 	if (ret != some && !meddled(from) && !(ret < 0 && sim.scene->full))
 		amiss("share", skb);
 }
@@ -837,7 +837,7 @@ static bool search(const struct scenario *scene, int variant)
 	sim.scene = scene;
 	sim.variant = variant;
 	env_open(scene->buckets ?: 1, ROOM);
-	env.ctl.noclone = scene->noclone;
+	env.state.noclone = scene->noclone;
 	env.state.by_address = scene->shared && !scene->purge && il.mutant != IL_ALONE;
 	if (scene->counted)
 		env_count_refs(1, 8, 8);

@@ -58,7 +58,7 @@ static __u64 *payload_of(int object, int type)
 
 static bool is_counted(int type)
 {
-	return env.ctl.counted & 1 << type;
+	return env.state.counted & 1 << type;
 }
 
 /* Behind references: family, numbers and a checksum, so that bytes of two packets do not pass. */
@@ -195,11 +195,11 @@ static void clone_and_hand_over(struct worker *w, const struct skb *from)
 		return;
 	switch (skbext_store_share(to->h, from->h)) {
 	case 1:
-		to->active = from->active & ~env.ctl.noclone;
+		to->active = from->active & ~env.state.noclone;
 		memcpy(to->payload, from->payload, sizeof(to->payload));
 		break;
 	case 0:
-		if (from->active & ~env.ctl.noclone)
+		if (from->active & ~env.state.noclone)
 			amiss("share found nothing", from, 0);
 	}
 	read_all(to);
@@ -307,7 +307,7 @@ static void run_workers(__u32 buckets, __u64 seed, __u32 ops, bool counted)
 
 	wrong = 0;
 	env_open(buckets, TYPES * SIZE);
-	env.ctl.noclone = seed % 3 == 0 ? 2 : 0;
+	env.state.noclone = seed % 3 == 0 ? 2 : 0;
 	if (counted)
 		env_count_refs(COUNTED, COUNTED * SIZE, SIZE);
 	for (int i = 0; i < THREADS; i++)
@@ -378,7 +378,7 @@ static __u64 duel_skb(int side)
 /* Of a counted type, what follows one reference. */
 static __u32 duel_begin(void)
 {
-	return env.ctl.counted ? 2 * sizeof(__u32) : 0;
+	return env.state.counted ? 2 * sizeof(__u32) : 0;
 }
 
 static void duel_fill(int object, char fill)
@@ -436,7 +436,7 @@ static void duel_set_up(void)
 {
 	int object = env_add(env_skb(0), 1, 0, SIZE);
 
-	if (env.ctl.counted)
+	if (env.state.counted)
 		skbext_store_ref(env_skb(0), 0, 1, 7);
 	duel_fill(object, 'x');
 	switch (duel.setup) {
@@ -461,7 +461,7 @@ static bool duel_holds(__u64 h, char fill)
 
 	if (!ASSERT_GE(object, 0, "find after the duel"))
 		return false;
-	if (env.ctl.counted &&
+	if (env.state.counted &&
 	    !ASSERT_EQ(*(__u32 *)env_payload(object), 1, "references after the duel"))
 		return false;
 	for (__u32 i = duel_begin(); i < SIZE; i++)

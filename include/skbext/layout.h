@@ -8,7 +8,7 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	18		/* raise with every change here and in store.h */
+#define SKBEXT_LAYOUT_VERSION	19		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
@@ -91,8 +91,11 @@ struct skbext_bucket {
 #define SKBEXT_OBJECTS_AT(payload, buckets)	\
 	(SKBEXT_REST_AT(payload, buckets) + SKBEXT_WORDS - SKBEXT_OBJECT(payload))
 
+/* The fewest buckets with this are as large as a value of skbext_watches: skbext_verify(). */
+#define SKBEXT_TAIL		64ULL
+
 #define SKBEXT_BYTES(payload, buckets)	\
-	(SKBEXT_GAP + (buckets) * (SKBEXT_FRONT(payload) + SKBEXT_REST(payload)))
+	(SKBEXT_GAP + (buckets) * (SKBEXT_FRONT(payload) + SKBEXT_REST(payload)) + SKBEXT_TAIL)
 
 /*
  * Which bits of an address say where its front is, as an offset if fronts are one line. If they are
@@ -115,7 +118,19 @@ struct skbext_state {
 	__u64 watch;
 	/* User space changes records by address at this moment: their owners are not alone. */
 	__u32 by_address;
-	__u32 pad;
+	/*
+	 * The rest is what programs must know of the load and its types. It is here, and not in the
+	 * control map, because a loader that overwrites this map with an object's initial bytes so
+	 * ends all trust as well.
+	 */
+	__u8 noclone;			/* active_extensions masks, from the types' flags */
+	__u8 keep_scrub;
+	__u8 drop_udp;
+	__u8 counted;
+	__u64 base;			/* kernel address of the fronts, from which keys are counted */
+	__u32 skb_size;			/* sizeof(struct sk_buff): distance of an fclone pair */
+	__u32 refs;			/* counters of each type with SKBEXT_F_COUNTED */
+	__u32 offset[SKBEXT_MAX_TYPES];	/* of each type's payload in an object */
 };
 
 struct skbext_type_info {
@@ -133,22 +148,16 @@ struct skbext_type_info {
 	__u8 pad;
 };
 
-/* The control map: one value. */
+/* The control map: one value. User space's: programs read nothing of it. */
 struct skbext_ctl {
 	__u64 magic;
 	__u32 version;
 	__u32 buckets;			/* prime, so that every probe step visits all of them */
 	__u32 payload;			/* bytes of one object, a multiple of 8 */
-	__u32 skb_size;			/* sizeof(struct sk_buff): distance of an fclone pair */
-	__u64 base;			/* kernel address of the fronts, from which keys are counted */
-	__u8 noclone;			/* active_extensions masks, from the types' flags */
-	__u8 keep_scrub;
-	__u8 drop_udp;
-	__u8 mode;			/* enum skbext_mode */
-	__u32 refs;			/* counters of each type with SKBEXT_F_COUNTED */
-	__u8 counted;			/* active_extensions mask of these types */
-	__u8 pad[7];
+	__u32 refs;			/* as in struct skbext_state */
+	__u64 base;			/* the same, for scripts/records.bt */
 	__u64 address;			/* the kernel's, of this struct: for scripts/records.bt */
+	__u64 mode;			/* enum skbext_mode */
 	struct skbext_type_info types[SKBEXT_MAX_TYPES];
 	char reason[SKBEXT_REASON_LEN];	/* what load saw missing for `complete`; "": nothing */
 } __attribute__((aligned(64)));
@@ -163,6 +172,15 @@ struct skbext_ctl {
 #define SKBEXT_WATCHED		6		/* programs that an interruption can need */
 
 /*
+ * Counters of one CPU, four cache lines, so that CPUs do not share any. A power of two, as which
+ * counter is meant is taken modulo that: one too many would count as another one.
+ */
+#define SKBEXT_STAT_ROOM	32
+struct skbext_cpu_stats {
+	__u64 v[SKBEXT_STAT_ROOM];
+} __attribute__((aligned(64)));
+
+/*
  * One per CPU number. The addresses are the kernel's, of that CPU's counters;
  * 0: there is no such program, nor one behind it.
  */
@@ -172,7 +190,21 @@ struct skbext_watch {
 	__u64 seen;			/* sum of misses when somebody looked last */
 	__u64 active[SKBEXT_WATCHED];
 	__u64 misses[SKBEXT_WATCHED];
+	struct skbext_cpu_stats stats;
 } __attribute__((aligned(64)));
+
+/*
+ * Which load this is: the value of map skbext_stats, whose name is older. Programs cannot write to
+ * it and user space has frozen it, so that it is a constant to the verifier: skbext_verify().
+ */
+struct skbext_load {
+	__u32 epoch[2];			/* random; [0] is not 0 */
+};
+
+_Static_assert(SKBEXT_BYTES(8, 1) >= sizeof(struct skbext_watch), "skbext: too few bytes");
+
+/* So many bytes more have the maps of an object that are replaced when it is bound. */
+#define SKBEXT_PRIVATE		8
 
 enum skbext_stat {
 	SKBEXT_STAT_ADDS,		/* records made by add */
@@ -206,14 +238,6 @@ enum skbext_outcome {
 	SKBEXT_DONE = -5,
 };
 
-/*
- * One per possible CPU, four cache lines, so that CPUs do not share any. A power of two, as which
- * counter is meant is taken modulo that: one too many would count as another one.
- */
-#define SKBEXT_STAT_ROOM	32
-struct skbext_cpu_stats {
-	__u64 v[SKBEXT_STAT_ROOM];
-};
 _Static_assert(SKBEXT_STAT_NR <= SKBEXT_STAT_ROOM, "skbext: a counter without a place");
 
 /*
@@ -235,6 +259,11 @@ struct skbext_cfg {
 	__u32 rest;		/* SKBEXT_REST() */
 	__u32 objects_at;	/* SKBEXT_OBJECTS_AT() */
 	__u32 object;		/* SKBEXT_OBJECT() */
+	__u32 bytes;		/* SKBEXT_BYTES() */
+	__u32 epoch[2];		/* of the load; [0] is 0: not bound, and SKBEXT_EPOCH_OURS */
 };
+
+/* In epoch[0]: loaded by the library itself, before the load has its epoch. */
+#define SKBEXT_EPOCH_OURS	1
 
 #endif /* SKBEXT_LAYOUT_H */

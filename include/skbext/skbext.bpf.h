@@ -68,6 +68,8 @@
  * ours: these are numbers, and structs without a name.
  *
  * Sizes are those of a store with no room; binding puts the loaded skbext's maps in their place.
+ *
+ * Nothing is read of this one: it is there for those who give a bound object its map.
  */
 __u64 __skbext_ctl[sizeof(struct skbext_ctl) / sizeof(__u64)]
 	__attribute__((section(".data.skbext"), weak, aligned(64)));
@@ -108,7 +110,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct skbext_cpu_stats);
+	__type(value, struct skbext_load);
 } skbext_stats __attribute__((section(".maps")));
 
 struct {
@@ -116,16 +118,20 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct skbext_watch);
+	__uint(value_size, sizeof(struct skbext_watch) + SKBEXT_PRIVATE);
 } skbext_watches __attribute__((section(".maps")));
 
+/*
+ * `skbext bind` takes "unbound_" off the name. A loader that is told to put a map in the place of
+ * skbext_refs so says that an object was not bound, before it has touched anything.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64);
-} skbext_refs __attribute__((section(".maps")));
+	__uint(value_size, sizeof(__u64) + SKBEXT_PRIVATE);
+} unbound_skbext_refs __attribute__((section(".maps")));
 
 /* Written by skbext_bind(); the verifier knows the values and drops what they rule out. */
 #define __SKBEXT_CFG(member)	__builtin_offsetof(struct skbext_cfg, member) / sizeof(__u32)
@@ -147,7 +153,6 @@ const volatile __u32 __skbext_cfg[sizeof(struct skbext_cfg) / sizeof(__u32)]
 
 /* What store.h wants to know. */
 #define SKBEXT_FN		__attribute__((weak, noinline))
-#define SKBEXT_CTL		(&__skbext_ctl)
 #define SKBEXT_BUCKETS		(__skbext_cfg.buckets)
 #define SKBEXT_ROOM		(__skbext_cfg.payload)
 #define SKBEXT_LAST_HOME	(__skbext_cfg.last_home)
@@ -173,20 +178,48 @@ static inline __attribute__((always_inline, unused)) __u64 *skbext_counter(__u32
 	struct __skbext_index index;
 
 	index.n = n;
-	return bpf_map_lookup_elem(&skbext_refs, &index);
+	return bpf_map_lookup_elem(&unbound_skbext_refs, &index);
 }
 
 static inline __attribute__((always_inline, unused)) void skbext_count(__u32 stat)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
-	struct skbext_cpu_stats *s = bpf_map_lookup_elem(&skbext_stats, &cpu);
+	struct skbext_watch *w = bpf_map_lookup_elem(&skbext_watches, &cpu);
 
 	/*
 	 * Atomic: programs of other contexts run on this CPU in between.
 	 * Nobody else has the line.
 	 */
-	if (s)
-		__sync_fetch_and_add(&s->v[stat % SKBEXT_STAT_ROOM], 1);
+	if (w)
+		__sync_fetch_and_add(&w->stats.v[stat % SKBEXT_STAT_ROOM], 1);
+}
+
+/*
+ * Never run. What the verifier does not let pass here is a file that was bound to another load, or
+ * that got only some of the maps of this one; its log shows the line. All rests on these:
+ *
+ *  - Only in the map of a load is the epoch a constant, so that the verifier leaves out what is
+ *    done if it is another one. In an object's own map it may be any.
+ *  - The maps of a file are SKBEXT_PRIVATE bytes larger than those of the load. From tail on there
+ *    are as many bytes of slots as a value of skbext_watches has in the load, and as many more as
+ *    that has if both are the object's own: such an object is dead, and may be loaded.
+ */
+SKBEXT_FN int skbext_verify(void)
+{
+	struct __skbext_index first = { 0, 0 };
+	struct skbext_load *load = bpf_map_lookup_elem(&skbext_stats, &first);
+	char *tail, *end;
+
+	if (!load || __skbext_cfg.epoch[0] <= SKBEXT_EPOCH_OURS)
+		return 0;
+	tail = SKBEXT_SLOTS + (__skbext_cfg.bytes - SKBEXT_GAP - sizeof(struct skbext_watch));
+	end = tail + sizeof(struct skbext_watch);
+	if (load->epoch[0] != __skbext_cfg.epoch[0] || load->epoch[1] != __skbext_cfg.epoch[1])
+		return *(volatile int *)end; /* skbext: bound to another load, or no skbext_stats */
+	bpf_map_update_elem(&skbext_watches, &first, tail, 0); /* skbext: no skbext_watches */
+	tail = end - sizeof(__u64);
+	bpf_map_update_elem(&unbound_skbext_refs, &first, tail, 0); /* skbext: no skbext_refs */
+	return 0;
 }
 
 static inline __attribute__((always_inline, unused)) void skbext_look(void);
@@ -312,7 +345,7 @@ void __skbext_reset(const void *skb)
 {
 	__u64 h = __skbext_hash_of(skb);
 
-	if (!skbext_store_absent(h))
+	if (!skbext_store_absent(h) && __skbext_cfg.epoch[0])
 		skbext_store_release_any(h, SKBEXT_STAT_RELEASED);
 }
 
@@ -337,7 +370,7 @@ int __skbext_get(const void *skb, const volatile struct __skbext_ref *ref, __u32
 	__u64 active = ref->active, h = __skbext_hash_of(skb);
 	int place;
 
-	if (!(active & __skbext_ctl.counted) || id >= __skbext_ctl.refs)
+	if (!(active & SKBEXT_STATE->counted) || id >= SKBEXT_STATE->refs)
 		return -22;
 	if (skbext_store_add_any(h, active, ref->offset, size) < 0)
 		return -12;
@@ -350,8 +383,21 @@ __u64 __skbext_held(const volatile struct __skbext_ref *ref, __u32 id)
 {
 	__u32 active = ref->active;
 	__u64 *counter = active ? __skbext_counter(__skbext_type_of(active), id) : (__u64 *)0;
+	__u64 held = counter ? __skbext_read(counter) : 0;
 
-	return counter ? __skbext_read(counter) : 0;
+	if (held == ~0ULL)	/* never */
+		skbext_verify();
+	return held;
+}
+
+static inline __attribute__((always_inline, unused))
+int __skbext_copy(const void *dst, const void *src)
+{
+	int ret = 0;
+
+	if (__skbext_cfg.epoch[0])
+		ret = skbext_store_share(__skbext_hash_of(dst), __skbext_hash_of(src));
+	return ret < 0 ? -12 : ret;
 }
 
 /*
@@ -431,7 +477,7 @@ static inline __attribute__((always_inline, unused)) void __skbext_mark_add(int 
 /* A program that has the skb as a number cannot subtract pointers: the base is in the map. */
 static inline __attribute__((always_inline, unused)) __u64 __skbext_hash_of_address(__u64 skb)
 {
-	return skbext_hash(skb - __skbext_ctl.base);
+	return skbext_hash(skb - SKBEXT_STATE->base);
 }
 
 /**
@@ -507,8 +553,7 @@ static inline __attribute__((always_inline, unused)) __u64 __skbext_hash_of_addr
 #define skbext_copy(dst, src)								\
 	__extension__								\
 	({ __skbext_mark_add(__SKBEXT_TRACED(dst));						\
-	   int __ret = skbext_store_share(__skbext_hash_of(dst), __skbext_hash_of(src));	\
-	   __ret < 0 ? -12 : __ret; })
+	   __skbext_copy(dst, src); })
 
 #pragma clang diagnostic pop
 

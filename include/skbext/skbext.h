@@ -160,6 +160,8 @@ SKBEXT_API int skbext_bind_to(struct skbext *sk, struct bpf_object *obj);
  * @in, @out: paths; may be the same. Load @out with the maps of skbext_map_pin() in place of its
  *            own. It is as long as they are large, most of it a hole, because loaders take the map
  *            of a section for as large as the section.
+ * What was written holds for this load: the verifier refuses it with the maps of another, or with
+ * only some of this one's.
  */
 SKBEXT_API int skbext_bind_file(const char *in, const char *out, const char *bpffs_dir);
 

@@ -59,13 +59,13 @@
  * The parts in store/ build on each other and are not included alone. Before this file, its user
  * defines
  *	SKBEXT_FN		linkage of the operations
- *	SKBEXT_CTL		struct skbext_ctl *
  *	SKBEXT_BUCKETS		number of buckets		(constants for the
  *	SKBEXT_ROOM		bytes of a payload		 verifier, if it is BPF)
  *	SKBEXT_SLOTS		char *, where the fronts begin
  *	SKBEXT_STATE		struct skbext_state *
  *	skbext_count(stat)	adds 1 to an enum skbext_stat
  *	skbext_look()		brings SKBEXT_STATE->watch up to date
+ *	skbext_verify()		for the verifier, never run
  *	skbext_counter(n)	__u64 *, a counter of references, NULL beyond the last
  */
 #ifndef SKBEXT_STORE_H

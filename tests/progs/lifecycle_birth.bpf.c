@@ -19,7 +19,7 @@ struct lifecycle_births births SEC(".data.births");
 /* What a function returned is a scalar for the verifier. */
 static __always_inline __u64 key_of_address(__u64 skb)
 {
-	return skbext_hash(skb - __skbext_ctl.base);
+	return skbext_hash(skb - SKBEXT_STATE->base);
 }
 
 static __always_inline int born(void *ctx)
@@ -67,7 +67,7 @@ int BPF_PROG(birth_skb_clone, struct sk_buff *skb, gfp_t mask, struct sk_buff *r
 {
 	__u64 from = __skbext_hash_of(skb), to = __skbext_hash_of(ret);
 	/* What is noclone stays with the original. */
-	int original = skbext_store_active(from) & ~__skbext_ctl.noclone;
+	int original = skbext_store_active(from) & ~SKBEXT_STATE->noclone;
 	int clone = skbext_store_active(to);
 
 	if (!ret)

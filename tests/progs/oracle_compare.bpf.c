@@ -22,7 +22,7 @@ static __always_inline struct oracle_diff *new_diff(void *ctx, __u32 hook,
 		return NULL;
 	d = &results.diff[n];
 	d->hook = hook;
-	d->skb = skbext_address(__skbext_hash_of(skb), __skbext_ctl.base);
+	d->skb = skbext_address(__skbext_hash_of(skb), SKBEXT_STATE->base);
 	bpf_get_stack(ctx, d->stack, sizeof(d->stack), 0);
 	return d;
 }

@@ -26,7 +26,7 @@ __u64 serial SEC(".data.serial");
  */
 static __always_inline __u64 key_of(__u64 skb)
 {
-	return skbext_hash(skb - __skbext_ctl.base);
+	return skbext_hash(skb - SKBEXT_STATE->base);
 }
 
 static __always_inline bool is_meant(const struct paths_point *p, struct sk_buff *skb)

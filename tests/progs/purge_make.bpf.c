@@ -25,7 +25,7 @@ struct purge_test test SEC(".data.test");
 
 static __always_inline __u64 hash_of(__u64 family, int skb)
 {
-	return skbext_hash(PURGE_ADDRESSES + family * PURGE_STRIDE + skb * 256 - __skbext_ctl.base);
+	return skbext_hash(PURGE_ADDRESSES + family * PURGE_STRIDE + skb * 256 - SKBEXT_STATE->base);
 }
 
 __attribute__((noinline)) int note(__u64 h, __u64 number)

@@ -24,7 +24,7 @@ static __always_inline __u64 skb_hash(struct bpf_sock_ops *ctx)
 {
 	__u64 skb = (__u64)BPF_CORE_READ((struct bpf_sock_ops_kern *)ctx, skb);
 
-	return skbext_hash(skb - __skbext_ctl.base);
+	return skbext_hash(skb - SKBEXT_STATE->base);
 }
 
 static __always_inline void fill(struct api_note *note, __u32 port)

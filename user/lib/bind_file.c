@@ -5,6 +5,9 @@
  * takes a section's map for as large as the section in the file: that of the buckets gets their
  * size, as a hole in the file. A loader that does not replace it makes a store of the section's
  * bytes, from which nobody would release: those before the hole say that it is dead.
+ *
+ * That the maps are those of this very load is for the verifier to see: skbext_verify(). An object
+ * that was not bound lacks the name of one of the maps that a loader is told to replace.
  */
 #include <fcntl.h>
 #include <libelf.h>
@@ -40,6 +43,59 @@ static Elf64_Shdr *find_section(Elf *elf, const struct image *image, const char 
 	return NULL;
 }
 
+#define UNBOUND		"unbound_"
+#define UNBOUND_MAP	UNBOUND "skbext_refs"
+
+static void rename_symbol(Elf *elf, struct image *image)
+{
+	const Elf64_Shdr *table = find_section(elf, image, ".symtab");
+	Elf64_Sym *symbols;
+
+	if (!table || table->sh_offset % _Alignof(Elf64_Sym))
+		return;
+	symbols = (void *)(image->data + table->sh_offset);
+	for (size_t i = 0; i < table->sh_size / sizeof(*symbols); i++) {
+		const char *name = elf_strptr(elf, table->sh_link, symbols[i].st_name);
+
+		if (name && !strcmp(name, UNBOUND_MAP))
+			symbols[i].st_name += strlen(UNBOUND);
+	}
+}
+
+/* In the file a type is as far from the first one as in btf, which was read from there. */
+static int rename_variable(Elf *elf, struct image *image, const struct btf *btf)
+{
+	int id = btf__find_by_name_kind(btf, UNBOUND_MAP, BTF_KIND_VAR);
+	const Elf64_Shdr *section = find_section(elf, image, ".BTF");
+	const struct btf_type *var = btf__type_by_id(btf, id < 0 ? 0 : id);
+	struct btf_header header;
+	struct btf_type in_file;
+	__u64 at;
+
+	if (id < 0)
+		return 0;	/* it was bound before */
+	if (!section || section->sh_size < sizeof(header))
+		return damaged_object();
+	memcpy(&header, image->data + section->sh_offset, sizeof(header));
+	at = (__u64)header.hdr_len + header.type_off +
+	     ((const char *)var - (const char *)btf__type_by_id(btf, 1));
+	if (at + sizeof(in_file) > section->sh_size)
+		return damaged_object();
+	memcpy(&in_file, image->data + section->sh_offset + at, sizeof(in_file));
+	if (in_file.name_off != var->name_off || in_file.info != var->info)
+		return damaged_object();
+	in_file.name_off += strlen(UNBOUND);
+	memcpy(image->data + section->sh_offset + at, &in_file, sizeof(in_file));
+	return 0;
+}
+
+/* Names are kept in tables: what follows "unbound_" in there is a name as well. */
+static int take_off_unbound(Elf *elf, struct image *image, const struct btf *btf)
+{
+	rename_symbol(elf, image);
+	return rename_variable(elf, image, btf);
+}
+
 /*
  * The section of the buckets goes to the image's end, where one that was bound has it already.
  * Objects that do not use the buckets have none.
@@ -60,6 +116,18 @@ static void make_room(Elf *elf, struct image *image, __u64 bytes)
 	memcpy(image->data + image->size, &dead, sizeof(dead));
 	image->size += SKBEXT_GAP;
 	image->hole = bytes - SKBEXT_GAP;
+}
+
+/*
+ * More than the load's map has; and not less than the compiler has said that there is, or the
+ * kernel refuses the object's BTF.
+ */
+static __u64 room_for(const struct skbext_ctl *ctl)
+{
+	__u64 bytes = SKBEXT_BYTES((__u64)ctl->payload, (__u64)ctl->buckets);
+	const __u64 declared = SKBEXT_BYTES((__u64)SKBEXT_MAX_PAYLOAD, 1);
+
+	return (bytes < declared ? declared : bytes) + SKBEXT_PRIVATE;
 }
 
 static int read_file(const char *path, struct image *image)
@@ -119,6 +187,8 @@ static int bind_image(struct skbext *sk, const char *in, struct image *image)
 	libbpf_print_fn_t print = libbpf_set_print(object_quiet);
 	struct bpf_object *obj = bpf_object__open_file(in, NULL);
 	const Elf64_Shdr *types = NULL;
+	struct skbext_load load = {};
+	__u32 zero = 0;
 	char *data = NULL;
 	int err = 0;
 	Elf *elf;
@@ -139,10 +209,13 @@ static int bind_image(struct skbext *sk, const char *in, struct image *image)
 	err = err ?: bind_check_adds(obj);
 	if (!err && types->sh_offset % _Alignof(struct skbext_cfg))
 		err = damaged_object();
-	err = err ?: cfg_bind(bpf_object__btf(obj), data, types->sh_size, sk->ctl);
+	if (!err && bpf_map_lookup_elem(sk->map[MAP_STATS], &zero, &load))
+		err = fail(-errno, "reading map skbext_stats: %s", why_bpf(-errno));
+	err = err ?: cfg_bind(bpf_object__btf(obj), data, types->sh_size, sk->ctl, &load);
+	err = err ?: take_off_unbound(elf, image, bpf_object__btf(obj));
 	err = err ?: bind_section(sk, bpf_object__btf(obj), data, types->sh_size);
 	if (!err)
-		make_room(elf, image, SKBEXT_BYTES(sk->ctl->payload, sk->ctl->buckets));
+		make_room(elf, image, room_for(sk->ctl));
 	elf_end(elf);
 	bpf_object__close(obj);
 	return err;

@@ -79,7 +79,8 @@ int maps_mmap(struct skbext *sk);
 void maps_close(struct skbext *sk);
 const char *map_pin_name(enum map_id id);
 int maps_bind(struct bpf_object *obj, const int *fds, const struct skbext_ctl *ctl);
-int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbext_ctl *ctl);
+int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbext_ctl *ctl,
+	     const struct skbext_load *load);
 
 /* memcg.c: -ENOMEM: a cgroup that this process is in has a limit below that. */
 int memory_fits(__u64 bytes);

@@ -6,20 +6,21 @@
  */
 #include <limits.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 
 #include "cpus.h"
 #include "internal.h"
 #include "../../bpf/request.h"
 
 static const struct {
-	const char *in_object, *pin;
+	const char *in_object, *pin, *unbound;	/* where it has another name until it is bound */
 } names[MAP_NR] = {
-	[MAP_CTL] = { ".data.skbext", "ctl" },
-	[MAP_SLOTS] = { ".data.skbext_slots", "slots" },
-	[MAP_STATS] = { "skbext_stats", "stats" },
-	[MAP_WATCH] = { "skbext_watches", "watches" },
-	[MAP_REFS] = { "skbext_refs", "refs" },
-	[MAP_REQUEST] = { ".data.request", "request" },
+	[MAP_CTL] = { ".data.skbext", "ctl", NULL },
+	[MAP_SLOTS] = { ".data.skbext_slots", "slots", NULL },
+	[MAP_STATS] = { "skbext_stats", "stats", NULL },
+	[MAP_WATCH] = { "skbext_watches", "watches", NULL },
+	[MAP_REFS] = { "skbext_refs", "refs", "unbound_skbext_refs" },
+	[MAP_REQUEST] = { ".data.request", "request", NULL },
 };
 
 const char *map_pin_name(enum map_id id)
@@ -96,9 +97,10 @@ static __u32 sizeof_sk_buff(void)
 	return id > 0 ? btf__type_by_id(btf, id)->size : 0;
 }
 
-static int create(struct skbext *sk, enum map_id id, const char *name, __u32 value_size, __u32 n)
+static int create_with(struct skbext *sk, enum map_id id, const char *name, __u32 value_size,
+		       __u32 n, __u32 flags)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | flags);
 	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(__u32), value_size, n, &opts);
 
 	if (fd < 0)
@@ -108,13 +110,38 @@ static int create(struct skbext *sk, enum map_id id, const char *name, __u32 val
 	return 0;
 }
 
+static int create(struct skbext *sk, enum map_id id, const char *name, __u32 value_size, __u32 n)
+{
+	return create_with(sk, id, name, value_size, n, 0);
+}
+
+/* Frozen before anything can have its descriptor. */
+static int create_load(struct skbext *sk)
+{
+	int err = create_with(sk, MAP_STATS, "skbext_stats", sizeof(struct skbext_load), 1,
+			      BPF_F_RDONLY_PROG);
+	struct skbext_load load;
+	__u32 zero = 0;
+
+	if (err)
+		return err;
+	do {
+		if (getrandom(&load, sizeof(load), 0) != sizeof(load))
+			return fail(-errno, "no random number: %s", strerror(errno));
+	} while (load.epoch[0] <= SKBEXT_EPOCH_OURS);
+	if (bpf_map_update_elem(sk->map[MAP_STATS], &zero, &load, BPF_ANY) ||
+	    bpf_map_freeze(sk->map[MAP_STATS]))
+		return fail(-errno, "map skbext_stats: %s", why_bpf(-errno));
+	return 0;
+}
+
 static void ctl_init(struct skbext *sk, __u32 buckets, __u32 skb_size)
 {
 	sk->ctl->version = SKBEXT_LAYOUT_VERSION;
 	sk->ctl->buckets = buckets;
 	sk->ctl->payload = sk->payload;
-	sk->ctl->skb_size = skb_size;
-	sk->ctl->refs = sk->refs;
+	sk->state->skb_size = skb_size;
+	sk->state->refs = sk->ctl->refs = sk->refs;
 	sk->ctl->magic = SKBEXT_MAGIC;
 }
 
@@ -135,8 +162,7 @@ int maps_create(struct skbext *sk)
 	err = err ?: create(sk, MAP_CTL, "skbext_ctl", sizeof(struct skbext_ctl), 1);
 	err = err ?: create(sk, MAP_SLOTS, "skbext_slots", SKBEXT_BYTES(sk->payload, buckets),
 			   1);
-	err = err ?: create(sk, MAP_STATS, "skbext_stats", sizeof(struct skbext_cpu_stats),
-			    cpus);
+	err = err ?: create_load(sk);
 	err = err ?: create(sk, MAP_WATCH, "skbext_watches", sizeof(struct skbext_watch),
 			    cpus);
 	err = err ?: create(sk, MAP_REFS, "skbext_refs", sizeof(__u64),
@@ -235,7 +261,8 @@ static bool is_linked(const struct btf *btf)
 	return sec > 0 && btf__type_by_id(btf, sec)->size > sizeof(struct skbext_ctl);
 }
 
-int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbext_ctl *ctl)
+int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbext_ctl *ctl,
+	     const struct skbext_load *load)
 {
 	int offset = section_var(btf, ".rodata.skbext", "__skbext_cfg",
 				 sizeof(struct skbext_cfg));
@@ -264,6 +291,8 @@ int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbe
 	cfg->rest = SKBEXT_REST(ctl->payload);
 	cfg->objects_at = SKBEXT_OBJECTS_AT(ctl->payload, ctl->buckets);
 	cfg->object = SKBEXT_OBJECT(ctl->payload);
+	cfg->bytes = SKBEXT_BYTES((__u64)ctl->payload, (__u64)ctl->buckets);
+	memcpy(cfg->epoch, load->epoch, sizeof(cfg->epoch));
 	return 0;
 }
 
@@ -282,21 +311,30 @@ static int put_map(struct bpf_map *map, int fd)
 	return err ?: bpf_map__reuse_fd(map, fd);
 }
 
+static struct bpf_map *map_in_object(const struct bpf_object *obj, enum map_id id)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, names[id].in_object);
+
+	return map || !names[id].unbound ? map :
+	       bpf_object__find_map_by_name(obj, names[id].unbound);
+}
+
 /*
- * Give an object these maps and the constants that go with them.
- * A map that it does not use is not there.
+ * Give an object these maps and the constants that go with them: all of them, so that it is not for
+ * the verifier to see which are missing. A map that it does not use is not there.
  */
 int maps_bind(struct bpf_object *obj, const int *fds, const struct skbext_ctl *ctl)
 {
 	struct bpf_map *rodata = bpf_object__find_map_by_name(obj, ".rodata.skbext");
 	size_t size = 0;
 	char *data = rodata ? bpf_map__initial_value(rodata, &size) : NULL;
-	int err = cfg_bind(bpf_object__btf(obj), data, size, ctl);
+	const struct skbext_load ours = { .epoch = { SKBEXT_EPOCH_OURS } };
+	int err = cfg_bind(bpf_object__btf(obj), data, size, ctl, &ours);
 
 	if (err)
 		return err;
 	for (int i = 0; i < MAP_NR; i++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(obj, names[i].in_object);
+		struct bpf_map *map = map_in_object(obj, i);
 
 		err = map && fds[i] >= 0 ? put_map(map, fds[i]) : 0;
 		if (err)

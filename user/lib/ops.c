@@ -180,7 +180,7 @@ int skbext_add(struct skbext *sk, __u64 skb, const char *type, const void *data,
 		return fail(-E2BIG,
 			    "%zu bytes are more than the %u of type %s; give no more than that",
 			    len, rq.size, type);
-	if (rq.active & sk->ctl->counted)
+	if (rq.active & sk->state->counted)
 		return fail(-EOPNOTSUPP,
 			    "type %s counts references, which only a BPF program can take; "
 			    "use skbext_ref() in one",

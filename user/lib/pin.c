@@ -293,12 +293,12 @@ static int check_maps(struct skbext *sk)
 	const struct skbext_ctl *ctl = sk->ctl;
 	const __u32 value[MAP_NR] = {
 		[MAP_SLOTS] = SKBEXT_BYTES(ctl->payload, ctl->buckets),
-		[MAP_STATS] = sizeof(struct skbext_cpu_stats),
+		[MAP_STATS] = sizeof(struct skbext_load),
 		[MAP_WATCH] = sizeof(struct skbext_watch), [MAP_REFS] = sizeof(__u64),
 		[MAP_REQUEST] = sizeof(struct skbext_request),
 	};
 	const __u32 entries[MAP_NR] = {
-		[MAP_SLOTS] = 1,
+		[MAP_SLOTS] = 1, [MAP_STATS] = 1,
 		[MAP_REFS] = ctl->refs * SKBEXT_MAX_TYPES, [MAP_REQUEST] = 1,
 	};
 

@@ -12,7 +12,6 @@
 static _Thread_local struct skbext *here;
 
 #define SKBEXT_FN	static inline __attribute__((unused))
-#define SKBEXT_CTL	(here->ctl)
 #define SKBEXT_BUCKETS	(here->ctl->buckets)
 #define SKBEXT_ROOM	(here->ctl->payload)
 #define SKBEXT_SLOTS	(here->slots + SKBEXT_GAP)
@@ -29,6 +28,10 @@ static inline void skbext_count(__u32 stat)
 
 /* Needs the kernel's counters: left to programs. */
 static inline void skbext_look(void)
+{
+}
+
+static inline void skbext_verify(void)
 {
 }
 
@@ -58,7 +61,7 @@ static bool read_record(struct skbext *sk, __u32 slot, struct skbext_record *rec
 		return false;
 	if (is_older(__skbext_read(__skbext_link(slot))))
 		return false;
-	rec->skb = skbext_address(word, sk->ctl->base);
+	rec->skb = skbext_address(word, sk->state->base);
 	rec->active = word & SKBEXT_W_ACTIVE;
 	rec->object = __skbext_object_of(slot, word);
 	if (rec->object >= nr_slots(sk))
@@ -143,16 +146,16 @@ int skbext_refs(struct skbext *sk, const char *type, __u32 id, __u64 *held)
 
 static int sum_cpus(struct skbext *sk, __u64 *sum)
 {
-	struct skbext_cpu_stats s;
+	struct skbext_watch w;
 	int cpus = cpu_numbers();
 
 	if (cpus < 0)
 		return cpus;
 	for (int cpu = 0; cpu < cpus; cpu++) {
-		if (bpf_map_lookup_elem(sk->map[MAP_STATS], &cpu, &s))
+		if (bpf_map_lookup_elem(sk->map[MAP_WATCH], &cpu, &w))
 			return fail(-errno, "reading counters: %s", why_bpf(-errno));
 		for (int i = 0; i < SKBEXT_STAT_NR; i++)
-			sum[i] += s.v[i];
+			sum[i] += w.stats.v[i];
 	}
 	return 0;
 }

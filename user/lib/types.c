@@ -136,15 +136,19 @@ static int free_id(const struct skbext_ctl *ctl)
 	return -1;
 }
 
-static void set_policy(struct skbext_ctl *ctl, int id, __u32 flags)
+static void set_bit(__u8 *mask, __u8 bit, bool on)
+{
+	*mask = on ? *mask | bit : *mask & ~bit;
+}
+
+static void set_policy(struct skbext_state *state, int id, __u32 flags)
 {
 	__u8 bit = 1 << id;
 
-	ctl->noclone = flags & SKBEXT_F_NO_CLONE ? ctl->noclone | bit : ctl->noclone & ~bit;
-	ctl->keep_scrub = flags & SKBEXT_F_KEEP_SCRUB ? ctl->keep_scrub | bit :
-							ctl->keep_scrub & ~bit;
-	ctl->drop_udp = flags & SKBEXT_F_DROP_UDP ? ctl->drop_udp | bit : ctl->drop_udp & ~bit;
-	ctl->counted = flags & SKBEXT_F_COUNTED ? ctl->counted | bit : ctl->counted & ~bit;
+	set_bit(&state->noclone, bit, flags & SKBEXT_F_NO_CLONE);
+	set_bit(&state->keep_scrub, bit, flags & SKBEXT_F_KEEP_SCRUB);
+	set_bit(&state->drop_udp, bit, flags & SKBEXT_F_DROP_UDP);
+	set_bit(&state->counted, bit, flags & SKBEXT_F_COUNTED);
 }
 
 /* A map whose value has this BTF. A type without is no worse, but for dump. */
@@ -249,7 +253,8 @@ int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags,
 	t->offset = free_offset(sk->ctl, size);
 	t->size = size;
 	t->flags = flags;
-	set_policy(sk->ctl, id, flags);
+	sk->state->offset[id] = t->offset;
+	set_policy(sk->state, id, flags);
 	sk->type_map[id] = btf ? btf_map(size, btf, type_id) : -1;
 	err = sk->pinned ? pin_as(sk, id, sk->dir, name) : 0;
 	/* Whole in its first byte. */
@@ -287,7 +292,8 @@ void type_forget(struct skbext *sk, unsigned int id)
 		return;
 	}
 	memset(t, 0, sizeof(*t));
-	set_policy(sk->ctl, id, 0);
+	sk->state->offset[id] = 0;
+	set_policy(sk->state, id, 0);
 }
 
 __u8 types_taken(const struct skbext_ctl *ctl)

@@ -42,7 +42,7 @@
 #define SKBEXT_L_LOW		0xffffffffULL	/* home slot or holders */
 
 /*
- * The key is the low 56 bits of the address minus a constant (SKBEXT_CTL->base). Kernel
+ * The key is the low 56 bits of the address minus a constant (SKBEXT_STATE->base). Kernel
  * addresses differ in no other bits, also with five-level page tables, and sk_buffs are 8-byte
  * aligned: 53 bits tell all of them apart.
  */

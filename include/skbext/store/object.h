@@ -42,13 +42,13 @@ SKBEXT_FN int skbext_store_copy_object(__u32 to, __u32 from)
  */
 __skbext_inline __u64 *__skbext_counter(__u32 type, __u32 id)
 {
-	return id < SKBEXT_CTL->refs ? skbext_counter(type * SKBEXT_CTL->refs + id) : (__u64 *)0;
+	return id < SKBEXT_STATE->refs ? skbext_counter(type * SKBEXT_STATE->refs + id) : (__u64 *)0;
 }
 
 /* Of a payload's refs: nr, or with n > 0 the id before place n; NULL: not in an object. */
 __skbext_inline __u32 *__skbext_refs(struct skbext_object *obj, __u32 type, __u32 n)
 {
-	__u64 at = (__u64)SKBEXT_CTL->types[type % SKBEXT_MAX_TYPES].offset + n * 4;
+	__u64 at = (__u64)SKBEXT_STATE->offset[type % SKBEXT_MAX_TYPES] + n * 4;
 
 	__skbext_opaque(at);
 	return obj && at <= SKBEXT_ROOM - 4 ? (__u32 *)(obj->payload + at) : (__u32 *)0;
@@ -77,7 +77,7 @@ SKBEXT_FN int skbext_store_refs_of(__u32 object, __u32 type, __u64 by)
 SKBEXT_FN int skbext_store_refs(__u32 object, __u64 types, __u64 by)
 {
 	for (__u32 i = 0; i < SKBEXT_MAX_TYPES; i++)
-		if (types & SKBEXT_CTL->counted & 1ULL << i)
+		if (types & SKBEXT_STATE->counted & 1ULL << i)
 			skbext_store_refs_of(object, i, by);
 	return 0;
 }
@@ -85,7 +85,7 @@ SKBEXT_FN int skbext_store_refs(__u32 object, __u64 types, __u64 by)
 /* Of an object that ends, a copy that is not used after all, types that nobody has any more. */
 __skbext_inline void __skbext_give_back(__u32 object, __u64 types)
 {
-	if (SKBEXT_CTL->counted)
+	if (SKBEXT_STATE->counted)
 		skbext_store_refs(object, types, -1);
 }
 
@@ -93,7 +93,7 @@ __skbext_inline void __skbext_give_back(__u32 object, __u64 types)
 SKBEXT_FN int skbext_store_cow(__u32 to, __u32 from, __u64 active)
 {
 	skbext_store_copy_object(to, from);
-	if (SKBEXT_CTL->counted) {
+	if (SKBEXT_STATE->counted) {
 		skbext_store_refs(to, active, 1);
 		skbext_store_refs(to, ~active, 0);
 	}

@@ -172,7 +172,7 @@ __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h, __u64 *is)
 		return obj;
 	}
 
-	*is = h | (word & SKBEXT_W_ACTIVE) | (word & SKBEXT_CTL->counted ? SKBEXT_W_SHARED : 0);
+	*is = h | (word & SKBEXT_W_ACTIVE) | (word & SKBEXT_STATE->counted ? SKBEXT_W_SHARED : 0);
 	if (word & SKBEXT_W_REMOTE) {
 		int ret = __skbext_localize(*slot, obj, word, *is);
 

@@ -96,9 +96,9 @@ SKBEXT_FN int skbext_store_share(__u64 to, __u64 from)
 	}
 	p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
 	word = p ? __skbext_mark_shared(slot, p, from) : 0;
-	if (!(word & SKBEXT_W_ACTIVE & ~SKBEXT_CTL->noclone))
+	if (!(word & SKBEXT_W_ACTIVE & ~SKBEXT_STATE->noclone))
 		return 0;
-	if (__skbext_attach(to, __skbext_object_of(slot, word), word & ~SKBEXT_CTL->noclone)) {
+	if (__skbext_attach(to, __skbext_object_of(slot, word), word & ~SKBEXT_STATE->noclone)) {
 		skbext_count(SKBEXT_STAT_SHARE_FAILED);
 		return -1;
 	}

@@ -47,6 +47,9 @@ SKBEXT_FN int skbext_store_slot_away(__u64 h, __u32 farthest)
 	__u32 n = __skbext_home(h);
 	int slot = -1;
 
+	/* Never, but the verifier looks at it: every operation can come here. */
+	if (farthest > SKBEXT_PROBES)
+		skbext_verify();
 	for (__u32 probe = 0; probe < SKBEXT_PROBES && probe < farthest; probe++) {
 		__u64 at = __skbext_known(n = skbext_store_next(n, h, probe)), i;
 

@@ -40,7 +40,7 @@ func useSkbext(spec *ebpf.CollectionSpec, dir string) (map[string]*ebpf.Map, err
 		if err != nil {
 			return nil, err
 		}
-		own.MaxEntries, own.Flags = info.MaxEntries, info.Flags
+		own.ValueSize, own.MaxEntries, own.Flags = info.ValueSize, info.MaxEntries, info.Flags
 		maps[name] = m
 	}
 	return maps, nil
