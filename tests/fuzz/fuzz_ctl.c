@@ -26,15 +26,21 @@ static void fill(struct forged *f)
 {
 	const struct skbext_ctl ctl = {
 		.magic = SKBEXT_MAGIC, .version = SKBEXT_LAYOUT_VERSION, .buckets = BUCKETS,
-		.payload = PAYLOAD, .skb_size = 232, .base = 0xffff888000000080, .refs = 4,
-		.mode = SKBEXT_MODE_TRACEPOINT, .counted = 2,
+		.payload = PAYLOAD, .base = 0xffff888000000080, .refs = 4,
+		.mode = SKBEXT_MODE_TRACEPOINT,
 		.types = { { .name = "a", .size = 4 },
 			   { .name = "b", .size = 8, .offset = 8, .flags = SKBEXT_F_COUNTED } },
 		.reason = "why",
 	};
 
+	const struct skbext_state state = {
+		.counted = 2, .base = ctl.base, .skb_size = 232, .refs = ctl.refs,
+		.offset = { 0, 8 },
+	};
+
 	memset(f, 0, sizeof(*f));
 	f->ctl = ctl;
+	memcpy(f->slots_begin, &state, sizeof(state));
 	f->answer.result = 1;
 	for (int i = 0; i < BUCKETS; i++) {
 		struct skbext_bucket *b = (void *)(f->slots_begin + SKBEXT_GAP +
@@ -66,7 +72,7 @@ static void forge(const struct forged *f)
 	kernel_put_pin("ctl", sizeof(f->ctl), 1, &f->ctl, sizeof(f->ctl));
 	kernel_put_pin("slots", up_to(bytes, MAX_SLOTS) ?: 1, 1, f->slots_begin,
 		       sizeof(f->slots_begin));
-	kernel_put_pin("stats", sizeof(struct skbext_cpu_stats), 256, &f->word, sizeof(f->word));
+	kernel_put_pin("stats", sizeof(struct skbext_load), 1, &f->word, sizeof(f->word));
 	kernel_put_pin("watches", sizeof(struct skbext_watch), 256, &f->word, sizeof(f->word));
 	kernel_put_pin("refs", sizeof(__u64), up_to(refs, MAX_SLOTS / 8) ?: 1, &f->word,
 		       sizeof(f->word));
