@@ -38,7 +38,7 @@ SKBEXT_FN int skbext_store_unmark(__u32 slot)
  *    that is compared. So what was read from the link before that belongs to the very record that
  *    ends, and a live packet's never does.
  *  - Programs that trusted it are over: nobody shares it, writes to it or takes references.
- *  - An owner who takes types from it takes the mark as well: __skbext_clear() has references to
+ *  - An owner who takes types from it takes the mark as well: skbext_store_clear() has references to
  *    give back after that.
  * A record made between two reads may be marked by mistake: it is found as ever, and not ended.
  *

@@ -94,9 +94,11 @@ SKBEXT_FN int skbext_store_active(__u64 h)
 
 /*
  * What an owner reads of his record user space may change before he has changed it: SKBEXT_AGAIN,
- * and the owner looks again. No more than a few times: between two steps of user space is a grace
- * period, which a program that runs holds up (outside.h).
+ * and the owner looks again. That often at most: a step of user space changes a word three times
+ * (skbext_store_hold(), skbext_store_activate()), the next one waits for a grace period, which a
+ * program that runs holds up (outside.h), and a share changes it once.
  */
+#define SKBEXT_LOOKS		5
 
 /* The owner of a shared home slot writes: it leaves the slot to the others and takes another. */
 __skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word, __u64 copy)
@@ -210,7 +212,7 @@ __skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u3
  * skb_ext_add() for an skb that has one:
  * unshare, then zero the payload unless it is active already.
  */
-__skbext_inline int __skbext_add_more(__u32 slot, __u64 h, __u64 active, __u32 offset, __u32 size)
+SKBEXT_FN int skbext_store_add_more(__u32 slot, __u64 h, __u64 active, __u32 offset, __u32 size)
 {
 	__u64 word = 0;
 	int obj = __skbext_unshare(&slot, h, &word);
@@ -237,25 +239,23 @@ __skbext_inline int __skbext_emptied(__u32 slot, __u64 h)
 	return !__skbext_match(word, h) || !(word & SKBEXT_W_ACTIVE);
 }
 
-SKBEXT_FN int skbext_store_try_add(__u64 h, __u64 active, __u32 offset, __u32 size)
-{
-	int slot = skbext_store_slot(h);
-
-	if (slot >= 0 && (__skbext_emptied(slot, h) || skbext_store_distrusts(slot))) {
-		skbext_store_release_any(h, SKBEXT_STAT_PURGED_STALE);
-		slot = -1;
-	}
-	return slot < 0 ? __skbext_add_first(h, active, offset, size) :
-			  __skbext_add_more(slot, h, active, offset, size);
-}
-
-/* The object, or SKBEXT_NONE: no room. */
+/* The object, or negative: no room. */
 SKBEXT_FN int skbext_store_add_any(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
-	int ret = SKBEXT_AGAIN;
+	int slot = 0, ret = SKBEXT_AGAIN;
 
-	for (int i = 0; i < SKBEXT_TRIES && ret == SKBEXT_AGAIN; i++)
-		ret = skbext_store_try_add(h, active, offset, size);
+	for (int i = 0; i < SKBEXT_LOOKS && ret == SKBEXT_AGAIN; i++) {
+		slot = skbext_store_slot(h);
+		if (slot >= 0 && (__skbext_emptied(slot, h) || skbext_store_distrusts(slot))) {
+			skbext_store_release_any(h, SKBEXT_STAT_PURGED_STALE);
+			slot = -1;
+		}
+		if (slot < 0)
+			break;
+		ret = skbext_store_add_more(slot, h, active, offset, size);
+	}
+	if (slot < 0)
+		ret = __skbext_add_first(h, active, offset, size);
 	if (ret < 0)
 		skbext_count(SKBEXT_STAT_ADD_FAILED);
 	return ret;
@@ -304,7 +304,7 @@ __skbext_inline int __skbext_clear_any(__u64 h, __u64 types)
 {
 	int ret = SKBEXT_AGAIN;
 
-	for (int i = 0; i < SKBEXT_TRIES && ret == SKBEXT_AGAIN; i++) {
+	for (int i = 0; i < SKBEXT_LOOKS && ret == SKBEXT_AGAIN; i++) {
 		int slot = skbext_store_slot(h);
 
 		ret = slot < 0 ? SKBEXT_NONE : skbext_store_clear(slot, h, types);
