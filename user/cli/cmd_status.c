@@ -24,6 +24,8 @@ static int print_json(struct skbext *sk, const struct skbext_status *status,
 			"ctl", ctl, "reason", status->reason, "bound", bound);
 	if (all && !skbext_stats(sk, &stats))
 		json_object_set_new(all, "lost", cli_json_lost(&stats));
+	else if (all)
+		json_object_set_new(all, "lost_unknown", json_string(skbext_errmsg()));
 	if (all && !bound)
 		json_object_set_new(all, "bound_unknown", json_string(why));
 	return cli_print_json(all);
@@ -91,6 +93,8 @@ static int print_text(struct skbext *sk, const struct skbext_status *status,
 	print_bound(bound, why);
 	if (!skbext_stats(sk, &stats))
 		cli_print_lost(&stats);
+	else
+		printf("lost       unknown: %s\n", skbext_errmsg());
 	printf("healthy    %s\n", status->healthy ? "yes" : "no");
 	if (!status->healthy)
 		print_complaints(sk, status);
