@@ -151,6 +151,7 @@ int ops_request(struct skbext *sk, struct skbext_request *rq);	/* the caller has
 
 /* purge.c: take these types, which no program uses, of all records. The caller has the lock. */
 int records_strip(struct skbext *sk, __u8 types);
+int ops_meddle(struct skbext *sk, int (*request)(struct skbext *sk, void *arg), void *arg);
 
 /* grace.c: all BPF programs that were running have ended. */
 int grace(void);

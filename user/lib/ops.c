@@ -73,8 +73,9 @@ int ops_request(struct skbext *sk, struct skbext_request *rq)
  * add and del take steps, with a grace period between them: include/skbext/store/outside.h. Each
  * says what the next one is, and for which slot.
  */
-static int do_steps(struct skbext *sk, struct skbext_request *rq)
+static int do_steps(struct skbext *sk, void *arg)
 {
+	struct skbext_request *rq = arg;
 	const __u32 whole = rq->op;
 
 	for (int i = 0; i < SKBEXT_STEPS; i++) {
@@ -101,14 +102,14 @@ static int do_steps(struct skbext *sk, struct skbext_request *rq)
 
 /*
  * Owners change their records as if they were alone with them until they see by_address, which
- * slows them down: it is set as long as this request takes.
+ * slows them down: it is set as long as a request takes.
  */
-static int by_address(struct skbext *sk, struct skbext_request *rq)
+int ops_meddle(struct skbext *sk, int (*request)(struct skbext *sk, void *arg), void *arg)
 {
 	int err;
 
 	__atomic_store_n(&sk->state->by_address, 1, __ATOMIC_SEQ_CST);
-	err = grace() ?: do_steps(sk, rq);
+	err = grace() ?: request(sk, arg);
 	__atomic_store_n(&sk->state->by_address, 0, __ATOMIC_SEQ_CST);
 	return err;
 }
@@ -137,7 +138,7 @@ static int request(struct skbext *sk, struct skbext_request *rq, const char *typ
 	if (!err && type)
 		err = is_still(sk, rq, type);
 	if (!err)
-		err = rq->op == SKBEXT_OP_FIND ? ops_request(sk, rq) : by_address(sk, rq);
+		err = rq->op == SKBEXT_OP_FIND ? ops_request(sk, rq) : ops_meddle(sk, do_steps, rq);
 	if (lock >= 0)
 		close(lock);
 	return err;

@@ -53,29 +53,23 @@ static long purge(struct skbext *sk)
  * its owner unshares it. So it looks until there is none, and no longer than that takes in earnest:
  * what is left nobody finds.
  */
-static int strip(struct skbext *sk, __u8 types)
+static int strip(struct skbext *sk, void *arg)
 {
-	long n = 1;
-	int err = 0;
+	const __u8 *types = arg;
+	long n = 1, ended = 0;
 
-	for (int i = 0; !err && n > 0 && i < STRIP_ROUNDS; i++) {
-		n = all_slots(sk, SKBEXT_OP_STRIP, types, 0);
-		err = n < 0 ? n : grace();
-		n = err ?: n;
+	for (int i = 0; n > 0 && ended >= 0 && i < STRIP_ROUNDS; i++) {
+		n = all_slots(sk, SKBEXT_OP_STRIP, *types, 0);
+		n = n < 0 ? n : grace() ?: n;
 		if (n > 0)
-			err = all_slots(sk, SKBEXT_OP_END_STRIPPED, 0, 0) < 0 ? -errno : 0;
+			ended = all_slots(sk, SKBEXT_OP_END_STRIPPED, 0, 0);
 	}
-	return err;
+	return n < 0 ? n : ended < 0 ? ended : 0;
 }
 
 int records_strip(struct skbext *sk, __u8 types)
 {
-	int err;
-
-	__atomic_store_n(&sk->state->by_address, 1, __ATOMIC_SEQ_CST);
-	err = grace() ?: strip(sk, types);
-	__atomic_store_n(&sk->state->by_address, 0, __ATOMIC_SEQ_CST);
-	return err;
+	return ops_meddle(sk, strip, &types);
 }
 
 int skbext_purge(struct skbext *sk, __u64 *ended)
