@@ -14,7 +14,7 @@ skbext=${SKBEXT:-$root/.output/skbext}
 objs=${SKBEXT_TEST_OBJS:-$root/.output/tests}
 tmp=$(mktemp -d)
 only=$1
-failed=0
+. "$root/tests/cases.sh"
 no_admin="setpriv --bounding-set=-sys_admin"
 
 for tool in setpriv strace bpftool tc jq; do
@@ -25,59 +25,16 @@ mount -t bpf -o mode=0700 bpf /sys/fs/bpf
 trap 'rm -rf "$tmp"' EXIT
 ip link set lo up
 
-wrong()
+after_case()
 {
-	echo "    ${FUNCNAME[1]}: $*" >&2
-	failures=$((failures + 1))
-}
-
-# run CMD...: sets $status, $out, $err
-run()
-{
-	"$@" >"$tmp/out" 2>"$tmp/err" </dev/null
-	status=$?
-	out=$(cat "$tmp/out") err=$(cat "$tmp/err")
-}
-
-# must CMD...: a step without which the rest says nothing
-must()
-{
-	run "$@"
-	[ "$status" = 0 ] || wrong "$*: status $status: $out $err"
-	return "$status"
-}
-
-# refused WHAT [WORD]...: exit status 1, one line, with these words
-refused()
-{
-	local what=$1 word
-	shift
-	[ "$status" = 1 ] || wrong "$what: exit status $status, $out, $err"
-	[ "$(wc -l <"$tmp/err")" = 1 ] || wrong "$what: not one line: $err"
-	for word; do
-		[[ $err == *"$word"* ]] || wrong "$what: no '$word' in: $err"
-	done
+	tc qdisc del dev lo clsact 2>/dev/null
+	rm -rf /sys/fs/bpf/own
+	"$skbext" unload --force >/dev/null 2>&1
 }
 
 is()	# JQ-CONDITION WHAT
 {
 	[ "$(jq "$1" <<<"$out" 2>/dev/null)" = true ] || wrong "$2: not true: $1 of $out $err"
-}
-
-run_case()
-{
-	[ -z "$only" ] || [ "$only" = "$1" ] || return
-	failures=0
-	"$1"
-	tc qdisc del dev lo clsact 2>/dev/null
-	rm -rf /sys/fs/bpf/own
-	"$skbext" unload --force >/dev/null 2>&1
-	if [ "$failures" -gt 0 ]; then
-		failed=1
-		echo "FAIL $1: $failures checks"
-	else
-		echo "PASS $1"
-	fi
 }
 
 # bound_program NAME: of NAME.bpf.o, loaded by stock bpftool and pinned as /sys/fs/bpf/own/PROGRAM

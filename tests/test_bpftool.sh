@@ -14,7 +14,15 @@ objs=${SKBEXT_TEST_OBJS:-$root/.output/tests}
 dir=/sys/fs/bpf/skbext-bpftool-$$
 tmp=$(mktemp -d)
 only=$1
-failed=0
+. "$root/tests/cases.sh"
+
+after_case()
+{
+	exec 3>&-
+	rm -rf "$dir-pins"
+	"$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1
+	tc qdisc del dev lo clsact 2>/dev/null
+}
 
 cleanup()
 {
@@ -22,37 +30,6 @@ cleanup()
 	"$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1
 }
 trap cleanup EXIT
-
-wrong()
-{
-	echo "    ${FUNCNAME[1]}: $*" >&2
-	failures=$((failures + 1))
-}
-
-# must CMD...: a step without which the rest says nothing
-must()
-{
-	"$@" >"$tmp/out" 2>"$tmp/err" && return
-	wrong "$*: status $?: $(tail -n 3 "$tmp/err")"
-	return 1
-}
-
-run_case()
-{
-	[ -z "$only" ] || [ "$only" = "$1" ] || return
-	failures=0 skip=''
-	"$1"
-	if [ "$failures" -gt 0 ]; then
-		failed=1
-		echo "FAIL $1: $failures checks"
-	else
-		[ -n "$skip" ] && echo "SKIP $1: $skip" || echo "PASS $1"
-	fi
-	exec 3>&-
-	rm -rf "$dir-pins"
-	"$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1
-	tc qdisc del dev lo clsact 2>/dev/null
-}
 
 # The socket's own port is the only one there is, so it is connected to itself.
 self_connected_socket()
@@ -268,8 +245,8 @@ load_with()
 	left=$(ls "$dir-pins")
 }
 
-# refused WHAT WORD: bpftool has ended by itself, says why, and left nothing
-refused()
+# bpftool_refused WHAT WORD: it has ended by itself, says why, and left nothing
+bpftool_refused()
 {
 	[ "$status" = 255 ] && [ -z "$left" ] ||
 		wrong "$1: status $status, pinned: $left"
@@ -285,7 +262,7 @@ some_maps_are_not_enough()
 	must "$skbext" bind "$objs/bound_alone.bpf.o" "$tmp/out.o" --bpffs "$dir" || return
 	for but in stats watches refs; do
 		load_with "$tmp/out.o" $but
-		refused "without $but" "skbext:.* no skbext_$but"
+		bpftool_refused "without $but" "skbext:.* no skbext_$but"
 	done
 	load_with "$tmp/out.o"
 	[ "$status" = 0 ] || wrong "with all: $(tail -n 3 "$tmp/said")"
@@ -303,7 +280,7 @@ bound_before_is_refused()
 	must "$skbext" unload --bpffs "$dir" &&
 	must "$skbext" load --type other:16 --bpffs "$dir" || return
 	load_with "$tmp/out.o"
-	refused "bound before" "skbext: bound to another load"
+	bpftool_refused "bound before" "skbext: bound to another load"
 	must "$skbext" bind "$tmp/out.o" --bpffs "$dir"
 	load_with "$tmp/out.o"
 	[ "$status" = 0 ] || wrong "bound again: $(tail -n 3 "$tmp/said")"
@@ -313,7 +290,7 @@ unbound_with_maps_is_refused()
 {
 	must "$skbext" load --bpffs "$dir" || return
 	load_with "$objs/bound_alone.bpf.o"
-	refused "not bound" "unable to find map 'skbext_refs'"
+	bpftool_refused "not bound" "unable to find map 'skbext_refs'"
 }
 
 for tool in bpftool tc jq; do

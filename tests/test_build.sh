@@ -8,36 +8,9 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 PATH=$PATH:/usr/sbin:/sbin
 tmp=$(mktemp -d)
 only=$1
-failed=0
+. "$root/tests/cases.sh"
 trap 'rm -rf "$tmp"' EXIT
 export -n MAKEFLAGS MAKELEVEL MFLAGS
-
-wrong()
-{
-	echo "    ${FUNCNAME[1]}: $*" >&2
-	failures=$((failures + 1))
-}
-
-# must CMD...: a step without which the rest says nothing
-must()
-{
-	"$@" >"$tmp/out" 2>"$tmp/err" && return
-	wrong "$*: status $?: $(tail -n 3 "$tmp/err")"
-	return 1
-}
-
-run_case()
-{
-	[ -z "$only" ] || [ "$only" = "$1" ] || return
-	failures=0
-	"$1"
-	if [ "$failures" -gt 0 ]; then
-		failed=1
-		echo "FAIL $1: $failures checks"
-	else
-		echo "PASS $1"
-	fi
-}
 
 as_user()
 {

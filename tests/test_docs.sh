@@ -12,36 +12,8 @@ PATH=$PATH:/usr/sbin:/sbin
 skbext=${SKBEXT:-$root/.output/skbext}
 tmp=$(mktemp -d)
 only=$1
-failed=0
+. "$root/tests/cases.sh"
 trap '[ -z "$IN_NS" ] || "$skbext" unload --force >/dev/null 2>&1; rm -rf "$tmp"' EXIT
-
-wrong()
-{
-	echo "    ${FUNCNAME[1]}: $*" >&2
-	failures=$((failures + 1))
-}
-
-# must CMD...: a step without which the rest says nothing
-must()
-{
-	"$@" >"$tmp/out" 2>"$tmp/err" && return
-	wrong "$*: status $?: $(tail -n 3 "$tmp/err")"
-	return 1
-}
-
-run_case()
-{
-	[ -z "$only" ] || [ "$only" = "$1" ] || return
-	failures=0 skip=''
-	"$1" 2>"$tmp/said"
-	cat "$tmp/said" >&2
-	if [ "$failures" -gt 0 ]; then
-		failed=1
-		echo "FAIL $1: $(sed -n '1s/^ *[a-z_0-9]*: //p' "$tmp/said")"
-	else
-		[ -n "$skip" ] && echo "SKIP $1: $skip" || echo "PASS $1"
-	fi
-}
 
 # ---- README
 

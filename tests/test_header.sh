@@ -11,40 +11,17 @@ bpftool=$("$root/scripts/setup" bpftool 2>/dev/null)
 dir=/sys/fs/bpf/skbext-header-$$
 tmp=$(mktemp -d)
 only=$1
-failed=0
+. "$root/tests/cases.sh"
 trap 'rm -rf "$tmp" "$dir-pins"; "$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1' EXIT
 
-wrong()
+# compile SOURCE OBJECT [FLAG...]
+clang=clang
+after_case()
 {
-	echo "    ${FUNCNAME[1]}: $*" >&2
-	failures=$((failures + 1))
-}
-
-# must CMD...: a step without which the rest says nothing
-must()
-{
-	"$@" >"$tmp/out" 2>"$tmp/err" && return
-	wrong "$*: status $?: $(head -n 3 "$tmp/err")"
-	return 1
-}
-
-run_case()
-{
-	[ -z "$only" ] || [ "$only" = "$1" ] || return
-	failures=0 skip=''
-	"$1"
-	if [ "$failures" -gt 0 ]; then
-		failed=1
-		echo "FAIL $1: $failures checks"
-	else
-		[ -n "$skip" ] && echo "SKIP $1: $skip" || echo "PASS $1"
-	fi
 	rm -rf "$dir-pins"
 	"$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1
 }
 
-# compile SOURCE OBJECT [FLAG...]
-clang=clang
 compile()
 {
 	"$clang" -O2 -g -target bpf -I"$root/include" \

@@ -6,29 +6,12 @@
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 PATH=$PATH:/usr/sbin:/sbin
-out=$root/.output/deb
+debs=$root/.output/deb
 tmp=$(mktemp -d)
+only=$1
+. "$root/tests/cases.sh"
 triplet=$(gcc -print-multiarch)
-failed=0
-trap 'rm -rf "$tmp" "$out"' EXIT
-
-wrong()
-{
-	echo "    ${FUNCNAME[1]}: $*" >&2
-	failures=$((failures + 1))
-}
-
-run_case()
-{
-	failures=0 skip=''
-	"$1"
-	if [ "$failures" -gt 0 ]; then
-		failed=1
-		echo "FAIL $1: $failures checks"
-	else
-		[ -n "$skip" ] && echo "SKIP $1: $skip" || echo "PASS $1"
-	fi
-}
+trap 'rm -rf "$tmp" "$debs"' EXIT
 
 packages_are_built()
 {
@@ -39,7 +22,7 @@ packages_are_built()
 		return
 	}
 	for name in skbext libskbext0 libskbext-dev; do
-		dpkg-deb -x "$out/${name}"_*.deb "$tmp/unpacked" || wrong "no package $name"
+		dpkg-deb -x "$debs/${name}"_*.deb "$tmp/unpacked" || wrong "no package $name"
 	done
 	[ ! -e "$root/debian" ] || wrong "a debian directory is left in the tree"
 }
@@ -50,7 +33,7 @@ lintian_finds_no_error()
 	command -v lintian >/dev/null || { skip="no lintian"; return; }
 	lintian --allow-root --fail-on error \
 		--suppress-tags bogus-mail-host,bogus-mail-host-in-debian-changelog \
-		"$out"/*.changes >"$tmp/log" 2>&1 ||
+		"$debs"/*.changes >"$tmp/log" 2>&1 ||
 		wrong "$(grep '^E:' "$tmp/log" || cat "$tmp/log")"
 }
 
@@ -64,7 +47,7 @@ files_are_where_they_should_be()
 		usr/share/man/man8/skbext.8.gz usr/share/man/man3/libskbext.3.gz; do
 		[ -e "$tmp/unpacked/$file" ] || wrong "no $file"
 	done
-	dpkg-deb -I "$out"/libskbext0_*.deb symbols | grep -q '^libskbext.so.0 libskbext0' ||
+	dpkg-deb -I "$debs"/libskbext0_*.deb symbols | grep -q '^libskbext.so.0 libskbext0' ||
 		wrong "no symbols file"
 	"$tmp/unpacked/usr/sbin/skbext" --version >"$tmp/log" 2>&1 || wrong "$(cat "$tmp/log")"
 }
@@ -96,7 +79,7 @@ purge_leaves_nothing()
 	[ "$(id -u)" = 0 ] || { skip="needs root"; return; }
 	mkdir -p "$to/var/lib/dpkg/"{updates,info} && : >"$to/var/lib/dpkg/status"
 	dpkg --root="$to" --force-depends --force-script-chrootless \
-		-i "$out"/{skbext,libskbext0,libskbext-dev}_*.deb >"$tmp/log" 2>&1 ||
+		-i "$debs"/{skbext,libskbext0,libskbext-dev}_*.deb >"$tmp/log" 2>&1 ||
 		wrong "install: $(tail -n 5 "$tmp/log")"
 	[ -x "$to/usr/sbin/skbext" ] || wrong "nothing was installed"
 	dpkg --root="$to" --force-script-chrootless --purge libskbext-dev libskbext0 skbext \

@@ -15,7 +15,7 @@ skbext=${SKBEXT:-$root/.output/skbext}
 objs=${SKBEXT_TEST_OBJS:-$root/.output/tests}
 tmp=$(mktemp -d)
 only=$1
-failed=0
+. "$root/tests/cases.sh"
 user="setpriv --reuid=65534 --regid=65534 --clear-groups"
 
 for tool in strace setpriv bpftool tc; do
@@ -25,6 +25,18 @@ mount --make-rprivate /
 chmod 755 "$tmp"
 mkdir "$tmp/bpf" "$tmp/victim" "$tmp/plain"
 
+before_case()
+{
+	mount -t bpf -o mode=0700 bpf "$tmp/bpf"
+	touch "$tmp/victim/one" "$tmp/victim/two"
+}
+
+after_case()
+{
+	"$skbext" unload --force --bpffs "$tmp/bpf/site" >/dev/null 2>&1
+	umount "$tmp/bpf"
+}
+
 cleanup()
 {
 	"$skbext" unload --force --bpffs "$tmp/bpf/site" >/dev/null 2>&1
@@ -32,32 +44,6 @@ cleanup()
 	rm -rf "$tmp"
 }
 trap cleanup EXIT
-
-wrong()
-{
-	echo "    ${FUNCNAME[1]}: $*" >&2
-	failures=$((failures + 1))
-}
-
-# run CMD...: sets $status, $out, $err
-run()
-{
-	"$@" >"$tmp/out" 2>"$tmp/err" </dev/null
-	status=$?
-	out=$(cat "$tmp/out") err=$(cat "$tmp/err")
-}
-
-# refused WHAT [WORD]...: exit status 1, one line, with these words
-refused()
-{
-	local what=$1 word
-	shift
-	[ "$status" = 1 ] || wrong "$what: exit status $status, $out, $err"
-	[ "$(wc -l <"$tmp/err")" = 1 ] || wrong "$what: not one line: $err"
-	for word; do
-		[[ $err == *"$word"* ]] || wrong "$what: no '$word' in: $err"
-	done
-}
 
 # until_there PATTERN: a file of that name is there, within 30 seconds
 until_there()
@@ -70,23 +56,17 @@ until_there()
 	return 1
 }
 
-run_case()
+# unload_beside_a_load PATTERN SLOWLY...: a load that is made slow by these words goes on when an
+# unload comes at the moment that a file of that name is there
+unload_beside_a_load()
 {
-	[ -z "$only" ] || [ "$only" = "$1" ] || return
-	failures=0 skip=''
-	mount -t bpf -o mode=0700 bpf "$tmp/bpf"
-	touch "$tmp/victim/one" "$tmp/victim/two"
-	"$1"
-	"$skbext" unload --force --bpffs "$tmp/bpf/site" >/dev/null 2>&1
-	umount "$tmp/bpf"
-	if [ "$failures" -gt 0 ]; then
-		failed=1
-		echo "FAIL $1: $failures checks"
-	elif [ -n "$skip" ]; then
-		echo "SKIP $1: $skip"
-	else
-		echo "PASS $1"
-	fi
+	"${@:2}" "$skbext" load --bpffs "$tmp/bpf/site" >"$tmp/slow" 2>&1 &
+	until_there "$1" || wrong "the slow load: $(cat "$tmp/slow")"
+	run "$skbext" unload --bpffs "$tmp/bpf/site"
+	wait $!
+	grep -q '^loaded' "$tmp/slow" || wrong "the slow load: $(cat "$tmp/slow")"
+	run "$skbext" status --bpffs "$tmp/bpf/site" --json
+	[[ $out == *'"healthy": true'* ]] || wrong "after it: $out $err"
 }
 
 victim_is_whole()
@@ -169,28 +149,15 @@ load_in_a_container()
 	[ "$status" = 0 ] || wrong "unload: $err"
 	[ -z "$(ls -d "$tmp/bpf"/site* 2>/dev/null)" ] || wrong "left: $(ls "$tmp/bpf")"
 
-	unshare -pf --mount-proc strace -f -qq -o /dev/null \
-		-e inject=rename,renameat,renameat2:delay_enter=5000000:when=1 \
-		"$skbext" load --bpffs "$tmp/bpf/site" >"$tmp/slow" 2>&1 &
-	until_there "$tmp/bpf/site-new-*/links/*" || wrong "the slow load: $(cat "$tmp/slow")"
-	run "$skbext" unload --bpffs "$tmp/bpf/site"
-	wait $!
-	grep -q '^loaded' "$tmp/slow" || wrong "the slow load: $(cat "$tmp/slow")"
-	run "$skbext" status --bpffs "$tmp/bpf/site" --json
-	[[ $out == *'"healthy": true'* ]] || wrong "after it: $out $err"
+	unload_beside_a_load "$tmp/bpf/site-new-*/links/*" unshare -pf --mount-proc strace -f -qq \
+		-o /dev/null -e inject=rename,renameat,renameat2:delay_enter=5000000:when=1
 }
 
 # An unload comes between the making of the directory and the lock on it, and takes it away.
 load_beside_a_cleaner()
 {
-	strace -f -qq -o /dev/null -e inject=flock:delay_enter=3000000:when=1 \
-		"$skbext" load --bpffs "$tmp/bpf/site" >"$tmp/slow" 2>&1 &
-	until_there "$tmp/bpf/site-new-*" || wrong "the slow load: $(cat "$tmp/slow")"
-	run "$skbext" unload --bpffs "$tmp/bpf/site"
-	wait $!
-	grep -q '^loaded' "$tmp/slow" || wrong "the slow load: $(cat "$tmp/slow")"
-	run "$skbext" status --bpffs "$tmp/bpf/site" --json
-	[[ $out == *'"healthy": true'* ]] || wrong "after it: $out $err"
+	unload_beside_a_load "$tmp/bpf/site-new-*" strace -f -qq -o /dev/null \
+		-e inject=flock:delay_enter=3000000:when=1
 }
 
 # Each is pid 1 where it runs.
