@@ -355,9 +355,7 @@ static int check_program(int prog, __u32 id, const struct hook_def *def)
 		return -errno;
 	return info.id == id &&
 	       (info.type == BPF_PROG_TYPE_TRACING || info.type == BPF_PROG_TYPE_RAW_TRACEPOINT) &&
-	       (!strncmp(info.name, def->prog, sizeof(info.name) - 1) ||
-		!strncmp(info.name, def->name, sizeof(info.name) - 1))	/* as 0.1.0 called it */
-	       ? 0 : -ENOENT;
+	       !strncmp(info.name, def->prog, sizeof(info.name) - 1) ? 0 : -ENOENT;
 }
 
 /* By its pin, or by its id, which only CAP_SYS_ADMIN may. */
