@@ -36,7 +36,7 @@ DEPS	= -MT $@ -MMD -MP -MF $@.d
 BPF	:= $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
 SKELS	:= $(BPF:%=$(OUT)/%.skel.h)
 LIB_OBJ	:= $(patsubst user/lib/%.c,$(OUT)/lib/%.o,$(wildcard user/lib/*.c))
-CLI_OBJ	:= $(patsubst user/cli/%.c,$(OUT)/cli/%.o,$(wildcard user/cli/*.c))
+CLI_OBJ	:= $(patsubst user/cli/%.c,$(OUT)/cli/%.o,$(wildcard user/cli/*.c user/cli/*/*.c))
 SO	:= libskbext.so.$(VERSION)
 # Programs: the tests, and what tests and scripts run in guests. All other tests/*.c are for them.
 MAINS	:= $(wildcard tests/test_*.c tests/oracle.c tests/paths.c tests/icount.c)

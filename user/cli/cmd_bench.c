@@ -12,7 +12,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "bench_parts.h"
+#include "bench/parts.h"
 
 enum { OPT_QUICK = CLI_OPT_OWN, OPT_ONLY };
 

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "demo_parts.h"
+#include "demo/parts.h"
 
 #define TRAFFIC_LIMIT	20	/* seconds for one phase, for slow emulated machines */
 #define SETTLE_US	50000

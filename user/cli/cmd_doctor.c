@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "measure_parts.h"
+#include "measure/parts.h"
 
 #define BTF_PATH	"/sys/kernel/btf/vmlinux"
 #define BPF_FS		0xcafe4a11	/* BPF_FS_MAGIC of linux/magic.h */

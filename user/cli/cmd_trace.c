@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "trace_parts.h"
+#include "trace/parts.h"
 #include "trace.skel.h"
 
 #define POLL_MS 100

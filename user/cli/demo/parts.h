@@ -8,8 +8,8 @@
 #ifndef SKBEXT_DEMO_PARTS_H
 #define SKBEXT_DEMO_PARTS_H
 
-#include "cli.h"
-#include "../../bpf/demo.h"
+#include "../cli.h"
+#include "../../../bpf/demo.h"
 
 #define DEMO_BPFFS	"/sys/fs/bpf/skbext-demo"	/* in a bpffs that only this process sees */
 
@@ -40,23 +40,23 @@ struct demo_run {
 	const struct demo_seen (*seen)[DEMO_HOOKS];
 };
 
-/* demo_box.c: mounts that nobody else sees, and a cgroup for the sockets */
+/* box.c: mounts that nobody else sees, and a cgroup for the sockets */
 int demo_box_make(struct demo_run *d);
 void demo_box_free(struct demo_run *d);
 
-/* demo_net.c: two namespaces, a veth pair between them, another one for clones */
+/* net.c: two namespaces, a veth pair between them, another one for clones */
 int demo_net_make(struct demo_net *net);
 void demo_net_free(struct demo_net *net);
 int demo_net_enter(int ns);
 
-/* demo_programs.c: demo.bpf.c, bound, loaded and attached */
+/* programs.c: demo.bpf.c, bound, loaded and attached */
 int demo_programs_start(struct demo_run *d);
 void demo_programs_stop(struct demo_run *d);
 
-/* demo_traffic.c: what is sent in a phase, from A to B, and received */
+/* traffic.c: what is sent in a phase, from A to B, and received */
 int demo_traffic(const struct demo_net *net, enum demo_phase phase);
 
-/* demo_report.c */
+/* report.c */
 const char *demo_hook_name(enum demo_hook hook);
 const char *demo_phase_name(enum demo_phase phase);
 void demo_print_head(const struct demo_run *d);
@@ -64,10 +64,10 @@ void demo_print_paths(const struct demo_run *d);
 void demo_print_counters(const struct demo_run *d);
 void demo_print_end(const struct demo_run *d, bool well);
 
-/* demo_json.c */
+/* json.c */
 json_t *demo_json(const struct demo_run *d, bool well);
 
-/* demo_check.c: was it as the mode promises? Fills in what was not; true: all well. */
+/* check.c: was it as the mode promises? Fills in what was not; true: all well. */
 bool demo_check(const struct demo_run *d, char *what, size_t room);
 
 #endif /* SKBEXT_DEMO_PARTS_H */

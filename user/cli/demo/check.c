@@ -2,7 +2,7 @@
 /* skbext demo: does what was seen agree with what the mode promises? */
 #include <stdio.h>
 
-#include "demo_parts.h"
+#include "parts.h"
 
 /* Found on how many of the packets: none, all, or the mode promises nothing. */
 enum expect { NONE, ALL, ANY };

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "trace_parts.h"
+#include "parts.h"
 
 #define REASON_PREFIX "SKB_DROP_REASON_"
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trace_parts.h"
+#include "parts.h"
 #include "trace.skel.h"
 
 #define BAR 30

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "trace_parts.h"
+#include "parts.h"
 
 void trace_age_text(char *text, size_t size, double ns)
 {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "demo_parts.h"
+#include "parts.h"
 #include "demo.skel.h"
 
 static int attach_error(const struct bpf_program *prog, int err)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* skbext demo --json: the same as one value. */
-#include "demo_parts.h"
+#include "parts.h"
 
 static void set_int(json_t *json, const char *name, __u64 value)
 {

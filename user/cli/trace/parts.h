@@ -5,8 +5,8 @@
 
 #include <linux/types.h>
 
-#include "../../bpf/trace.h"
-#include "cli.h"
+#include "../../../bpf/trace.h"
+#include "../cli.h"
 
 struct trace;		/* the skeleton */
 struct bpf_object;
@@ -39,13 +39,13 @@ struct trace_run {
 	__u64 alive;		/* packets that had not ended when we did */
 };
 
-/* trace_load.c: all that runs in the kernel. */
+/* load.c: all that runs in the kernel. */
 int trace_start(struct trace_run *t);
 void trace_stop(struct trace_run *t);
 void trace_free(struct trace_run *t);
 __u64 trace_missed(const struct trace_run *t);
 
-/* trace_names.c: addresses and drop reasons. */
+/* names.c: addresses and drop reasons. */
 int trace_names_read(void);
 const char *trace_function(__u64 address, __u64 *offset);	/* NULL: unknown */
 struct trace_range trace_range_of(const char *function);
@@ -54,12 +54,12 @@ int trace_reason_find(const struct btf *vmlinux, const char *name);	/* -1: none 
 const char *trace_fate(unsigned int fate);
 const char *trace_origin(unsigned int origin);
 
-/* trace_show.c: one line or object for one packet. */
+/* show.c: one line or object for one packet. */
 void trace_print_head(const struct trace_run *t);
 int trace_print(struct trace_run *t, const struct trace_report *r);
 void trace_print_end(const struct trace_run *t);
 
-/* trace_summary.c */
+/* summary.c */
 int trace_summary(struct trace_run *t);
 json_t *trace_json_counts(const struct trace_run *t);
 const struct trace_counts *trace_counts(const struct trace_run *t);

@@ -18,8 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../bpf/bench.h"
-#include "bench_parts.h"
+#include "../../../bpf/bench.h"
+#include "parts.h"
 #include "bench_store.skel.h"
 
 #define SAMPLES		65536

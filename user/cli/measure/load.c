@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "measure_parts.h"
+#include "parts.h"
 #include "measure.skel.h"
 
 #define MAX_SYMBOLS 32

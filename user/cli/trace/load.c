@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "trace_parts.h"
+#include "parts.h"
 #include "trace.skel.h"
 
 /* The functions between the one that ends a packet and the hook that shows it. */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "demo_parts.h"
+#include "parts.h"
 
 const char *demo_hook_name(enum demo_hook hook)
 {

@@ -6,7 +6,7 @@
  */
 #include <stdio.h>
 
-#include "measure_parts.h"
+#include "parts.h"
 
 #define EXACT		(1U << SKBEXT_MODE_EXACT)
 #define TRACEPOINT	(1U << SKBEXT_MODE_TRACEPOINT)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <sys/utsname.h>
 
-#include "measure_parts.h"
+#include "parts.h"
 
 #define NUMBER(x) ((json_int_t)(x))
 

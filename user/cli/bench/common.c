@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include <skbext/layout.h>
-#include "bench_parts.h"
+#include "parts.h"
 
 #define PACKET_SIZE	36	/* of the patches' author */
 #define BATCH		16

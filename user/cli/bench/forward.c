@@ -16,8 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../bpf/bench.h"
-#include "bench_parts.h"
+#include "../../../bpf/bench.h"
+#include "parts.h"
 #include "bench_packets.skel.h"
 
 enum { NOTHING, UNTAGGED, TAGGED, NR };

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../bpf/bench.h"
-#include "bench_parts.h"
+#include "../../../bpf/bench.h"
+#include "parts.h"
 #include "bench_packets.skel.h"
 
 #define LO		1	/* ifindex, in every namespace */

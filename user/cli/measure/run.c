@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "measure_parts.h"
+#include "parts.h"
 #include "measure.skel.h"
 
 #define PAUSE_US	50000

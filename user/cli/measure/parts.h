@@ -5,8 +5,8 @@
 
 #include <linux/types.h>
 
-#include "../../bpf/measure.h"
-#include "cli.h"
+#include "../../../bpf/measure.h"
+#include "../cli.h"
 
 struct measure;		/* the skeleton */
 struct bpf_link;
@@ -44,7 +44,7 @@ struct measure_run {
 	__u64 missed_tags, missed_births;
 };
 
-/* measure_sets.c: which hooks there are and which sets of them are compared. */
+/* sets.c: which hooks there are and which sets of them are compared. */
 const struct measure_hook_def *measure_hook(int hook);
 bool measure_has(const struct measure_run *m, int hook);
 void measure_choose_sets(struct measure_run *m);
@@ -52,13 +52,13 @@ int measure_set_without(const struct measure_run *m, int hook);	/* -1: none */
 const char *measure_set_kind(const struct measure_run *m, int set);
 void measure_set_name(const struct measure_run *m, int set, char *name, size_t size);
 
-/* measure_load.c */
+/* load.c */
 int measure_start(struct measure_run *m);
 void measure_stop_marking(struct measure_run *m);	/* what is marked is still followed */
 void measure_stop(struct measure_run *m);
 void measure_free(struct measure_run *m);
 
-/* measure_show.c */
+/* show.c */
 int measure_show(const struct measure_run *m);
 
 /* measure.c */

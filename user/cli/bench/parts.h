@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the parts of `skbext bench` share: cmd_bench.c runs them in order, each bench_x.c
- * measures one thing.
+ * What the parts of `skbext bench` share: cmd_bench.c runs them in order, each file measures one thing.
  */
 #ifndef SKBEXT_BENCH_PARTS_H
 #define SKBEXT_BENCH_PARTS_H
 
 #include <stdbool.h>
 
-#include "cli.h"
+#include "../cli.h"
 
 #define BENCH_MAX_ROUNDS	45
 

@@ -9,7 +9,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "demo_parts.h"
+#include "parts.h"
 
 #define PORT		7777
 #define UDP_PACKETS	200

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench_parts.h"
+#include "parts.h"
 
 /* As the kernel charges it: fdinfo's memlock. */
 static double map_bytes(const char *pin)

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "demo_parts.h"
+#include "parts.h"
 
 #define CGROUPS "/sys/fs/cgroup"
 #define PREFIX	"skbext-demo-"
