@@ -28,7 +28,8 @@ OWN_CPPFLAGS = -Iinclude -I$(OUT) -D_GNU_SOURCE= -DSKBEXT_VERSION='"$(VERSION)"'
 USER_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(NO_PATHS) $(OWN_CPPFLAGS) $(CPPFLAGS)
 BPF_CFLAGS = -O2 -g $(WARN) $(NO_PATHS) -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Iinclude -I$(OUT)
 # As users compile: no -mcpu, no target architecture. <linux/*.h> wants the machine's <asm/*.h>.
-TEST_BPF_CFLAGS = -O2 -g $(WARN) -target bpf -Iinclude -I$(OUT) \
+TEST_INCLUDES = $(TEST_DIRS:%=-Itests/%)
+TEST_BPF_CFLAGS = -O2 -g $(WARN) -target bpf -Iinclude -I$(OUT) $(TEST_INCLUDES) \
 	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
 LIBS	:= -lbpf -lelf -lz
 DEPS	= -MT $@ -MMD -MP -MF $@.d
@@ -38,12 +39,18 @@ SKELS	:= $(BPF:%=$(OUT)/%.skel.h)
 LIB_OBJ	:= $(patsubst user/lib/%.c,$(OUT)/lib/%.o,$(wildcard user/lib/*.c))
 CLI_OBJ	:= $(patsubst user/cli/%.c,$(OUT)/cli/%.o,$(wildcard user/cli/*.c user/cli/*/*.c))
 SO	:= libskbext.so.$(VERSION)
-# Programs: the tests, and what tests and scripts run in guests. All other tests/*.c are for them.
-MAINS	:= $(wildcard tests/test_*.c tests/oracle.c tests/paths.c tests/icount.c)
-TESTS	:= $(MAINS:tests/%.c=$(OUT)/tests/%)
-TEST_PARTS := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(filter-out $(MAINS),$(wildcard tests/*.c)))
-TEST_BPF := $(patsubst tests/progs/%.bpf.c,$(OUT)/tests/%.bpf.o,$(wildcard tests/progs/*.bpf.c)) \
-	$(patsubst tests/progs/%.bpf.c,$(OUT)/tests/bounded/%.bpf.o,$(wildcard tests/progs/api_*.bpf.c))
+# Tests lie by subject, what is built of them side by side: no two files have the same name.
+TEST_DIRS := lib store api lifecycle oracle paths icount cli
+TEST_SOURCES := $(wildcard $(TEST_DIRS:%=tests/%/*.c))
+vpath %.c $(TEST_DIRS:%=tests/%)
+# Programs: the tests, and what tests and scripts run in guests. All other sources are for them.
+MAINS	:= $(filter tests/%/oracle.c tests/%/paths.c tests/%/icount.c,$(TEST_SOURCES)) \
+	$(wildcard $(TEST_DIRS:%=tests/%/test_*.c))
+TESTS	:= $(patsubst %.c,$(OUT)/tests/%,$(notdir $(MAINS)))
+TEST_BPF_NAMES := $(notdir $(filter %.bpf.c,$(TEST_SOURCES)))
+TEST_PARTS := $(patsubst %.c,$(OUT)/tests/%.o,$(notdir $(filter-out $(MAINS) %.bpf.c,$(TEST_SOURCES))))
+TEST_BPF := $(TEST_BPF_NAMES:%.c=$(OUT)/tests/%.o) \
+	$(patsubst %.c,$(OUT)/tests/bounded/%.o,$(filter api_%,$(TEST_BPF_NAMES)))
 # The library and the command once more, for fuzzers; none where the compiler brings no libFuzzer.
 FUZZ_OBJ := $(LIB_OBJ:$(OUT)/%=$(OUT)/fuzz/%) $(CLI_OBJ:$(OUT)/%=$(OUT)/fuzz/%)
 FUZZ_PARTS := $(OUT)/fuzz/kernel.o $(OUT)/fuzz/terminal.o $(OUT)/fuzz/skbext.a
@@ -92,23 +99,24 @@ oracle paths: check-setup		## runs of their own: the kernel's extensions, every 
 matrix: check-setup			## every image, machine and setting; KERNEL=row
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) --no-print-directory all tests
-	$(Q)KERNEL='$(KERNEL)' MATRIX=tests/matrix.list T=kernels tests/run
+	$(Q)KERNEL='$(KERNEL)' MATRIX=tests/kernels/matrix.list T=kernels tests/run
 
 soak: check-setup			## ten million packets, each kernel; PACKETS=n, KERNEL=label
+soak: SCRIPT = lifecycle/soak
 oracle paths soak:
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) --no-print-directory all tests
-	$(Q)KERNEL='$(KERNEL)' PACKETS='$(PACKETS)' tests/$@.sh
+	$(Q)KERNEL='$(KERNEL)' PACKETS='$(PACKETS)' tests/$(or $(SCRIPT),$@/$@).sh
 
 faults: check-setup			## fail each system call of each command; COMMAND=, FAULT=, CALL=
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) --no-print-directory all tests
-	$(Q)COMMAND='$(COMMAND)' FAULT='$(FAULT)' CALL='$(CALL)' AFTER='$(AFTER)' tests/faults.sh
+	$(Q)COMMAND='$(COMMAND)' FAULT='$(FAULT)' CALL='$(CALL)' AFTER='$(AFTER)' tests/cli/faults.sh
 
 fuzz: check-setup			## fuzz what reads input, an hour; T=name, SECONDS=n each
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) --no-print-directory fuzzers
-	$(Q)tests/fuzz.sh '$(T)' '$(SECONDS)'
+	$(Q)tests/fuzz/fuzz.sh '$(T)' '$(SECONDS)'
 
 tests: $(TESTS) $(TEST_BPF) $(SANITIZED) $(FUZZERS)	## build the tests
 fuzzers: $(FUZZERS)
@@ -182,41 +190,41 @@ $(OUT)/completion/skbext $(OUT)/completion/_skbext: $(OUT)/skbext
 	$(Q)$(OUT)/skbext help --format $(if $(findstring _skbext,$@),zsh,bash) >$@
 
 # Tests use what an installed skbext offers, the sanitized ones the store's source alone.
-$(OUT)/tests/%.bpf.o: tests/progs/%.bpf.c | $(OUT)/vmlinux.h
+$(OUT)/tests/%.bpf.o: %.bpf.c | $(OUT)/vmlinux.h
 	$(call msg,BPF)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(TEST_BPF_CFLAGS) $(DEPS) -c $< -o $@
 
-$(OUT)/tests/bounded/%.bpf.o: tests/progs/%.bpf.c | $(OUT)/vmlinux.h
+$(OUT)/tests/bounded/%.bpf.o: %.bpf.c | $(OUT)/vmlinux.h
 	$(call msg,BPF)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(TEST_BPF_CFLAGS) -DSKBEXT_BOUNDED $(DEPS) -c $< -o $@
 
-$(OUT)/tests/%.o: tests/%.c
+$(OUT)/tests/%.o: %.c
 	$(call msg,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(USER_CFLAGS) $(DEPS) -c $< -o $@
+	$(Q)$(CC) $(USER_CFLAGS) $(TEST_INCLUDES) $(DEPS) -c $< -o $@
 
 $(OUT)/tests/parts.a: $(TEST_PARTS)
 	$(call msg,AR)
 	$(Q)rm -f $@; $(AR) rcsD $@ $^
 
-$(OUT)/tests/%: tests/%.c $(OUT)/tests/parts.a $(OUT)/libskbext.a
+$(OUT)/tests/%: %.c $(OUT)/tests/parts.a $(OUT)/libskbext.a
 	$(call msg,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(USER_CFLAGS) $(DEPS) $< $(OUT)/tests/parts.a $(OUT)/libskbext.a \
+	$(Q)$(CC) $(USER_CFLAGS) $(TEST_INCLUDES) $(DEPS) $< $(OUT)/tests/parts.a $(OUT)/libskbext.a \
 		-ljansson $(LIBS) -lpthread -o $@
 
-$(OUT)/tests/%.asan: tests/%.c
+$(OUT)/tests/%.asan: %.c
 	$(call msg,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(USER_CFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+	$(Q)$(CC) $(USER_CFLAGS) $(TEST_INCLUDES) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 		$(DEPS) $< -lpthread -o $@
 
-$(OUT)/tests/%.tsan: tests/%.c
+$(OUT)/tests/%.tsan: %.c
 	$(call msg,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(USER_CFLAGS) -O1 -fsanitize=thread $(DEPS) $< -lpthread -o $@
+	$(Q)$(CC) $(USER_CFLAGS) $(TEST_INCLUDES) -O1 -fsanitize=thread $(DEPS) $< -lpthread -o $@
 
 # exit() comes back to the fuzzer (terminal.c), there is nothing to lock (kernel.c), and the command's
 # main() is one function of many.

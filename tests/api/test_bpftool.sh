@@ -1,0 +1,313 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# An object that uses skbext, loaded by a loader that knows nothing of it: stock bpftool, then tc.
+# In a network namespace of its own, where a UDP socket that is connected to itself holds packets
+# until they are read.
+
+[ -n "$IN_NETNS" ] || IN_NETNS=1 exec unshare --mount --net "$0" "$@"	# mounts: tracefs
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+PATH=$PATH:/usr/sbin:/sbin
+skbext=${SKBEXT:-$root/.output/skbext}
+objs=${SKBEXT_TEST_OBJS:-$root/.output/tests}
+dir=/sys/fs/bpf/skbext-bpftool-$$
+tmp=$(mktemp -d)
+only=$1
+. "$root/tests/lib/cases.sh"
+
+after_case()
+{
+	exec 3>&-
+	rm -rf "$dir-pins"
+	"$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1
+	tc qdisc del dev lo clsact 2>/dev/null
+}
+
+cleanup()
+{
+	rm -rf "$dir-pins" "$tmp"
+	"$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1
+}
+trap cleanup EXIT
+
+# The socket's own port is the only one there is, so it is connected to itself.
+self_connected_socket()
+{
+	echo 9999 9999 >/proc/sys/net/ipv4/ip_local_port_range || return
+	exec 3<>/dev/udp/127.0.0.1/9999
+}
+
+# What was read may wait for its deferred free until the CPU receives again: untagged traffic.
+quiesce()
+{
+	local round
+
+	tc filter del dev lo egress
+	for ((round = 0; round < 100; round++)); do
+		"$skbext" dump --json --bpffs "$dir" | jq -e '.records == []' >/dev/null && return
+		printf 'more' >&3
+		dd bs=100 count=1 <&3 >/dev/null 2>&1
+	done
+}
+
+# send_and_check FILTER WANTED: what a jq filter makes of the payload of each of two packets
+send_and_check()
+{
+	local n
+
+	must tc qdisc add dev lo clsact &&
+	must tc filter add dev lo egress bpf direct-action object-pinned "$dir-pins/api_hold" &&
+	must self_connected_socket || return
+
+	printf 'four' >&3
+	printf 'seven__' >&3
+	must "$skbext" dump --json --bpffs "$dir" || return
+	cp "$tmp/out" "$tmp/dump"
+	n=$(jq '.records | length' "$tmp/dump")
+	[ "$n" = 2 ] || wrong "$n records while two packets wait: $(jq -c . "$tmp/dump")"
+	n=$(jq -c "[.records[].types.api_held | $1] | sort" "$tmp/dump")
+	[ "$n" = "$2" ] || wrong "payloads: $n in $(jq -c . "$tmp/dump")"
+
+	dd bs=100 count=2 <&3 >/dev/null 2>"$tmp/err" || wrong "not to be read: $(cat "$tmp/err")"
+	# Without fentry the end of a datagram may go unseen until its sk_buff is handed out again.
+	[ "$("$skbext" status --json --bpffs "$dir" | jq -r .guarantee)" = complete ] || return 0
+	quiesce
+	n=$("$skbext" dump --json --bpffs "$dir" | jq '.records | length')
+	[ "$n" = 0 ] || wrong "$n records after the packets were read"
+}
+
+# Step by step, as a script would do it; the type is registered by load.
+bpftool_loads_bound_object()
+{
+	must "$skbext" load --type api_held:12 --bpffs "$dir" &&
+	must "$skbext" bind "$objs/api_held.bpf.o" "$tmp/out.o" --bpffs "$dir" &&
+	must mkdir "$dir-pins" &&
+	must bpftool prog loadall "$tmp/out.o" "$dir-pins" \
+		map name .data.skbext pinned "$dir/ctl" \
+		map name .data.skbext_slots pinned "$dir/slots" \
+		map name skbext_stats pinned "$dir/stats" \
+		map name skbext_watches pinned "$dir/watches" \
+		map name skbext_refs pinned "$dir/refs" &&
+	send_and_check '.hex | length' '[24,24]'
+}
+
+# By the command that bind prints; the type is registered by bind.
+bind_prints_the_command()
+{
+	must "$skbext" load --bpffs "$dir" &&
+	must "$skbext" bind "$objs/api_held.bpf.o" "$tmp/out.o" --bpffs "$dir" || return
+	sed -n '/^bpftool/,$p' "$tmp/out" | sed "s| DIR | $dir-pins |" >"$tmp/command"
+	grep -q "$dir-pins" "$tmp/command" || wrong "no command in: $(cat "$tmp/out")"
+	must mkdir "$dir-pins" && must bash -e "$tmp/command" || return
+	# 42 bytes of Ethernet, IP and UDP headers; decoded by the type that the object brought.
+	send_and_check '.value | [.bytes, .color, .deep]' '[[46,4711,[0,0,9]],[49,4711,[0,0,9]]]'
+}
+
+# scripts/records.bt finds in the kernel's memory what the program adds at egress.
+bpftrace_reads_records()
+{
+	local n ctl
+	command -v bpftrace >/dev/null || { skip="no bpftrace"; return; }
+	[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing ||
+		{ skip="no tracefs"; return; }
+	must "$skbext" load --bpffs "$dir" &&
+	must "$skbext" bind "$objs/api_held.bpf.o" "$tmp/out.o" --bpffs "$dir" || return
+	sed -n '/^bpftool/,$p' "$tmp/out" | sed "s| DIR | $dir-pins |" >"$tmp/command"
+	must mkdir "$dir-pins" && must bash -e "$tmp/command" && must ip link set lo up &&
+	must tc qdisc add dev lo clsact &&
+	must tc filter add dev lo egress bpf direct-action object-pinned "$dir-pins/api_hold" &&
+	must self_connected_socket || return
+	ctl=$("$skbext" status --json --bpffs "$dir" | jq -r .ctl)
+	# It sends when it has attached, and prints its maps when all is sent.
+	echo 'for n in {1..20}; do printf four >&3; done' >"$tmp/send"
+	timeout -k 10 300 bpftrace -c "/bin/bash $tmp/send" "$root/scripts/records.bt" -- \
+		$((ctl)) >"$tmp/trace" 2>"$tmp/err"
+	# 46 bytes and color 4711, as api_held.bpf.c fills it in.
+	n=$(grep -c '^lo skb [0-9a-f]* types 01 payload [.].x00.x00.x00g.x12' "$tmp/trace")
+	[ "$n" = 20 ] || wrong "$n records seen: $(tail -n 3 "$tmp/trace" "$tmp/err")"
+	n=$(awk '$1 == "@with:" { print $2 }' "$tmp/trace")
+	[ "${n:-0}" -ge 20 ] || wrong "with a record: $n"
+}
+
+# The file itself is bound, too, when it is to be loaded by something that takes one path only.
+bind_in_place()
+{
+	must cp "$objs/api_held.bpf.o" "$tmp/in_place.o" &&
+	must "$skbext" load --bpffs "$dir" &&
+	must "$skbext" bind "$tmp/in_place.o" --bpffs "$dir" &&
+	must "$skbext" bind "$objs/api_held.bpf.o" "$tmp/out.o" --bpffs "$dir" || return
+	cmp -s "$tmp/in_place.o" "$tmp/out.o" || wrong "in place and to a file differ"
+	cmp -s "$tmp/in_place.o" "$objs/api_held.bpf.o" && wrong "nothing was written"
+	return 0
+}
+
+# Its parts would not agree on where records are.
+linked_is_refused()
+{
+	must "$skbext" load --bpffs "$dir" || return
+	# bpftool itself refuses, since the maps of the two are not weak: cilium/ebpf takes no weak ones.
+	if ! bpftool gen object "$tmp/linked.o" "$objs/api_held.bpf.o" "$objs/api_none.bpf.o" \
+			2>"$tmp/err"; then
+		grep -q 'conflicting.*skbext_' "$tmp/err" || wrong "bpftool: $(cat "$tmp/err")"
+		return
+	fi
+	"$skbext" bind "$tmp/linked.o" "$tmp/linked_out.o" --bpffs "$dir" 2>"$tmp/err" &&
+		wrong "it was bound"
+	grep -q 'linked of several' "$tmp/err" || wrong "said: $(cat "$tmp/err")"
+	[ ! -e "$tmp/linked_out.o" ] || wrong "something was written"
+}
+
+# Loaded as it is, with maps of its own, the object does nothing.
+unbound_does_nothing()
+{
+	must "$skbext" load --bpffs "$dir" && must mkdir "$dir-pins" &&
+	must bpftool prog loadall "$objs/api_held.bpf.o" "$dir-pins" &&
+	must tc qdisc add dev lo clsact &&
+	must tc filter add dev lo egress bpf direct-action object-pinned "$dir-pins/api_hold" &&
+	must self_connected_socket || return
+	printf 'four' >&3
+	local n
+	n=$("$skbext" stats --json --bpffs "$dir" | jq '[.adds, .add_failed, .live] | add')
+	[ "$n" = 0 ] || wrong "adds, failed adds and records: $n"
+}
+
+# What alone_both of bound_alone.bpf.c, attached by tc, has seen: added, failed, found, not found.
+alone_seen()
+{
+	local prog map
+
+	prog=$(tc -j filter show dev lo egress | jq 'first(.[].options.prog.id // empty)')
+	for map in $(bpftool -j prog show id "$prog" | jq '.map_ids[]'); do
+		bpftool -j map show id "$map" | jq -e '.name == "alone_seen"' >/dev/null &&
+			bpftool -j map dump id "$map" | jq -c 'map(.formatted.value)'
+	done
+}
+
+# Tagged and untagged datagrams in turn: nobody releases, so nothing may be added or found.
+alone_does_nothing()
+{
+	local n i
+
+	must self_connected_socket || return
+	for ((i = 0; i < 200; i++)); do
+		printf 'T' >&3
+		printf 'U' >&3
+		dd bs=100 count=2 <&3 >/dev/null 2>&1
+	done
+	n=$(alone_seen)
+	[ "$n" = '[0,200,0,200]' ] || wrong "added, failed, found, not found: $n"
+}
+
+# Bound, and then loaded without skbext's maps: its own store is dead from the start.
+bound_alone_does_nothing()
+{
+	must "$skbext" load --bpffs "$dir" &&
+	must "$skbext" bind "$objs/bound_alone.bpf.o" "$tmp/out.o" --bpffs "$dir" &&
+	must tc qdisc add dev lo clsact &&
+	must tc filter add dev lo egress bpf direct-action object-file "$tmp/out.o" \
+		section classifier/both &&
+	alone_does_nothing
+}
+
+# The same by bpftool without its map arguments, of a file that was bound a second time.
+bound_twice_alone_does_nothing()
+{
+	must "$skbext" load --bpffs "$dir" &&
+	must "$skbext" bind "$objs/bound_alone.bpf.o" "$tmp/once.o" --bpffs "$dir" &&
+	must "$skbext" bind "$tmp/once.o" "$tmp/out.o" --bpffs "$dir" &&
+	must cmp "$tmp/once.o" "$tmp/out.o" && must mkdir "$dir-pins" &&
+	must bpftool prog loadall "$tmp/out.o" "$dir-pins" type classifier &&
+	must tc qdisc add dev lo clsact &&
+	must tc filter add dev lo egress bpf direct-action object-pinned "$dir-pins/alone_both" &&
+	alone_does_nothing
+}
+
+# map_arguments [BUT]: what the README gives bpftool, without one pin
+map_arguments()
+{
+	local map
+
+	for map in .data.skbext:ctl .data.skbext_slots:slots skbext_stats:stats \
+			skbext_watches:watches skbext_refs:refs; do
+		[ "${map#*:}" = "$1" ] || echo "map name ${map%:*} pinned $dir/${map#*:}"
+	done
+}
+
+# load_with OBJECT [BUT]: status and words of bpftool, and what it has left
+load_with()
+{
+	rm -rf "$dir-pins"
+	must mkdir "$dir-pins"
+	# shellcheck disable=SC2046 # words
+	bpftool prog loadall "$1" "$dir-pins" type classifier $(map_arguments "$2") >"$tmp/said" 2>&1
+	status=$?
+	left=$(ls "$dir-pins")
+}
+
+# bpftool_refused WHAT WORD: it has ended by itself, says why, and left nothing
+bpftool_refused()
+{
+	[ "$status" = 255 ] && [ -z "$left" ] ||
+		wrong "$1: status $status, pinned: $left"
+	grep -q "$2" "$tmp/said" || wrong "$1: said: $(tail -n 3 "$tmp/said")"
+}
+
+# One of the maps is its own: refused, and the log says which, or dead.
+some_maps_are_not_enough()
+{
+	local but
+
+	must "$skbext" load --bpffs "$dir" &&
+	must "$skbext" bind "$objs/bound_alone.bpf.o" "$tmp/out.o" --bpffs "$dir" || return
+	for but in stats watches refs; do
+		load_with "$tmp/out.o" $but
+		bpftool_refused "without $but" "skbext:.* no skbext_$but"
+	done
+	load_with "$tmp/out.o"
+	[ "$status" = 0 ] || wrong "with all: $(tail -n 3 "$tmp/said")"
+	load_with "$tmp/out.o" slots
+	must tc qdisc add dev lo clsact &&
+	must tc filter add dev lo egress bpf direct-action object-pinned "$dir-pins/alone_both" &&
+	alone_does_nothing
+}
+
+# The type's bit and place are another one's after a load of other types.
+bound_before_is_refused()
+{
+	must "$skbext" load --bpffs "$dir" &&
+	must "$skbext" bind "$objs/bound_alone.bpf.o" "$tmp/out.o" --bpffs "$dir" &&
+	must "$skbext" unload --bpffs "$dir" &&
+	must "$skbext" load --type other:16 --bpffs "$dir" || return
+	load_with "$tmp/out.o"
+	bpftool_refused "bound before" "skbext: bound to another load"
+	must "$skbext" bind "$tmp/out.o" --bpffs "$dir"
+	load_with "$tmp/out.o"
+	[ "$status" = 0 ] || wrong "bound again: $(tail -n 3 "$tmp/said")"
+}
+
+unbound_with_maps_is_refused()
+{
+	must "$skbext" load --bpffs "$dir" || return
+	load_with "$objs/bound_alone.bpf.o"
+	bpftool_refused "not bound" "unable to find map 'skbext_refs'"
+}
+
+for tool in bpftool tc jq; do
+	command -v $tool >/dev/null && continue
+	echo "SKIP bpftool: needs $tool"
+	exit 0
+done
+ip link set lo up
+run_case bpftool_loads_bound_object
+run_case bind_prints_the_command
+run_case bpftrace_reads_records
+run_case bind_in_place
+run_case linked_is_refused
+run_case unbound_does_nothing
+run_case bound_alone_does_nothing
+run_case bound_twice_alone_does_nothing
+run_case some_maps_are_not_enough
+run_case bound_before_is_refused
+run_case unbound_with_maps_is_refused
+exit $failed

@@ -1,0 +1,20 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# A sample of tests/cli/faults.sh (`make faults` does all), and what it has found.
+here=$(dirname "$0")
+status=0
+faults()
+{
+	"$here/faults.sh" "$@" || status=1
+}
+
+COMMAND='find stats add del dump purge status bind' faults 12
+COMMAND='load unload doctor' faults 5
+# An unload that stopped half-way took the slots first, and none could end what it had begun.
+COMMAND=unload CALL=unlinkat FAULT='KILL EMFILE' faults 12
+# A directory that was made and could not be opened stayed.
+COMMAND=load AFTER=mkdir CALL=openat FAULT=EMFILE faults
+# A hook whose pin or program could not be looked at was called gone; a type's BTF, none.
+COMMAND=status CALL=bpf FAULT=ENOSPC faults 40
+COMMAND=dump CALL=bpf FAULT=EMFILE faults 12
+exit $status
