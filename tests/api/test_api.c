@@ -53,6 +53,24 @@ static bool loads(struct bpf_object *obj, struct bpf_program *prog)
 	return ASSERT_OK(err, "load");
 }
 
+/*
+ * The traffic, once more where the kernel skipped a release meanwhile, as busy machines do: no record
+ * is trusted then, and a note that was just added is rightly not found.
+ */
+static void send_undisturbed(struct skbext *sk, const struct hook *h, struct api_seen *seen)
+{
+	for (int i = 0; i < 5; i++) {
+		__u64 distrusts = API_STAT(sk, distrusts);
+		__u32 mark = seen->mark;
+
+		h->traffic();
+		if (!seen->failed || API_STAT(sk, distrusts) == distrusts)
+			return;
+		memset(seen, 0, sizeof(*seen));
+		seen->mark = mark;
+	}
+}
+
 static void exercise_with(struct skbext *sk, const struct hook *h, struct bpf_object *obj)
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(obj, h->program);
@@ -68,7 +86,7 @@ static void exercise_with(struct skbext *sk, const struct hook *h, struct bpf_ob
 	if (!seen)
 		return;
 	if (h->attach(prog)) {
-		h->traffic();
+		send_undisturbed(sk, h, seen);
 		ASSERT_GE(seen->runs, API_PACKETS, h->program);
 		ASSERT_EQ(seen->added, seen->runs, "packets that took a note");
 		ASSERT_EQ(seen->found, 0, "notes found before or after their time");
