@@ -30,7 +30,7 @@ enum cli_exit {
 struct cli_option {
 	const char *name;	/* without its dashes */
 	int val;		/* what cli_getopt() returns: CLI_OPT_OWN and above */
-	const char *metavar;	/* "SECONDS"; NULL: the option has no value */
+	const char *metavar;	/* "SECONDS"; "[SECONDS]": may be left out; NULL: it has no value */
 	const char *help;	/* what it does, its unit and its default; a line break is one */
 };
 
@@ -57,11 +57,12 @@ extern const struct command *cli_current;
 /* Options that every command takes. */
 struct cli_common {
 	const char *bpffs;	/* NULL: the library's default */
-	bool json;
+	bool json;		/* with --jsonl too, see cli_print_list() */
 };
 
 enum {
 	CLI_OPT_JSON = 0x100,
+	CLI_OPT_JSONL,
 	CLI_OPT_BPFFS,
 	CLI_OPT_HELP,
 	CLI_OPT_DEBUG,
@@ -98,8 +99,20 @@ void cli_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2), 
 /* A handle on the loaded skbext, or NULL and the error is printed. */
 struct skbext *cli_open(const struct cli_common *common, const char *action);
 
-/* Print and free a JSON value. Returns CLI_DONE. */
+/* Print and free a JSON value, with --jsonl in one line. Returns CLI_DONE. */
 int cli_print_json(json_t *value);
+
+/* The same; with --jsonl only the items of the list of this name, one line each. */
+int cli_print_list(json_t *value, const char *list);
+
+/* --jsonl was given: each object is one line. */
+extern bool cli_lines;
+
+/*
+ * progress.c: from now on tell, each second, on a terminal alone, that this is being done; NULL: it is
+ * done.
+ */
+void cli_progress(const char *what);
 
 /* Where skbext is pinned, for people. */
 const char *cli_bpffs(const struct cli_common *common);
@@ -107,6 +120,7 @@ const char *cli_bpffs(const struct cli_common *common);
 /* parse.c: strict. Wrong usage ends the process; what: as in "--capacity". */
 __u64 cli_parse_number(const char *text, const char *what, __u64 min, __u64 max);
 __u64 cli_parse_address(const char *text);
+__u64 cli_parse_time(const char *text, const char *what);	/* "5s", "200ms", "3": ns */
 void *cli_parse_hex(const char *text, size_t *len);	/* free() it */
 enum skbext_mode cli_parse_mode(const char *name);
 
@@ -151,6 +165,18 @@ bool cli_hook_serves(const struct skbext_hook *hook, enum skbext_mode mode);
  */
 json_t *cli_json_bound(const struct cli_common *common, const struct cli_types *types);
 void cli_print_bound(const json_t *one);	/* in one line */
+
+/* counters.c: up to one without a name. */
+struct cli_counter {
+	const char *name;
+	size_t offset;
+	bool gauge;	/* a state, not a count of events */
+	const char *help;
+};
+
+extern const struct cli_counter cli_counters[];
+__u64 cli_count(const struct skbext_stats *stats, const struct cli_counter *counter);
+json_t *cli_json_stats(const struct skbext_stats *stats);
 
 /* lost.c: records that packets lost, by cause. */
 json_t *cli_json_lost(const struct skbext_stats *stats);

@@ -42,7 +42,7 @@ static int list_json(const struct cli_types *types, const json_t *bound, const c
 		json_object_set_new(all, "bound_types_unknown", users_of(bound, NULL));
 	else
 		json_object_set_new(all, "bound_unknown", json_string(why));
-	return cli_print_json(all);
+	return cli_print_list(all, "types");
 }
 
 static void print_users(json_t *users)

@@ -10,6 +10,8 @@
 
 static const struct cli_option common_options[] = {
 	{ "json", CLI_OPT_JSON, NULL, "print the result as one JSON value" },
+	{ "jsonl", CLI_OPT_JSONL, NULL,
+	  "the same without line breaks; of a list, one object a line" },
 	{ "bpffs", CLI_OPT_BPFFS, "DIR", "where skbext is pinned (default " SKBEXT_DEFAULT_BPFFS ")" },
 	{ "debug", CLI_OPT_DEBUG, NULL,
 	  "print what libbpf and the kernel's verifier say, too" },
@@ -29,7 +31,7 @@ void cli_print_usage(FILE *to)
 	fprintf(to, "usage: skbext COMMAND [OPTIONS] [ARGUMENTS]\n\n");
 	for (const struct command *const *c = cli_commands; *c; c++)
 		fprintf(to, "  %-8s %s\n", (*c)->name, (*c)->help);
-	fprintf(to, "\n`skbext COMMAND --help` explains a command's options; all take --json, --bpffs DIR and --debug.\n"
+	fprintf(to, "\n`skbext COMMAND --help` explains a command's options; all take --json, --jsonl, --bpffs DIR and --debug.\n"
 		    "Exit status: 0 done, 1 failed, 2 wrong usage.\n");
 }
 
@@ -158,7 +160,8 @@ static void zsh_options(const struct cli_option *options)
 	for (; options->name; options++) {
 		printf(" \\\n\t\t'--%s[", options->name);
 		print_zsh_help(options->help);
-		printf("]%s%s'", options->metavar ? ":" : "", options->metavar ? "value:_files" : "");
+		printf("]%s%s'", !options->metavar ? "" : options->metavar[0] == '[' ? "::" : ":",
+		       options->metavar ? "value:_files" : "");
 	}
 }
 

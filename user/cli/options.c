@@ -8,6 +8,14 @@
 #define MAX_OPTIONS	32
 
 const struct command *cli_current;
+bool cli_lines;
+
+static int wants_value(const struct cli_option *option)
+{
+	if (!option->metavar)
+		return no_argument;
+	return option->metavar[0] == '[' ? optional_argument : required_argument;
+}
 
 /* The table as getopt_long() wants it: the common options, then the command's own. */
 static struct option longs[MAX_OPTIONS + 1] = {};
@@ -18,13 +26,12 @@ static void make_longs(void)
 	int n = 0;
 
 	longs[n++] = (struct option){ "json", no_argument, NULL, CLI_OPT_JSON };
+	longs[n++] = (struct option){ "jsonl", no_argument, NULL, CLI_OPT_JSONL };
 	longs[n++] = (struct option){ "bpffs", required_argument, NULL, CLI_OPT_BPFFS };
 	longs[n++] = (struct option){ "help", no_argument, NULL, CLI_OPT_HELP };
 	longs[n++] = (struct option){ "debug", no_argument, NULL, CLI_OPT_DEBUG };
 	for (; own && own->name && n < MAX_OPTIONS; own++)
-		longs[n++] = (struct option){
-			own->name, own->metavar ? required_argument : no_argument, NULL, own->val
-		};
+		longs[n++] = (struct option){ own->name, wants_value(own), NULL, own->val };
 }
 
 static int bad_option(int argc, char **argv, int c)
@@ -39,6 +46,15 @@ static int bad_option(int argc, char **argv, int c)
 	if (optopt > 0 && optopt < 0x80)
 		cli_usage_error("unknown option -%c", optopt);
 	cli_usage_error("unknown option %s", word);
+}
+
+/* getopt_long() takes a value that may be left out behind a '=' alone; we, the next word as well. */
+static void take_value(int argc, char **argv, int c)
+{
+	for (int i = 0; longs[i].name; i++)
+		if (longs[i].val == c && longs[i].has_arg == optional_argument && !optarg &&
+		    optind < argc && argv[optind][0] != '-')
+			optarg = argv[optind++];
 }
 
 /* As completion leaves it; what is pinned there has one name. */
@@ -61,6 +77,9 @@ int cli_getopt(int argc, char **argv, struct cli_common *common)
 		case CLI_OPT_JSON:
 			common->json = true;
 			break;
+		case CLI_OPT_JSONL:
+			common->json = cli_lines = true;
+			break;
 		case CLI_OPT_BPFFS:
 			if (!optarg[0])
 				cli_usage_error("--bpffs wants a directory");
@@ -77,6 +96,7 @@ int cli_getopt(int argc, char **argv, struct cli_common *common)
 			bad_option(argc, argv, c);
 			break;
 		default:
+			take_value(argc, argv, c);
 			return c;
 		}
 	}

@@ -63,11 +63,32 @@ struct skbext *cli_open(const struct cli_common *common, const char *action)
 	return sk;
 }
 
-int cli_print_json(json_t *value)
+static int print_value(const json_t *value, size_t flags)
 {
-	if (!value || json_dumpf(value, stdout, JSON_INDENT(2)))
+	if (!value || json_dumpf(value, stdout, flags))
 		return cli_error("cannot print JSON: out of memory or a failed write; try again");
 	putchar('\n');
-	json_decref(value);
 	return CLI_DONE;
+}
+
+int cli_print_json(json_t *value)
+{
+	int ret = print_value(value, cli_lines ? JSON_COMPACT : JSON_INDENT(2));
+
+	json_decref(value);
+	return ret;
+}
+
+int cli_print_list(json_t *value, const char *list)
+{
+	const json_t *item;
+	int ret = CLI_DONE;
+	size_t i;
+
+	if (!cli_lines || !value)
+		return cli_print_json(value);
+	json_array_foreach(json_object_get(value, list), i, item)
+		ret = ret ?: print_value(item, JSON_COMPACT);
+	json_decref(value);
+	return ret;
 }
