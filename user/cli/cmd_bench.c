@@ -17,13 +17,13 @@
 enum { OPT_QUICK = CLI_OPT_OWN, OPT_ONLY };
 
 static const struct {
-	const char *name;
+	const char *name, *doing;
 	int (*run)(struct bench *b);
 } parts[] = {
-	{ "cost", bench_cost },
-	{ "store", bench_store },
-	{ "packets", bench_packets },
-	{ "forward", bench_forward },
+	{ "cost", "measuring memory and load", bench_cost },
+	{ "store", "measuring the store", bench_store },
+	{ "packets", "sending packets", bench_packets },
+	{ "forward", "forwarding packets", bench_forward },
 };
 
 #define NR_PARTS (sizeof(parts) / sizeof(parts[0]))
@@ -58,6 +58,18 @@ static void find_cpus(struct bench *b)
 			b->cpus[b->nr_cpus++] = cpu;
 }
 
+/* Text comes row by row, and tells by itself that it goes on. */
+static int run_part(struct bench *b, size_t i)
+{
+	int ret;
+
+	if (b->json || !isatty(STDOUT_FILENO))
+		cli_progress(parts[i].doing);
+	ret = parts[i].run(b);
+	cli_progress(NULL);
+	return ret;
+}
+
 static int run(int argc, char **argv)
 {
 	struct cli_common common = { 0 };
@@ -84,7 +96,7 @@ static int run(int argc, char **argv)
 	ret = make_box();
 	for (size_t i = 0; !ret && i < NR_PARTS; i++)
 		if (!only || !strcmp(only, parts[i].name))
-			ret = parts[i].run(&b);
+			ret = run_part(&b, i);
 	if (!ret && b.json)
 		return cli_print_json(b.out);
 	json_decref(b.out);

@@ -15,7 +15,9 @@ static int run(int argc, char **argv)
 	sk = cli_open(&common, "purge");
 	if (!sk)
 		return CLI_FAILED;
+	cli_progress("purging");
 	err = skbext_purge(sk, &ended);
+	cli_progress(NULL);
 	skbext_close(sk);
 	if (err)
 		return cli_lib_error("purge");

@@ -11,6 +11,7 @@ static void print_error_line(const char *prefix, const char *fmt, va_list args, 
 {
 	char text[1024];
 
+	cli_progress(NULL);
 	vsnprintf(text, sizeof(text), fmt, args);
 	for (char *c = text; *c; c++)
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)

@@ -145,6 +145,7 @@ static int watch(struct measure_run *m)
 	int err;
 
 	fprintf(stderr, "skbext: measuring for %llu s, Ctrl-C ends it\n", m->seconds);
+	cli_progress("measuring");
 	m->began = now();
 	while (!interrupted && now() - m->began < m->seconds)
 		usleep(PAUSE_US);
@@ -155,6 +156,7 @@ static int watch(struct measure_run *m)
 	usleep(PAUSE_US);	/* programs that run just now: else the counts may not agree */
 	err = err ?: count_left(m) ?: read_counts(m);
 	read_misses(m);
+	cli_progress(NULL);
 	return err;
 }
 
