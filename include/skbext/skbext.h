@@ -266,6 +266,11 @@ struct skbext_record {
 	__u32 refs;		/* how many, itself included */
 	__u32 object;		/* number of the object: equal for those who share it */
 	const void *payload;	/* of the object; a type's is at its offset */
+	/*
+	 * Another, if the record that was seen at this address has ended and this one followed it
+	 * there. The same says so only of a record that was added, at the first place of its bucket.
+	 */
+	__u64 turn;
 };
 
 /**

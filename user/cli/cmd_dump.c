@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * skbext dump: every record, as it was when it was read. Records are live: one that ends meanwhile
+ * skbext dump: records, as they were when they were read. Records are live: one that ends meanwhile
  * is shown or not, and a payload that is written meanwhile may be half old and half new.
  */
-#include <stdio.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "cli.h"
+#include "dump/parts.h"
 
-struct dump {
-	struct skbext *sk;
-	struct cli_types types;
-	__u8 wanted;		/* types to show */
-	__u32 room;		/* bytes of an object */
-	json_t *records;	/* NULL: text */
+struct reading {
+	struct dump d;
+	const char *type;	/* the only one to show; NULL: all */
+	__u64 older;		/* ns; 0: any age */
+	struct look *before;	/* what there was then */
+	struct kept **kept;
+	size_t nr;
 };
 
 /* A type that was registered after the dump began. */
@@ -28,115 +32,205 @@ static void know_types(struct dump *d, __u8 active)
 	}
 }
 
-static json_t *record_json(const struct dump *d, const struct skbext_record *rec, __u8 active,
-			   const unsigned char *payload)
+static struct kept *copy(struct dump *d, const struct skbext_record *rec, __u8 active)
 {
-	json_t *types = json_object();
-	char skb[24];
+	struct kept *one = calloc(1, sizeof(*one) + SKBEXT_MAX_PAYLOAD);
 
-	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++) {
-		const struct skbext_type_info *info = &d->types.type[id].info;
-
-		if (active & 1U << id && d->types.type[id].taken)
-			json_object_set_new(types, info->name,
-					    cli_json_payload(&d->types, id,
-							     payload + info->offset));
-	}
-	snprintf(skb, sizeof(skb), "0x%016llx", rec->skb);
-	return json_pack("{s:s, s:b, s:I, s:o}", "skb", skb, "shared", rec->shared,
-			 "refs", (json_int_t)rec->refs, "types", types);
-}
-
-static void print_record(const struct dump *d, const struct skbext_record *rec, __u8 active,
-			 const unsigned char *payload)
-{
-	printf("0x%016llx", rec->skb);
-	if (rec->shared)
-		printf("  shared by %u", rec->refs);
-	putchar('\n');
-	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++)
-		if (active & 1U << id && d->types.type[id].taken)
-			cli_print_payload(&d->types, id, payload + d->types.type[id].info.offset);
-}
-
-static int show(const struct skbext_record *rec, void *arg)
-{
-	unsigned char payload[SKBEXT_MAX_PAYLOAD] = { 0 };
-	struct dump *d = arg;
-	__u8 active = rec->active & d->wanted;
-
-	if (!active)
-		return 0;
-	memcpy(payload, rec->payload, d->room);
+	if (!one)
+		return NULL;
+	one->rec = *rec;
+	one->rec.active = active;
+	memcpy(one->payload, rec->payload, d->room);
 	know_types(d, active);
-	if (d->records)
-		json_array_append_new(d->records, record_json(d, rec, active, payload));
-	else
-		print_record(d, rec, active, payload);
+	if (d->json || d->nr_fields || d->sort || d->filter)
+		one->json = dump_json(d, &one->rec, one->payload);
+	return one;
+}
+
+static void drop(struct kept *one)
+{
+	json_decref(one->json);
+	free(one);
+}
+
+static int keep(struct reading *r, struct kept *one)
+{
+	struct kept **more = r->kept;
+
+	if (r->d.json || r->d.nr_fields)	/* the payload is not needed any more */
+		one = realloc(one, sizeof(*one)) ?: one;
+	if (!(r->nr & (r->nr - 1)))	/* a power of two: full */
+		more = realloc(r->kept, (r->nr ? 2 * r->nr : 1) * sizeof(*more));
+	if (!more) {
+		drop(one);
+		return -ENOMEM;
+	}
+	r->kept = more;
+	r->kept[r->nr++] = one;
 	return 0;
 }
 
-/* All records, into d->records or straight to stdout. */
-static int read_records(struct dump *d)
+static int take(const struct skbext_record *rec, void *arg)
 {
-	struct skbext_status status = { .sz = sizeof(status) };
-	int err = skbext_status(d->sk, &status);
+	struct reading *r = arg;
+	__u8 active = rec->active & r->d.wanted;
+	struct kept *one;
 
-	if (err)
-		return err;
-	d->room = status.payload < SKBEXT_MAX_PAYLOAD ? status.payload : SKBEXT_MAX_PAYLOAD;
-	cli_types_read(d->sk, &d->types);
-	cli_types_warn(&d->types);
-	err = skbext_for_each(d->sk, show, d);
-	cli_types_free(&d->types);
-	return err;
+	if (!active || (r->before && !look_has(r->before, rec)))
+		return 0;
+	one = copy(&r->d, rec, active);
+	if (!one)
+		return -ENOMEM;
+	if (r->d.filter && !filter_holds(r->d.filter, one->json)) {
+		drop(one);
+		return 0;
+	}
+	if (r->d.json || r->d.sort || r->d.top || r->d.nr_fields)
+		return keep(r, one);
+	dump_print(&r->d, one);	/* nothing to wait for */
+	drop(one);
+	return 0;
 }
 
-static int dump(struct skbext *sk, const char *type, bool json)
+static int know_fields(const struct dump *d)
 {
-	struct dump d = { .sk = sk, .wanted = 0xff };
-	int id = type ? skbext_type_find(sk, type) : 0;
+	int ret = d->filter ? filter_know_fields(d) : CLI_DONE;
 
-	if (id < 0)
+	if (!ret && d->sort)
+		ret = dump_know_field(d, d->sort);
+	for (unsigned int i = 0; !ret && i < d->nr_fields; i++)
+		ret = dump_know_field(d, d->fields[i]);
+	return ret;
+}
+
+static int wait_for_age(struct reading *r)
+{
+	struct timespec time = { r->older / 1000000000, r->older % 1000000000 };
+
+	r->before = look_at(r->d.sk);
+	if (!r->before)
+		return cli_error("cannot dump: out of memory; try again");
+	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &time, &time) == EINTR)
+		;
+	return CLI_DONE;
+}
+
+static int read_records(struct reading *r)
+{
+	int err;
+
+	if (know_fields(&r->d) || (r->older && wait_for_age(r)))
+		return CLI_FAILED;
+	err = skbext_for_each(r->d.sk, take, r);
+	look_free(r->before);
+	if (err)
+		return cli_error("cannot dump: out of memory; try again, with --filter or without --sort");
+	return dump_show(&r->d, r->kept, r->nr);
+}
+
+static int dump(struct reading *r)
+{
+	struct skbext_status status = { .sz = sizeof(status) };
+	int id = r->type ? skbext_type_find(r->d.sk, r->type) : 0, ret;
+
+	if (id < 0 || skbext_status(r->d.sk, &status))
 		return cli_lib_error("dump");
-	if (type)
-		d.wanted = 1U << id;
-	if (json)
-		d.records = json_array();
-	if (read_records(&d)) {
-		json_decref(d.records);
-		return cli_lib_error("dump");
+	r->d.wanted = r->type ? 1U << id : 0xff;
+	r->d.room = status.payload < SKBEXT_MAX_PAYLOAD ? status.payload : SKBEXT_MAX_PAYLOAD;
+	cli_types_read(r->d.sk, &r->d.types);
+	cli_types_warn(&r->d.types);
+	ret = read_records(r);
+	cli_types_free(&r->d.types);
+	return ret;
+}
+
+static void parse_fields(struct dump *d, char *list)
+{
+	for (char *name; (name = strsep(&list, ",")); d->nr_fields++) {
+		if (!*name || strlen(name) >= DUMP_NAME_LEN)
+			cli_usage_error("--fields wants names with a comma between them");
+		if (d->nr_fields == DUMP_MAX_FIELDS)
+			cli_usage_error("--fields takes at most %d", DUMP_MAX_FIELDS);
+		d->fields[d->nr_fields] = name;
 	}
-	return json ? cli_print_json(json_pack("{s:o}", "records", d.records)) : CLI_DONE;
+}
+
+static void parse_sort(struct dump *d, const char *name)
+{
+	d->smallest_first = *name == '-';
+	d->sort = name + d->smallest_first;
+	if (!*d->sort || strlen(d->sort) >= DUMP_NAME_LEN)
+		cli_usage_error("--sort wants a field");
+}
+
+enum { OPT_TYPE = CLI_OPT_OWN, OPT_OLDER, OPT_FILTER, OPT_SORT, OPT_TOP, OPT_FIELDS };
+
+static void parse_option(struct reading *r, int option, char *value)
+{
+	switch (option) {
+	case OPT_TYPE:
+		r->type = value;
+		break;
+	case OPT_OLDER:
+		r->older = cli_parse_time(value, "--older");
+		break;
+	case OPT_FILTER:
+		r->d.filter = value;
+		filter_check(value);
+		break;
+	case OPT_SORT:
+		parse_sort(&r->d, value);
+		break;
+	case OPT_TOP:
+		r->d.top = cli_parse_number(value, "--top", 1, UINT32_MAX);
+		break;
+	case OPT_FIELDS:
+		r->d.nr_fields = 0;
+		parse_fields(&r->d, value);
+		break;
+	}
 }
 
 static int run(int argc, char **argv)
 {
 	struct cli_common common = { 0 };
-	const char *type = NULL;
-	struct skbext *sk;
-	int ret;
+	struct reading r = { 0 };
+	int option, ret;
 
-	while (cli_getopt(argc, argv, &common) != -1)
-		type = optarg;
+	while ((option = cli_getopt(argc, argv, &common)) != -1)
+		parse_option(&r, option, optarg);
 	cli_want_args(argc, 0, 0);
-	sk = cli_open(&common, "dump");
-	if (!sk)
+	r.d.json = common.json;
+	if (r.d.top && !r.d.sort)
+		r.d.sort = "refs";
+	r.d.sk = cli_open(&common, "dump");
+	if (!r.d.sk)
 		return CLI_FAILED;
-	ret = dump(sk, type, common.json);
-	skbext_close(sk);
+	ret = dump(&r);
+	skbext_close(r.d.sk);
 	return ret;
 }
 
-enum { OPT_TYPE = CLI_OPT_OWN };
-
 static const struct cli_option options[] = {
 	{ "type", OPT_TYPE, "NAME",
-	  "only records in which this type is active" },
+	  "only records in which this type is active, and of its payload" },
+	{ "filter", OPT_FILTER, "EXPR",
+	  "only records for which this holds, as in\n"
+	  "'note.id == 7 && now - note.stamp > 5s'" },
+	{ "older", OPT_OLDER, "TIME",
+	  "only records that are there at two looks so far apart,\n"
+	  "5s or 200ms: records have no time of birth" },
+	{ "sort", OPT_SORT, "FIELD",
+	  "largest first; with -FIELD the smallest" },
+	{ "top", OPT_TOP, "N",
+	  "the first so many; without --sort those with most refs" },
+	{ "fields", OPT_FIELDS, "LIST",
+	  "these alone, in columns: skb, shared, refs, object, and of a\n"
+	  "type NAME its payload, NAME.MEMBER what it has there" },
 	{ 0 },
 };
 
 const struct command cmd_dump = {
 	"dump", run, "",
-	"every record, payloads decoded", options
+	"every record, or some, payloads decoded", options
 };

@@ -34,6 +34,24 @@ __u64 cli_parse_number(const char *text, const char *what, __u64 min, __u64 max)
 	return value;
 }
 
+__u64 cli_parse_time(const char *text, const char *what)
+{
+	static const struct {
+		const char *name;
+		__u64 ns;
+	} units[] = {
+		{ "", 1000000000ULL }, { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 },
+		{ "s", 1000000000ULL }, { "m", 60000000000ULL }, { "h", 3600000000000ULL },
+	};
+	size_t digits = strspn(text, "0123456789");
+	__u64 value = digits && digits < 10 ? strtoull(text, NULL, 10) : 0;
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (value && !strcmp(text + digits, units[i].name))
+			return value * units[i].ns;
+	cli_usage_error("%s wants a time like 5s or 200ms, not '%s'", what, text);
+}
+
 __u64 cli_parse_address(const char *text)
 {
 	const char *digits = text;

@@ -48,6 +48,18 @@ static bool is_older(__u64 link)
 	return (link ^ __skbext_stamp()) >> 32;
 }
 
+/* What is counted of the records that had this slot, where each slot has its own counters. */
+static __u64 turn_of(__u32 slot)
+{
+	__u32 n = slot / SKBEXT_BUCKET_SLOTS;
+	struct skbext_bucket *b = skbext_bucket(n);
+
+	if (slot % SKBEXT_BUCKET_SLOTS)
+		return 0;
+	return __skbext_read(&b->adds) + __skbext_read(&b->releases) + __skbext_read(&b->dels) +
+	       __skbext_read(__skbext_udp_dropped(b, n));
+}
+
 /*
  * Records end while they are read: what was copied counts only if the word, all of it,
  * is still the same after that.
@@ -66,6 +78,7 @@ static bool read_record(struct skbext *sk, __u32 slot, struct skbext_record *rec
 	rec->object = __skbext_object_of(slot, word);
 	if (rec->object >= nr_slots(sk))
 		return false;
+	rec->turn = turn_of(slot);
 	rec->refs = 1 + (__skbext_read(__skbext_link(rec->object)) & SKBEXT_L_LOW);
 	rec->shared = rec->refs > 1;
 	memcpy(payload, skbext_object(rec->object)->payload, sk->ctl->payload);
