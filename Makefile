@@ -9,7 +9,8 @@ prefix	?= $(PREFIX)
 exec_prefix ?= $(prefix)
 sbindir	?= $(exec_prefix)/sbin
 includedir ?= $(prefix)/include
-mandir	?= $(prefix)/share/man
+datadir	?= $(prefix)/share
+mandir	?= $(datadir)/man
 libdir	?= $(if $(filter $(PREFIX)/lib,$(LIBDIR)),$(exec_prefix)/lib,$(LIBDIR))
 # Where the kernel's types come from: an image or its BTF, or a header that was made of it.
 VMLINUX_BTF ?= /sys/kernel/btf/vmlinux
@@ -251,10 +252,11 @@ $(OUT)/fuzz/%: tests/fuzz/%.c $(FUZZ_PARTS)
 
 install: all $(MAN)			## install below PREFIX (/usr/local) and DESTDIR
 	install -d '$(DESTDIR)$(sbindir)' '$(DESTDIR)$(includedir)/skbext/store' \
-		'$(DESTDIR)$(libdir)/pkgconfig'
+		'$(DESTDIR)$(libdir)/pkgconfig' '$(DESTDIR)$(datadir)/skbext/schema'
 	install -m 755 $(OUT)/skbext '$(DESTDIR)$(sbindir)/'
 	install -m 644 include/skbext/*.h '$(DESTDIR)$(includedir)/skbext/'
 	install -m 644 include/skbext/store/*.h '$(DESTDIR)$(includedir)/skbext/store/'
+	install -m 644 user/schema/*.json '$(DESTDIR)$(datadir)/skbext/schema/'
 	install -m 644 $(OUT)/libskbext.a '$(DESTDIR)$(libdir)/'
 	install -m 755 $(OUT)/$(SO) '$(DESTDIR)$(libdir)/'
 	ln -sf $(SO) '$(DESTDIR)$(libdir)/libskbext.so.0'
@@ -267,7 +269,7 @@ install: all $(MAN)			## install below PREFIX (/usr/local) and DESTDIR
 	done
 
 uninstall:				## remove what install put there
-	rm -rf '$(DESTDIR)$(includedir)/skbext' '$(DESTDIR)$(sbindir)/skbext'
+	rm -rf '$(DESTDIR)$(includedir)/skbext' '$(DESTDIR)$(datadir)/skbext' '$(DESTDIR)$(sbindir)/skbext'
 	rm -f '$(DESTDIR)$(libdir)'/libskbext.* '$(DESTDIR)$(libdir)/pkgconfig/skbext.pc'
 	for page in $(PAGES); do rm -f '$(DESTDIR)$(mandir)'/man$${page##*.}/$$page; done
 
