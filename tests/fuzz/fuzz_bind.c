@@ -45,9 +45,10 @@ static void must_fit(const struct skbext_ctl *ctl)
 static int bind(struct skbext *sk, const void *data, size_t size, size_t hole, struct image *image)
 {
 	char path[64];
-	int fd = put_file(data, size, hole, path), err = read_file(path, image);
+	int fd = put_file(data, size, hole, path), err;
 
-	MUST(!err, "reading: %d", err);
+	err = file_read(path, SKBEXT_GAP, &image->data, &image->size);
+	MUST(!err, "reading: %s", skbext_errmsg());
 	fail(-1, " ");
 	err = bind_image(sk, path, image);
 	MUST(!err || strlen(skbext_errmsg()) > 10, "error %d without a word", err);

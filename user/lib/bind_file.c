@@ -9,12 +9,11 @@
  * That the maps are those of this very load is for the verifier to see: skbext_verify(). An object
  * that was not bound lacks the name of one of the maps that a loader is told to replace.
  */
-#include <fcntl.h>
 #include <libelf.h>
-#include <sys/stat.h>
 
 #include "internal.h"
 #include "bind.h"
+#include "whole_file.h"
 
 struct image {
 	char *data;
@@ -130,62 +129,11 @@ static __u64 room_for(const struct skbext_ctl *ctl)
 	return (bytes < declared ? declared : bytes) + SKBEXT_PRIVATE;
 }
 
-static int read_file(const char *path, struct image *image)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) || !(image->data = malloc(st.st_size + SKBEXT_GAP)))
-		err = -errno;
-	else if (read(fd, image->data, st.st_size) != st.st_size)
-		err = -EIO;
-	else
-		image->size = st.st_size;
-	if (fd >= 0)
-		close(fd);
-	return err;
-}
-
-/* A disk that fills up takes a part first, and says why with the rest. */
-static int write_all(int fd, const char *data, size_t size)
-{
-	for (size_t done = 0; done < size;) {
-		ssize_t n = write(fd, data + done, size - done);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		done += n > 0 ? n : 0;
-	}
-	return 0;
-}
-
-/* Whole or not at all: beside the target, then renamed over it. */
-static int write_file(const char *path, const struct image *image)
-{
-	char tmp[PATH_LEN];
-	int fd, err;
-
-	if (snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path) >= (int)sizeof(tmp))
-		return -ENAMETOOLONG;
-	fd = mkstemp(tmp);
-	if (fd < 0)
-		return -errno;
-	err = write_all(fd, image->data, image->size);
-	if (!err && (ftruncate(fd, image->size + image->hole) || fchmod(fd, 0644)))
-		err = -errno;
-	if (close(fd) && !err)
-		err = -errno;
-	if (!err && rename(tmp, path))
-		err = -errno;
-	if (err)
-		unlink(tmp);
-	return err;
-}
-
 static int bind_image(struct skbext *sk, const char *in, struct image *image)
 {
 	libbpf_print_fn_t print = libbpf_set_print(object_quiet);
-	struct bpf_object *obj = bpf_object__open_file(in, NULL);
+	const struct bpf_object_open_opts opts = { .sz = sizeof(opts), .object_name = in };
+	struct bpf_object *obj = bpf_object__open_mem(image->data, image->size, &opts);
 	const Elf64_Shdr *types = NULL;
 	struct skbext_load load = {};
 	__u32 zero = 0;
@@ -233,12 +181,13 @@ int skbext_bind_file(const char *in, const char *out, const char *bpffs_dir)
 	lock = pin_lock(sk);
 	err = lock < 0 ? lock : store_stopped(sk);
 	known = types_taken(sk->ctl);
-	if (!err && (err = read_file(in, &image)))
-		fail(err, "reading %s: %s; check the path", in, strerror(-err));
+	err = err ?: file_check_target(out);
+	err = err ?: file_read(in, SKBEXT_GAP, &image.data, &image.size);
 	err = err ?: bind_image(sk, in, &image);
-	if (!err && (err = write_file(out, &image))) {
-		types_forget_but(sk, known);
-		fail(err, "writing %s: %s; give a path that can be written", out, strerror(-err));
+	if (!err) {
+		err = file_write(out, image.data, image.size, image.size + image.hole);
+		if (err)
+			types_forget_but(sk, known);
 	}
 	free(image.data);
 	if (lock >= 0)
