@@ -3,6 +3,7 @@
  * BTF that no compiler writes: whoever binds somebody's object as root reads it. And numbers that
  * skbext does not write into its control map.
  */
+#include <elf.h>
 #include <sys/wait.h>
 
 #include "../../user/lib/internal.h"
@@ -277,11 +278,98 @@ static void forged_numbers(void)
 	skbext_unpin_force(DIR);
 }
 
+/* ---- an object's file */
+
+struct object {
+	char *data;
+	size_t size;
+	Elf64_Shdr *sections;
+	const char *names;
+	unsigned int nr;
+};
+
+static bool read_object(struct object *o)
+{
+	const char *objs = getenv("SKBEXT_TEST_OBJS") ?: ".output/tests";
+	const Elf64_Ehdr *header;
+	char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/bound_alone.bpf.o", objs);
+	f = fopen(path, "r");
+	if (!ASSERT_OK_PTR(f, path))
+		return false;
+	o->data = malloc(1 << 20);
+	o->size = fread(o->data, 1, 1 << 20, f);
+	fclose(f);
+	header = (void *)o->data;
+	o->sections = (void *)(o->data + header->e_shoff);
+	o->nr = header->e_shnum;
+	o->names = o->data + o->sections[header->e_shstrndx].sh_offset;
+	return true;
+}
+
+static Elf64_Shdr *find_in(const struct object *o, const char *name)
+{
+	for (unsigned int i = 0; i < o->nr; i++)
+		if (!strcmp(o->names + o->sections[i].sh_name, name))
+			return &o->sections[i];
+	abort();
+}
+
+static int bind_object_file(const struct object *o)
+{
+	char in[64], out[64], again[64];
+	FILE *f;
+	int err;
+
+	snprintf(in, sizeof(in), "/tmp/skbext-hostile-%d.o", getpid());
+	snprintf(out, sizeof(out), "/tmp/skbext-hostile-%d-out.o", getpid());
+	snprintf(again, sizeof(again), "/tmp/skbext-hostile-%d-again.o", getpid());
+	f = fopen(in, "w");
+	ASSERT_EQ(fwrite(o->data, 1, o->size, f), o->size, in);
+	fclose(f);
+	err = skbext_bind_file(in, out, DIR);
+	if (!err)
+		ASSERT_OK(skbext_bind_file(out, again, DIR), "what is bound is an object");
+	unlink(in);
+	unlink(out);
+	unlink(again);
+	return err;
+}
+
+/* Whatever sections say of each other, what is called bound can be loaded, and bound again. */
+static void sections_of_a_file(void)
+{
+	struct object o = {};
+	Elf64_Shdr *slots, was;
+
+	if (geteuid())
+		TEST_SKIP("not root");
+	if (!read_object(&o) || !make_pinned())
+		return;
+	slots = find_in(&o, ".data.skbext_slots");
+	was = *slots;
+	ASSERT_OK(bind_object_file(&o), "as the compiler made it");
+	slots->sh_offset = (char *)o.sections - o.data;
+	slots->sh_size = o.size - slots->sh_offset;
+	ASSERT_OK(bind_object_file(&o), "buckets over the headers");
+	slots->sh_offset = 0;
+	slots->sh_size = o.size;
+	ASSERT_OK(bind_object_file(&o), "buckets over everything");
+	*slots = was;
+	find_in(&o, ".symtab")->sh_name++;	/* libbpf knows it by its type */
+	ASSERT_OK(bind_object_file(&o), "symbols by another name");
+	free(o.data);
+	ASSERT_EQ(skbext_unpin(DIR), 1, "unpin");
+}
+
 int main(int argc, char **argv)
 {
 	TEST_CASE(cycles);
 	TEST_CASE(ids_that_are_none);
 	TEST_CASE(sections);
 	TEST_CASE(forged_numbers);
+	TEST_CASE(sections_of_a_file);
 	return TEST_EXIT();
 }

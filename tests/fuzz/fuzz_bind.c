@@ -57,11 +57,27 @@ static int bind(struct skbext *sk, const void *data, size_t size, size_t hole, s
 	return err;
 }
 
+/* The load that is bound to, of which bind reads one map. */
+static int load_map(void)
+{
+	static const struct skbext_load load;
+	static int fd = -1;
+
+	if (fd < 0) {
+		kernel_put_pin("stats", sizeof(load), 1, &load, sizeof(load));
+		fd = bpf_obj_get("/stats");
+	}
+	return fd;
+}
+
+static bool bound;	/* the last input was */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct skbext_ctl ctl = { .payload = PAYLOAD, .buckets = BUCKETS };
 	struct image image = {}, again = {};
-	struct skbext sk = { .ctl = &ctl };
+	struct skbext_state state = {};
+	struct skbext sk = { .ctl = &ctl, .state = &state };
 	char *object = memcpy(malloc(size + !size), data, size);
 	int err;
 
@@ -69,9 +85,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sk.type_map[i] = -1;
 	for (int i = 0; i < MAX_HOOKS; i++)
 		sk.hooks[i].prog_fd = -1;
+	sk.map[MAP_STATS] = load_map();
 	set_version(object, size);
 	err = bind(&sk, object, size, 0, &image);
 	MUST(!err == !!types_taken(&ctl), "error %d, types 0x%x", err, types_taken(&ctl));
+	bound = !err;
 	if (!err)
 		MUST(!bind(&sk, image.data, image.size, image.hole, &again), "%s",
 		     skbext_errmsg());
@@ -83,4 +101,51 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free(image.data);
 	kernel_forget_btf();
 	return 0;
+}
+
+/* Where all inputs are refused early, nothing is fuzzed: those of the corpus that are whole bind. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	for (int i = 1; i < *argc; i++) {
+		char data[8192];
+		FILE *f = strstr((*argv)[i], "_type") ? fopen((*argv)[i], "r") : NULL;
+		size_t size = f ? fread(data, 1, sizeof(data), f) : 0;
+
+		if (!f)
+			continue;
+		fclose(f);
+		LLVMFuzzerTestOneInput((uint8_t *)data, size);
+		MUST(bound, "%s: %s", (*argv)[i], skbext_errmsg());
+	}
+	return 0;
+}
+
+/*
+ * Most changes of a whole file make an ELF of it that libbpf refuses. So three of four are made
+ * within what a section holds, or in its header.
+ */
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
+{
+	Elf64_Ehdr elf;
+	Elf64_Shdr section;
+	size_t at, length;
+
+	if (seed % 4 == 0 || size < sizeof(elf))
+		return LLVMFuzzerMutate(data, size, max_size);
+	memcpy(&elf, data, sizeof(elf));
+	at = elf.e_shoff + seed / 16 % (elf.e_shnum ?: 1) * sizeof(section);
+	if (at > size || size - at < sizeof(section))
+		return LLVMFuzzerMutate(data, size, max_size);
+	memcpy(&section, data + at, sizeof(section));
+	if (seed % 16 == 1) {
+		LLVMFuzzerMutate(data + at, sizeof(section), sizeof(section));
+		return size;
+	}
+	if (section.sh_offset >= size || !section.sh_size)
+		return LLVMFuzzerMutate(data, size, max_size);
+	length = section.sh_size < size - section.sh_offset ? section.sh_size :
+							      size - section.sh_offset;
+	LLVMFuzzerMutate(data + section.sh_offset, length, length);
+	return size;
 }

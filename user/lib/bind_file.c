@@ -20,8 +20,11 @@ struct image {
 	size_t size, hole;		/* bytes, and of zeros behind them; SKBEXT_GAP more fit */
 };
 
-/* Its header in the image; NULL: there is none, or it is not all in there. */
-static Elf64_Shdr *find_section(Elf *elf, const struct image *image, const char *wanted)
+/*
+ * Its header in the image; NULL: there is none, or it is not all in there. No name: the first of this
+ * type.
+ */
+static Elf64_Shdr *find(Elf *elf, const struct image *image, const char *wanted, Elf64_Word type)
 {
 	const Elf64_Ehdr *header = elf64_getehdr(elf);
 	Elf_Scn *scn = NULL;
@@ -33,7 +36,8 @@ static Elf64_Shdr *find_section(Elf *elf, const struct image *image, const char 
 		const Elf64_Shdr *known = elf64_getshdr(scn);
 		const char *name = known ? elf_strptr(elf, names, known->sh_name) : NULL;
 
-		if (!name || strcmp(name, wanted) || known->sh_offset > image->size ||
+		if (!name || (wanted ? strcmp(name, wanted) : known->sh_type != type) ||
+		    known->sh_offset > image->size ||
 		    known->sh_size > image->size - known->sh_offset)
 			continue;
 		return (void *)(image->data + header->e_shoff +
@@ -42,37 +46,44 @@ static Elf64_Shdr *find_section(Elf *elf, const struct image *image, const char 
 	return NULL;
 }
 
+static Elf64_Shdr *find_section(Elf *elf, const struct image *image, const char *name)
+{
+	return find(elf, image, name, 0);
+}
+
 #define UNBOUND		"unbound_"
 #define UNBOUND_MAP	UNBOUND "skbext_refs"
 
-static void rename_symbol(Elf *elf, struct image *image)
+/* libbpf knows the table by its type. */
+static int rename_symbol(Elf *elf, struct image *image)
 {
-	const Elf64_Shdr *table = find_section(elf, image, ".symtab");
+	const Elf64_Shdr *table = find(elf, image, NULL, SHT_SYMTAB);
 	Elf64_Sym *symbols;
+	int renamed = 0;
 
 	if (!table || table->sh_offset % _Alignof(Elf64_Sym))
-		return;
+		return damaged_object();
 	symbols = (void *)(image->data + table->sh_offset);
 	for (size_t i = 0; i < table->sh_size / sizeof(*symbols); i++) {
 		const char *name = elf_strptr(elf, table->sh_link, symbols[i].st_name);
 
-		if (name && !strcmp(name, UNBOUND_MAP))
-			symbols[i].st_name += strlen(UNBOUND);
+		if (!name || strcmp(name, UNBOUND_MAP))
+			continue;
+		symbols[i].st_name += strlen(UNBOUND);
+		renamed++;
 	}
+	return renamed ? 0 : damaged_object();
 }
 
 /* In the file a type is as far from the first one as in btf, which was read from there. */
-static int rename_variable(Elf *elf, struct image *image, const struct btf *btf)
+static int rename_variable(Elf *elf, struct image *image, const struct btf *btf, int id)
 {
-	int id = btf__find_by_name_kind(btf, UNBOUND_MAP, BTF_KIND_VAR);
 	const Elf64_Shdr *section = find_section(elf, image, ".BTF");
-	const struct btf_type *var = btf__type_by_id(btf, id < 0 ? 0 : id);
+	const struct btf_type *var = btf__type_by_id(btf, id);
 	struct btf_header header;
 	struct btf_type in_file;
 	__u64 at;
 
-	if (id < 0)
-		return 0;	/* it was bound before */
 	if (!section || section->sh_size < sizeof(header))
 		return damaged_object();
 	memcpy(&header, image->data + section->sh_offset, sizeof(header));
@@ -91,8 +102,30 @@ static int rename_variable(Elf *elf, struct image *image, const struct btf *btf)
 /* Names are kept in tables: what follows "unbound_" in there is a name as well. */
 static int take_off_unbound(Elf *elf, struct image *image, const struct btf *btf)
 {
-	rename_symbol(elf, image);
-	return rename_variable(elf, image, btf);
+	int id = btf__find_by_name_kind(btf, UNBOUND_MAP, BTF_KIND_VAR);
+
+	if (id < 0)
+		return 0;	/* it was bound before */
+	return rename_symbol(elf, image) ?: rename_variable(elf, image, btf, id);
+}
+
+/* Nothing else of the file lies behind where it begins. */
+static bool is_last(Elf *elf, const struct image *image, const Elf64_Shdr *section)
+{
+	__u64 headers = elf64_getehdr(elf)->e_shoff;
+	size_t own = section - (const Elf64_Shdr *)(image->data + headers), nr;
+	Elf_Scn *scn = NULL;
+
+	if (elf_getshdrnum(elf, &nr) || headers + nr * sizeof(*section) > section->sh_offset)
+		return false;
+	while ((scn = elf_nextscn(elf, scn))) {
+		const Elf64_Shdr *other = elf64_getshdr(scn);
+
+		if (other && other->sh_type != SHT_NOBITS && elf_ndxscn(scn) != own &&
+		    other->sh_offset + other->sh_size > section->sh_offset)
+			return false;
+	}
+	return section->sh_offset + section->sh_size == image->size;
 }
 
 /*
@@ -106,7 +139,7 @@ static void make_room(Elf *elf, struct image *image, __u64 bytes)
 
 	if (!slots)
 		return;
-	if (slots->sh_offset + slots->sh_size == image->size)
+	if (is_last(elf, image, slots))
 		image->size = slots->sh_offset;
 	slots->sh_type = SHT_PROGBITS;
 	slots->sh_offset = image->size;
