@@ -248,9 +248,9 @@ int bound_read(const char *dir, struct bound_list *list)
 
 	*list = (struct bound_list){};
 	if (access(dir, F_OK))
-		return fail(-errno, errno == ENOENT ?
-			    "no skbext is loaded under %s; `skbext load` first" :
-			    "%s cannot be reached; run as root", dir);
+		return errno == ENOENT ?
+		       fail(-errno, "no skbext is loaded under %s; `skbext load` first", dir) :
+		       fail(-errno, "%s cannot be reached: %s", dir, why_bpf(-errno));
 	err = learn_own(dir, &own);
 	while (!err) {
 		if (bpf_prog_get_next_id(id, &id)) {

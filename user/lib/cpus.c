@@ -61,7 +61,8 @@ static int read_numbers(void)
 
 	if (!f)
 		return -errno;
-	n = getline(&line, &len, f) < 0 ? -EIO : cpu_numbers_in(line);
+	errno = EIO;	/* of a file that is empty */
+	n = getline(&line, &len, f) < 0 ? -errno : cpu_numbers_in(line);
 	free(line);
 	fclose(f);
 	return n;
@@ -71,6 +72,6 @@ int cpu_numbers(void)
 {
 	int n = read_numbers();
 
-	return n > 0 ? n : fail(n, "cannot tell which CPUs this machine can have (" POSSIBLE "): %s; mount sysfs at /sys",
-				strerror(-n));
+	return n > 0 ? n : fail(n, "cannot tell which CPUs this machine can have (" POSSIBLE "): %s%s",
+				why_bpf(n), n == -ENOENT ? "; mount sysfs at /sys" : "");
 }

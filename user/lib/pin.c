@@ -443,7 +443,7 @@ int pin_open(struct skbext *sk)
 				    sk->dir);
 		if (!access(sk->dir, F_OK) && !dir_is_bpffs(sk->dir))
 			return fail(-ENODEV, "%s is no bpffs; give the directory of a loaded skbext, or leave --bpffs away", sk->dir);
-		if (access(sk->dir, F_OK))
+		if (access(sk->dir, F_OK) && (errno == ENOENT || errno == ENOTDIR))
 			return fail(-ENOENT, "no skbext is loaded under %s; `skbext load` first",
 				    sk->dir);
 		return not_got(sk->dir, map_pin_name(i), err);
