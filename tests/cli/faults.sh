@@ -9,10 +9,15 @@
 #	COMMAND=name  FAULT=name  CALL=name	only that command, fault, system call
 #	AFTER=name				only system calls behind the first of that name
 #
-# Of reads of one file only the first and the last count: the kernel's BTF takes thousands. What the
-# dynamic loader does before main() is not ours.
+# What was left out, so that all takes about an hour: of the calls that one line of ours makes, by the
+# same way, only the first and the last count, unless they change what outlives the process; such
+# loops walk all programs of the machine. Of the reads of a file, the kernel's BTF takes thousands,
+# the first and the last. Where strace tells no stacks (-k), only reads are taken together. doctor
+# and trace load what load loads: of each innermost line of theirs the first call counts. What the dynamic loader does before main() is not ours. bench
+# makes nothing that outlives it, and demo's children fail with it: bench is not here, and of demo
+# only what is made and removed counts.
 
-[ -n "$IN_MOUNTS" ] || IN_MOUNTS=1 exec unshare --mount --propagation private "$0" "$@"
+[ -n "$IN_MOUNTS" ] || IN_MOUNTS=1 exec unshare --mount --net --propagation private "$0" "$@"
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 PATH=$PATH:/usr/sbin:/sbin
@@ -28,7 +33,7 @@ declare -A words=(
 	[EBUSY]='Device or resource busy' [ENOSPC]='No space left on device'
 	[EMFILE]='Too many open files|out of file descriptors'
 )
-injected=0 wrong=0 failed=0
+injected=0 wrong=0 failed=0 sender=''
 
 for tool in strace jq; do
 	command -v $tool >/dev/null || { echo "SKIP faults: no $tool"; exit 0; }
@@ -36,11 +41,14 @@ done
 [ "$(id -u)" = 0 ] || { echo "SKIP faults: not root"; exit 0; }
 mkdir "$tmp/bpf"
 mount -t bpf -o mode=0700 bpf "$tmp/bpf" || { echo "SKIP faults: no bpffs can be mounted"; exit 0; }
+has_stacks=0 with_stacks=''
+strace -k -qq -o "$tmp/log" true 2>/dev/null && has_stacks=1 with_stacks=-k
 strace -qq -o "$tmp/log" -e trace=none -e inject=uname:error=EPERM:when=9 true 2>/dev/null ||
 	{ echo "SKIP faults: strace cannot trace here"; exit 0; }
 
 cleanup()
 {
+	[ -z "$sender" ] || kill "$sender"
 	"$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1
 	umount "$tmp/bpf"
 	rm -rf "$tmp"
@@ -90,10 +98,16 @@ args_purge=(purge)
 args_bind=(bind "$object" "$tmp/bound.o")
 args_unload=(unload)
 args_doctor=(doctor)
+args_trace=(trace --count 1 --mode tracepoint)
+args_demo=(demo --mode tracepoint)
+args_type_list=(type list)
+args_type_remove=(type remove alone_note)
 
+# Loading takes longest: what is still there is used again.
 is_loaded()
 {
-	[ -e "$dir" ] && sk find $skb alone_note >/dev/null 2>&1
+	[ -e "$dir" ] && { sk find $skb alone_note || sk add $skb alone_note ffee ||
+		{ bind && sk add $skb alone_note ffee; }; } >/dev/null 2>&1
 }
 
 before_loaded()
@@ -112,9 +126,19 @@ before_dump() { before_loaded; }
 before_find() { before_loaded; }
 before_purge() { before_loaded; }
 before_unload() { before_loaded; }
+before_type_list() { before_loaded; }
+before_type_remove() { before_loaded; }
+before_trace() { send_always; }
+before_demo() { true; }
 before_add() { before_loaded; sk del $other a >/dev/null 2>&1; }
 before_del() { before_loaded; }
-before_bind() { before_nothing; load; rm -f "$tmp"/bound.o*; }
+# A bind that failed has left all as it was loaded.
+before_bind()
+{
+	rm -f "$tmp"/bound.o*
+	[ -e "$dir" ] && sk type list --json 2>/dev/null | jq -e '.types | length == 1' >/dev/null ||
+		{ before_nothing; load; }
+}
 
 done_load() { sk status --json | jq -e '.healthy' >/dev/null; }
 done_unload() { [ ! -e "$dir" ]; }
@@ -132,18 +156,48 @@ done_dump() { true; }
 done_find() { true; }
 done_purge() { true; }
 done_doctor() { true; }
+done_trace() { true; }
+done_demo() { no_cgroup; }
+done_type_list() { true; }
+done_type_remove() { ! has_type; }
+
+# Packets to trace, in this namespace.
+send_always()
+{
+	[ -z "$sender" ] || return
+	ip link set lo up
+	while sleep 0.02; do echo x >/dev/udp/127.0.0.1/9; done 2>/dev/null &
+	sender=$!
+}
+
+no_cgroup() { ! compgen -G "/sys/fs/cgroup/skbext-demo-*" >/dev/null; }
 
 has_type() { sk status --json | jq -e '.types | length == 2' >/dev/null; }
 
 # What must be so after a command that failed (not: that was killed).
 undone_load() { [ -z "$(pins)" ] || grep -q 'nothing was undone' "$tmp/err"; }
 undone_doctor() { [ -z "$(pins)" ]; }
+undone_demo() { no_cgroup; }
+undone_type_remove() { has_type; }
 undone_bind() { ! has_type && [ -z "$(compgen -G "$tmp/bound.o*")" ]; }
 
 # The next command. Where no pin and no process is left, nothing is.
 next()	# COMMAND
 {
 	local log
+	case $1 in
+	find | stats | dump | purge | status | type_list)	# they change nothing
+		log=$(sk find --json $skb alone_note 2>&1) || say "find after it: $log"
+		return ;;
+	trace)
+		[ -z "$(pins)" ] || say "left: $(pins | tr '\n' ' ')"
+		return ;;
+	demo)
+		# The next one takes away what a killed one has left.
+		no_cgroup || log=$(run_args demo 2>&1) || say "the same again: $log"
+		no_cgroup || say "a cgroup is left"
+		return ;;
+	esac
 	if [ "$1" = load ] || [ "$1" = doctor ] || [ "$1" = unload ]; then
 		log=$(sk unload 2>&1) || say "unload after it: $log"
 		[ -z "$(pins)" ] || say "left: $(pins | tr '\n' ' ')"
@@ -163,30 +217,112 @@ run_args()
 	sk "${args[@]}"
 }
 
+# How many lines are on stderr, but for the one with which trace begins.
+err_lines()
+{
+	grep -vc '^skbext: tracing in ' "$tmp/err"
+}
+
 # What it prints, without what may differ from run to run.
 same()
 {
 	sed -E 's/;? others there: .*//; s/0x[0-9a-f]+/ADDRESS/g; s/missed +[0-9]+/missed N/; s/[0-9]+$/N/; s/^([a-z_]+) +[0-9]+ /\1 N /' "$1"
 }
 
-# calls COMMAND: "NAME ORDINAL" of each system call from main() on
+# stacks COMMAND: how many of a call's innermost lines tell it from others, and whether the last
+# call of them counts beside the first
+stacks()
+{
+	case $1 in
+	doctor | trace) echo 1 0 ;;
+	*) echo 3 1 ;;
+	esac
+}
+
+# pick DEPTH LAST CHANGES <TRACE: "NAME ORDINAL" of each call that counts, in their order. CHANGES:
+# only those that change what outlives the process. Of reads there are no stacks: it takes too long.
+pick()
+{
+	awk -v depth="$1" -v last="$2" -v only="$3" -v stacks="$has_stacks" '
+		function end_of_call()
+		{
+			if (name == "" || name ~ /^(exit|[+]|-)/)
+				return
+			if (name == "munmap")
+				ours = 1
+			if (!ours || only && !changes)
+				return
+			at[++calls] = name " " nr[name]
+			if (changes || !(place in first))
+				picked[calls] = 1
+			if (!(place in first))
+				first[place] = calls
+			final[place] = calls
+		}
+		/^ > / {
+			if ($2 ~ /skbext\(/ && frames++ < depth)
+				place = place " " $2
+			next
+		}
+		{
+			end_of_call()
+			name = $0
+			sub(/[(].*/, "", name)
+			nr[name]++
+			frames = 0
+			place = name == "bpf" ? $1 : name
+			if (!stacks)
+				place = place " " nr[name]
+			changes = /^(mkdir|rmdir|unlink|rename|link|symlink|ftruncate|fchmod|chmod|write|mount|umount|bpf[(]BPF_(OBJ_PIN|PROG_TEST_RUN|LINK_|RAW_TRACEPOINT_OPEN))/
+		}
+		END {
+			end_of_call()
+			for (place in final)
+				if (last)
+					picked[final[place]] = 1
+			for (i = 1; i <= calls; i++)
+				if (i in picked)
+					print at[i]
+		}'
+}
+
+# reads <TRACE: the same of reads, the first and the last of each file
+reads()
+{
+	awk '
+		/^munmap/ { ours = 1 }
+		!/^read[(]/ { next }
+		{ nr++; sub(/^read[(][0-9]*</, ""); sub(/>.*/, "") }
+		!ours { next }
+		!($0 in first) { first[$0] = nr }
+		{ last[$0] = nr }
+		END {
+			for (file in first) {
+				print "read", first[file]
+				if (last[file] != first[file])
+					print "read", last[file]
+			}
+		}' | sort -nk2
+}
+
+# calls COMMAND: "NAME ORDINAL" of the system calls that count, from main() on
 calls()
 {
 	local -n args=args_$1
+	local changes=0
+	[ "$1" != demo ] || changes=1
 	"before_$1" >/dev/null 2>&1
-	strace -qq -o "$tmp/trace" "$skbext" "${args[0]}" --bpffs "$dir" "${args[@]:1}" \
+	strace -y -qq -o "$tmp/trace" "$skbext" "${args[0]}" --bpffs "$dir" "${args[@]:1}" \
 		>"$tmp/good" 2>"$tmp/err" || say "without a fault: $(cat "$tmp/err")"
+	[ $changes = 1 ] || reads <"$tmp/trace"
+	"before_$1" >/dev/null 2>&1
+	strace $with_stacks -qq -o "$tmp/trace" -e trace=!read "$skbext" "${args[0]}" --bpffs "$dir" \
+		"${args[@]:1}" >"$tmp/good" 2>"$tmp/err" || say "without a fault: $(cat "$tmp/err")"
 	same "$tmp/good" >"$tmp/good.same"
 	[ "$1" != bind ] || cp "$tmp/bound.o" "$tmp/bound.good"
 	"done_$1" || say "without a fault: not done"
 	next "$1"
-	sed -E 's/\(.*//' "$tmp/trace" | awk '
-		{ n[$1]++ }
-		/^munmap/ { ours = 1 }
-		held != "" && $1 != "read" { print held; held = "" }
-		ours && $1 == "read" { if (last == "read") held = $1 " " n[$1]; else print $1, n[$1] }
-		ours && $1 != "read" && $1 !~ /^exit|^\+/ { print $1, n[$1] }
-		{ last = $1 }'
+	pick $(stacks "$1") $changes <"$tmp/trace"
 }
 
 # inject COMMAND NAME ORDINAL FAULT
@@ -208,7 +344,7 @@ inject()
 	} 2>/dev/null
 	[ $status = 137 ] || grep -q INJECTED "$tmp/log" || return
 	injected=$((injected + 1))
-	lines=$(wc -l <"$tmp/err")
+	lines=$(err_lines)
 	if [ "$4" = KILL ]; then
 		[ $status = 137 ] || say "exit status $status"
 		# Load warns of what is partial when all is done, and may be killed behind that.
@@ -264,7 +400,8 @@ one()
 	echo "   $1: $(wc -l <"$tmp/calls") system calls, $hit faults injected, $((wrong - before)) wrong"
 }
 
-for command in ${COMMAND:-find stats add del dump purge status bind unload load doctor}; do
+for command in ${COMMAND:-find stats add del dump purge status type_list \
+	type_remove bind unload load doctor trace demo}; do
 	one "$command"
 done
 exit $failed
