@@ -17,4 +17,8 @@ COMMAND=load AFTER=mkdir CALL=openat FAULT=EMFILE faults
 # A hook whose pin or program could not be looked at was called gone; a type's BTF, none.
 COMMAND=status CALL=bpf FAULT=ENOSPC faults 40
 COMMAND=dump CALL=bpf FAULT=EMFILE faults 12
+# Without a first program libbpf gives no names, and load did not know its own pins.
+COMMAND=load CALL=bpf FIRST=3 FAULT=EBUSY faults
+# It hid why the directory could not be looked at.
+COMMAND='status type_list' CALL=access FAULT=ENOMEM faults
 exit $status

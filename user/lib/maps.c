@@ -97,6 +97,20 @@ static __u32 sizeof_sk_buff(void)
 	return id > 0 ? btf__type_by_id(btf, id)->size : 0;
 }
 
+/*
+ * libbpf tries whether the kernel keeps names, and where that fails, for want of memory or files, it
+ * gives none: what is pinned would not be known again.
+ */
+static int check_named(int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return fail(-errno, "looking at a map: %s", why_bpf(-errno));
+	return info.name[0] ? 0 : fail(-EAGAIN, "the kernel refused a first trial, so maps and programs have no names; try again");
+}
+
 static int create_with(struct skbext *sk, enum map_id id, const char *name, __u32 value_size,
 		       __u32 n, __u32 flags)
 {
@@ -107,7 +121,7 @@ static int create_with(struct skbext *sk, enum map_id id, const char *name, __u3
 		return fail(-errno, "map %s of %llu bytes: %s", name,
 			    (unsigned long long)value_size * n, why_bpf(-errno));
 	sk->map[id] = fd;
-	return 0;
+	return check_named(fd);
 }
 
 static int create(struct skbext *sk, enum map_id id, const char *name, __u32 value_size, __u32 n)
