@@ -344,6 +344,9 @@ struct skbext_hook {
 	bool idle;
 	char others[64];	/* skbext_probe() only: programs of others there, by name and id */
 	bool tried;		/* this process tried to attach it; 0 in .err: it could */
+	/* While the kernel measures that (kernel.bpf_stats_enabled, bpf_enable_stats()). */
+	__u64 runs;
+	__u64 run_time_ns;
 };
 
 /**

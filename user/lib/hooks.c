@@ -430,6 +430,18 @@ void hooks_missed(struct skbext *sk, __u64 *by_role)
 			by_role[defs[i].role] += prog_misses(sk->hooks[i].prog_fd);
 }
 
+static void read_runs(int prog_fd, struct skbext_hook *hook)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len))
+		return;
+	hook->missed = info.recursion_misses;
+	hook->runs = info.run_cnt;
+	hook->run_time_ns = info.run_time_ns;
+}
+
 int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
 {
 	const struct hook_def *def = hook_def(n);
@@ -445,7 +457,8 @@ int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
 	h.offered = vmlinux && offered(def, vmlinux);
 	h.attached = attached_prog(sk, n) >= 0;
 	h.idle = !h.attached && sk->ctl && is_idle(sk, def);
-	h.missed = h.attached ? prog_misses(sk->hooks[n].prog_fd) : 0;
+	if (h.attached)
+		read_runs(sk->hooks[n].prog_fd, &h);
 	h.err = sk->hooks[n].err;
 	h.tried = sk->hooks[n].tried;
 	memcpy(hook, &h, hook->sz < sizeof(h) ? hook->sz : sizeof(h));
