@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* NAME:SIZE[,POLICY]..., addresses, numbers, modes: what is taken says the same written out again. */
+/* NAME:SIZE[,POLICY]..., addresses, numbers, modes, filters, times: what is taken says the same written out again. */
+#include "../../user/cli/dump/parts.h"
 #include "kernel.h"
 
 static void type(const char *text)
@@ -38,12 +39,30 @@ static void mode(const char *text)
 	MUST(!strcmp(skbext_mode_name(cli_parse_mode(text)), text), "%s", text);
 }
 
+/* Of a record that has nothing. */
+static void filter(const char *text)
+{
+	json_t *record;
+
+	filter_check(text);	/* does not come back with what is wrong */
+	record = json_object();
+	filter_holds(text, record);
+	json_decref(record);
+}
+
+static void length_of_time(const char *text)
+{
+	MUST(cli_parse_time(text, "--time"), "%s", text);
+}
+
 static int parse(void *arg)
 {
-	static void (*const parsers[])(const char *text) = { type, address, number, mode };
+	static void (*const parsers[])(const char *text) = {
+		type, address, number, mode, filter, length_of_time
+	};
 	const char *text = arg;
 
-	if (text[0] >= '0' && text[0] <= '3')
+	if (text[0] >= '0' && text[0] <= '5')
 		parsers[text[0] - '0'](text + 1);
 	return CLI_DONE;
 }
