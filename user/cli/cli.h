@@ -44,7 +44,7 @@ struct command {
 
 /* Each cmd_x.c defines its own. */
 extern const struct command cmd_load, cmd_unload, cmd_status, cmd_doctor, cmd_stats, cmd_dump,
-	cmd_add, cmd_find, cmd_del, cmd_purge, cmd_demo, cmd_bench, cmd_trace, cmd_bind, cmd_type;
+	cmd_add, cmd_find, cmd_del, cmd_purge, cmd_demo, cmd_bench, cmd_trace, cmd_bind, cmd_type, cmd_top;
 
 /* main.c: all of them; NULL after the last. */
 extern const struct command *const cli_commands[];
@@ -108,6 +108,10 @@ int cli_print_list(json_t *value, const char *list);
 /* --jsonl was given: each object is one line. */
 extern bool cli_lines;
 
+/* wait.c: SIGINT and SIGTERM end the command from now on only where it waits for that. */
+void cli_expect_interrupt(void);
+bool cli_interrupted_within(double seconds);
+
 /*
  * progress.c: from now on tell, each second, on a terminal alone, that this is being done; NULL: it is
  * done.
@@ -151,6 +155,7 @@ void cli_types_read(struct skbext *sk, struct cli_types *types);
 void cli_types_warn(const struct cli_types *types);	/* a line on stderr if some is unread */
 void cli_types_free(struct cli_types *types);
 json_t *cli_json_types(const struct cli_types *types);
+json_t *cli_json_flags(__u32 flags);	/* ["noclone"] */
 const char *cli_flags_text(__u32 flags);	/* ",noclone,counted"; static buffer */
 
 /* hooks.c: the hooks of a mode, as status and doctor show them. */

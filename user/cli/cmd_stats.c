@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* skbext stats: the counters; with --watch their rates, interval by interval. */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -111,34 +109,18 @@ static double seconds_now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-/* Blocked and waited for: none is lost that comes between two waits. */
-static bool interrupted_within(unsigned int seconds, const sigset_t *signals)
-{
-	struct timespec pause = { .tv_sec = seconds };
-	int sig;
-
-	do {
-		sig = sigtimedwait(signals, NULL, &pause);
-	} while (sig < 0 && errno == EINTR);
-	return sig > 0;
-}
-
 static int watch(const struct cli_common *common, unsigned int seconds)
 {
 	void (*show)(const struct interval *iv) = common->json ? print_json_rates :
 		isatty(STDOUT_FILENO) ? redraw : print_line;
 	struct interval iv;
-	sigset_t signals;
 	double then, at;
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
+	cli_expect_interrupt();
 	if (read_stats(common, &iv.before))
 		return CLI_FAILED;
 	then = seconds_now();
-	while (!interrupted_within(seconds, &signals)) {
+	while (!cli_interrupted_within(seconds)) {
 		if (read_stats(common, &iv.now))
 			return CLI_FAILED;
 		at = seconds_now();
