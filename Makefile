@@ -25,7 +25,8 @@ CFLAGS	?= -O2 -g
 WARN	:= -Wall -Wextra -Wno-unused-parameter
 # No path of this machine in what is built. CPPFLAGS are the caller's, so ours are elsewhere.
 NO_PATHS := '-ffile-prefix-map=$(CURDIR)=.'
-OWN_CPPFLAGS = -Iinclude -I$(OUT) -D_GNU_SOURCE= -DSKBEXT_VERSION='"$(VERSION)"'
+OWN_CPPFLAGS = -Iinclude -I$(OUT) -D_GNU_SOURCE= -DSKBEXT_VERSION='"$(VERSION)"' \
+	$(if $(NCURSES_LIBS),-DHAVE_NCURSES)
 USER_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(NO_PATHS) $(OWN_CPPFLAGS) $(CPPFLAGS)
 BPF_CFLAGS = -O2 -g $(WARN) $(NO_PATHS) -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Iinclude -I$(OUT)
 # As users compile: no -mcpu, no target architecture. <linux/*.h> wants the machine's <asm/*.h>.
@@ -33,6 +34,9 @@ TEST_INCLUDES = $(TEST_DIRS:%=-Itests/%)
 TEST_BPF_CFLAGS = -O2 -g $(WARN) -target bpf -Iinclude -I$(OUT) $(TEST_INCLUDES) \
 	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
 LIBS	:= -lbpf -lelf -lz
+# For the screen of `skbext top`; NCURSES_LIBS= builds without it.
+NCURSES_LIBS ?= $(shell pkg-config --libs ncursesw 2>/dev/null)
+CLI_LIBS = -ljansson $(NCURSES_LIBS)
 DEPS	= -MT $@ -MMD -MP -MF $@.d
 
 BPF	:= $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
@@ -165,7 +169,7 @@ $(OUT)/$(SO): $(LIB_OBJ) user/lib/libskbext.map
 
 $(OUT)/skbext: $(CLI_OBJ) $(OUT)/libskbext.a
 	$(call msg,LINK)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -ljansson $(LIBS) -lpthread -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(CLI_LIBS) $(LIBS) -lpthread -o $@
 
 man: $(MAN)				## the manual pages; takes scdoc
 
@@ -248,7 +252,7 @@ $(OUT)/fuzz/skbext.a: $(FUZZ_OBJ)
 $(OUT)/fuzz/%: tests/fuzz/%.c $(FUZZ_PARTS)
 	$(call msg,FUZZ)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer -Wl,--wrap=exit,--wrap=dir_lock $(DEPS) $< $(FUZZ_PARTS) \
-		-ljansson $(LIBS) -lpthread -ldl -o $@
+		$(CLI_LIBS) $(LIBS) -lpthread -ldl -o $@
 
 install: all $(MAN)			## install below PREFIX (/usr/local) and DESTDIR
 	install -d '$(DESTDIR)$(sbindir)' '$(DESTDIR)$(includedir)/skbext/store' \

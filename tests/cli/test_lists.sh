@@ -216,6 +216,8 @@ outputs_follow_their_schemas()
 	follows doctor-measure
 	run timeout --preserve-status -s INT 3 "$skbext" stats --watch --json
 	follows stats-watch
+	run "$skbext" top --json --reports 2 --interval 100ms
+	follows top
 	after_case
 	run "$skbext" load --json --type a:4,noclone,keep-scrub,drop-udp
 	follows load

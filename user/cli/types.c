@@ -41,7 +41,7 @@ void cli_types_free(struct cli_types *types)
 	}
 }
 
-static json_t *flags_json(__u32 flags)
+json_t *cli_json_flags(__u32 flags)
 {
 	json_t *list = json_array();
 
@@ -79,7 +79,7 @@ json_t *cli_json_types(const struct cli_types *types)
 							      "name", info->name,
 							      "size", (json_int_t)info->size,
 							      "offset", (json_int_t)info->offset,
-							      "flags", flags_json(info->flags)));
+							      "flags", cli_json_flags(info->flags)));
 	}
 	return list;
 }

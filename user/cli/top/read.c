@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* skbext top: a snapshot of what is loaded, as JSON. */
+#include <time.h>
+
+#include "parts.h"
+
+struct counts {
+	__u64 live[SKBEXT_MAX_TYPES], shared[SKBEXT_MAX_TYPES];
+};
+
+static int count(const struct skbext_record *rec, void *arg)
+{
+	struct counts *c = arg;
+
+	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++) {
+		if (!(rec->active & 1U << id))
+			continue;
+		c->live[id]++;
+		c->shared[id] += rec->shared;
+	}
+	return 0;
+}
+
+static json_t *types_json(struct skbext *sk)
+{
+	struct counts c = { 0 };
+	struct skbext_type_info info;
+	json_t *list = json_array();
+
+	skbext_for_each(sk, count, &c);
+	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++)
+		if (!skbext_type_get(sk, id, &info))
+			json_array_append_new(list, json_pack("{s:s, s:I, s:o, s:I, s:I}",
+				"name", info.name, "size", (json_int_t)info.size,
+				"flags", cli_json_flags(info.flags),
+				"live", (json_int_t)c.live[id], "shared", (json_int_t)c.shared[id]));
+	return list;
+}
+
+static json_t *hooks_json(struct skbext *sk, enum skbext_mode mode)
+{
+	struct skbext_hook hook = { .sz = sizeof(hook) };
+	json_t *list = json_array(), *one;
+
+	for (unsigned int n = 0; !skbext_hook(sk, n, &hook); n++) {
+		if (!cli_hook_serves(&hook, mode))
+			continue;
+		one = cli_json_hook(&hook);
+		json_object_set_new(one, "runs", json_integer(hook.runs));
+		json_object_set_new(one, "run_time_ns", json_integer(hook.run_time_ns));
+		json_array_append_new(list, one);
+	}
+	return list;
+}
+
+static int add_state(json_t *snapshot, struct skbext *sk)
+{
+	struct skbext_status status = { .sz = sizeof(status) };
+	struct skbext_stats stats = { .sz = sizeof(stats) };
+	json_t *state;
+
+	if (skbext_status(sk, &status) || skbext_stats(sk, &stats))
+		return -1;
+	state = json_pack("{s:s, s:s, s:s, s:b, s:o, s:o, s:o}",
+			  "mode", skbext_mode_name(status.mode),
+			  "guarantee", skbext_guarantee_name(status.guarantee),
+			  "reason", status.reason, "healthy", status.healthy,
+			  "stats", cli_json_stats(&stats), "types", types_json(sk),
+			  "hooks", hooks_json(sk, status.mode));
+	json_object_update(snapshot, state);
+	json_decref(state);
+	return 0;
+}
+
+static double seconds(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* Opened anew each time, so that it sees an unload, and follows a new load. */
+json_t *top_read(const struct cli_common *common)
+{
+	json_t *snapshot = json_pack("{s:f, s:f}", "time", seconds(CLOCK_REALTIME),
+				     "clock", seconds(CLOCK_MONOTONIC));
+	struct skbext *sk = skbext_open_pinned(common->bpffs);
+
+	if (!sk || add_state(snapshot, sk))
+		json_object_set_new(snapshot, "error", json_string(skbext_errmsg()));
+	skbext_close(sk);
+	return snapshot;
+}
