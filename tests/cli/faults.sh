@@ -103,6 +103,8 @@ args_trace=(trace --count 1 --mode tracepoint)
 args_demo=(demo --mode tracepoint)
 args_type_list=(type list)
 args_type_remove=(type remove alone_note)
+args_metrics=(metrics)
+args_textfile=(metrics --textfile "$tmp/text/x.prom")
 
 # Loading takes longest: what is still there is used again.
 is_loaded()
@@ -123,6 +125,8 @@ before_load() { before_nothing; }
 before_doctor() { before_nothing; }
 before_status() { before_loaded; }
 before_stats() { before_loaded; }
+before_metrics() { before_loaded; }
+before_textfile() { before_loaded; rm -rf "$tmp/text"; mkdir "$tmp/text"; echo old >"$tmp/text/x.prom"; }
 before_dump() { before_loaded; }
 before_find() { before_loaded; }
 before_purge() { before_loaded; }
@@ -153,6 +157,8 @@ same_file()
 done_bind() { same_file "$tmp/bound.o" "$tmp/bound.good" 2>/dev/null && has_type; }
 done_status() { true; }
 done_stats() { true; }
+done_metrics() { true; }
+done_textfile() { [ "$(tail -n 1 "$tmp/text/x.prom")" = "# EOF" ]; }
 done_dump() { true; }
 done_find() { true; }
 done_purge() { true; }
@@ -180,6 +186,8 @@ undone_load() { [ -z "$(pins)" ] || grep -q 'nothing was undone' "$tmp/err"; }
 undone_doctor() { [ -z "$(pins)" ]; }
 undone_demo() { no_cgroup; }
 undone_type_remove() { has_type || grep -q 'nothing was undone' "$tmp/err"; }
+# What looks damaged is down, which is written too.
+undone_textfile() { [ "$(ls -A "$tmp/text")" = x.prom ] && grep -qxE "old|skbext_up 0" "$tmp/text/x.prom"; }
 undone_bind() { ! has_type && [ -z "$(compgen -G "$tmp/bound.o*")" ]; }
 
 # The next command. Where no pin and no process is left, nothing is.
@@ -402,7 +410,7 @@ one()
 	echo "   $1: $(wc -l <"$tmp/calls") system calls, $hit faults injected, $((wrong - before)) wrong"
 }
 
-for command in ${COMMAND:-find stats add del dump purge status type_list \
+for command in ${COMMAND:-find stats metrics textfile add del dump purge status type_list \
 	type_remove bind unload load doctor trace demo}; do
 	one "$command"
 done

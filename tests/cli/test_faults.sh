@@ -8,7 +8,7 @@ faults()
 	"$here/faults.sh" "$@" || status=1
 }
 
-COMMAND='find stats add del dump purge status bind' faults 12
+COMMAND='find stats metrics textfile add del dump purge status bind' faults 12
 COMMAND='load unload doctor' faults 5
 # An unload that stopped half-way took the slots first, and none could end what it had begun.
 COMMAND=unload CALL=unlinkat FAULT='KILL EMFILE' faults 12

@@ -44,7 +44,8 @@ struct command {
 
 /* Each cmd_x.c defines its own. */
 extern const struct command cmd_load, cmd_unload, cmd_status, cmd_doctor, cmd_stats, cmd_dump,
-	cmd_add, cmd_find, cmd_del, cmd_purge, cmd_demo, cmd_bench, cmd_trace, cmd_bind, cmd_type, cmd_top;
+	cmd_add, cmd_find, cmd_del, cmd_purge, cmd_demo, cmd_bench, cmd_trace, cmd_bind, cmd_type, cmd_top,
+	cmd_metrics;
 
 /* main.c: all of them; NULL after the last. */
 extern const struct command *const cli_commands[];
@@ -176,6 +177,7 @@ struct cli_counter {
 	const char *name;
 	size_t offset;
 	bool gauge;	/* a state, not a count of events */
+	const char *unit;	/* what the name of a gauge ends with as a metric: "_records" */
 	const char *help;
 };
 
@@ -184,6 +186,15 @@ __u64 cli_count(const struct skbext_stats *stats, const struct cli_counter *coun
 json_t *cli_json_stats(const struct skbext_stats *stats);
 
 /* lost.c: records that packets lost, by cause. */
+struct cli_cause {
+	const char *name;	/* the field of struct skbext_stats */
+	size_t offset;
+	bool once;		/* counts each lost record once, and may be added to others that do */
+	const char *what;
+};
+
+extern const struct cli_cause cli_causes[];	/* up to one without a name */
+__u64 cli_cause_value(const struct skbext_stats *stats, const struct cli_cause *cause);
 json_t *cli_json_lost(const struct skbext_stats *stats);
 void cli_print_lost(const struct skbext_stats *stats);
 
@@ -198,5 +209,18 @@ json_t *cli_json_payload(const struct cli_types *types, unsigned int id, const v
 
 /* btf_json.c: a value of a BTF type. NULL: the type cannot be shown, or is larger than the data. */
 json_t *btf_json(const struct btf *btf, __u32 id, const void *data, size_t size);
+
+/* memory.c: bytes that the kernel accounts to what is pinned there. Errors are printed. */
+struct cli_memory {
+	__u64 maps, programs;
+};
+
+int cli_read_memory(const struct cli_common *common, struct cli_memory *memory);
+
+/*
+ * textfile.c: replace a file by this text, of mode 0644, or leave it as it is: a reader finds the old
+ * text or the new one. Only a regular file is replaced. Returns an exit status, an error is printed.
+ */
+int cli_replace_file(const char *path, const char *text, size_t len);
 
 #endif /* SKBEXT_CLI_H */

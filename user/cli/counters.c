@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The counters of skbext_stats(), each with its name and what it counts: for stats and top. */
+/* The counters of skbext_stats(), each with its name and what it counts: for stats, metrics and top. */
 #include "cli.h"
 
-#define GAUGE(field, help)	{ #field, offsetof(struct skbext_stats, field), true, help }
-#define COUNT(field, help)	{ #field, offsetof(struct skbext_stats, field), false, help }
+#define GAUGE(field, unit, help)	{ #field, offsetof(struct skbext_stats, field), true, unit, help }
+#define COUNT(field, help)		{ #field, offsetof(struct skbext_stats, field), false, "", help }
 
 const struct cli_counter cli_counters[] = {
-	GAUGE(live, "records now"),
-	GAUGE(capacity, "places for records"),
-	GAUGE(orphans, "places held by an object that outlives its first owner"),
+	GAUGE(live, "_records", "records now"),
+	GAUGE(capacity, "_records", "places for records"),
+	GAUGE(orphans, "", "places held by an object that outlives its first owner"),
 	COUNT(adds, "records made by add"),
 	COUNT(adds_more, "adds to a record that was there"),
 	COUNT(add_failed, "adds refused, no room"),
@@ -30,10 +30,10 @@ const struct cli_counter cli_counters[] = {
 	COUNT(missed_shares, "of missed_hooks, shares: that copy carries nothing"),
 	COUNT(missed_policies, "of missed_hooks, scrubs and UDP receive queues"),
 	COUNT(distrusts, "times that all records lost trust, as a release was missed"),
-	GAUGE(untrusted, "of live, records that nobody finds since then"),
+	GAUGE(untrusted, "_records", "of live, records that nobody finds since then"),
 	COUNT(distrusted, "looks at such a record, which was not shown"),
 	COUNT(shares_distrusted, "of distrusted, copies that so carry nothing"),
-	GAUGE(refs, "references held by counted types, now"),
+	GAUGE(refs, "", "references held by counted types, now"),
 	{ 0 },
 };
 

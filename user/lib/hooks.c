@@ -415,12 +415,32 @@ int hooks_wake(struct skbext *sk, const char *type, __u32 flags)
 	return err;
 }
 
+/* All 0: the kernel does not tell. */
+static void read_info(int prog_fd, struct bpf_prog_info *info)
+{
+	__u32 len = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	if (bpf_obj_get_info_by_fd(prog_fd, info, &len))
+		memset(info, 0, sizeof(*info));
+}
+
 __u64 prog_misses(int prog_fd)
 {
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
+	struct bpf_prog_info info;
 
-	return bpf_obj_get_info_by_fd(prog_fd, &info, &len) ? 0 : info.recursion_misses;
+	read_info(prog_fd, &info);
+	return info.recursion_misses;
+}
+
+static void count_runs(int prog_fd, struct skbext_hook *hook)
+{
+	struct bpf_prog_info info;
+
+	read_info(prog_fd, &info);
+	hook->missed = info.recursion_misses;
+	hook->runs = info.run_cnt;
+	hook->run_time_ns = info.run_time_ns;
 }
 
 void hooks_missed(struct skbext *sk, __u64 *by_role)
@@ -428,18 +448,6 @@ void hooks_missed(struct skbext *sk, __u64 *by_role)
 	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++)
 		if (attached_prog(sk, i) >= 0)
 			by_role[defs[i].role] += prog_misses(sk->hooks[i].prog_fd);
-}
-
-static void read_runs(int prog_fd, struct skbext_hook *hook)
-{
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len))
-		return;
-	hook->missed = info.recursion_misses;
-	hook->runs = info.run_cnt;
-	hook->run_time_ns = info.run_time_ns;
 }
 
 int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
@@ -458,7 +466,7 @@ int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
 	h.attached = attached_prog(sk, n) >= 0;
 	h.idle = !h.attached && sk->ctl && is_idle(sk, def);
 	if (h.attached)
-		read_runs(sk->hooks[n].prog_fd, &h);
+		count_runs(sk->hooks[n].prog_fd, &h);
 	h.err = sk->hooks[n].err;
 	h.tried = sk->hooks[n].tried;
 	memcpy(hook, &h, hook->sz < sizeof(h) ? hook->sz : sizeof(h));

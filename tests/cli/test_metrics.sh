@@ -1,0 +1,348 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# `skbext metrics`: what it prints is well formed, for promtool too where that is installed; its values
+# are those of stats and status; what it writes to a file is there whole or not at all.
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+PATH=$PATH:/usr/sbin:/sbin
+skbext=${SKBEXT:-$root/.output/skbext}
+dir=/sys/fs/bpf/skbext-metrics-$$
+tmp=$(mktemp -d)
+only=$1
+. "$root/tests/lib/cases.sh"
+
+cleanup()
+{
+	"$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1
+	umount "$tmp/small" 2>/dev/null
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
+
+sk()	# COMMAND [ARG]...
+{
+	run "$skbext" "$1" --bpffs "$dir" "${@:2}"
+}
+
+load()
+{
+	must "$skbext" load --bpffs "$dir" --type a:16 --type b:8,counted --capacity 64 "$@"
+}
+
+after_case()
+{
+	"$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1
+}
+
+# value SERIES: as it is printed
+value()
+{
+	awk -v series="$1" '$1 == series { print $2 }' <<<"$out"
+}
+
+# is SERIES VALUE
+is()
+{
+	[ "$(value "$1")" = "$2" ] || wrong "$1 is '$(value "$1")', not $2"
+}
+
+# Two records, one of them with two types; an add that finds no room.
+some_records()
+{
+	local n
+	must "$skbext" add --bpffs "$dir" 0xffff888000001000 a 01
+	for n in $(seq 200); do
+		"$skbext" add --bpffs "$dir" "$(printf '0xffff888000%06x' $((0x2000 + n * 256)))" a 01 ||
+			break
+	done >/dev/null 2>&1
+	must "$skbext" del --bpffs "$dir" 0xffff888000001000
+}
+
+# well_formed [openmetrics]: $out, by the grammar of the text
+well_formed()
+{
+	awk -v om="$1" '
+		function bad(what) { print what ": " $0; exit }
+		ended { bad("behind the end") }
+		$0 == "# EOF" { ended = 1; next }
+		/^# HELP skbext_[a-z_]+ [^ ].*[^.]$/ {
+			if (seen[$3]++) bad("a second time")
+			name = $3; typed = 0
+			next
+		}
+		/^# TYPE skbext_[a-z_]+ (counter|gauge)$/ {
+			if ($3 != name || typed) bad("TYPE without HELP")
+			typed = 1; kind = $4
+			total = name ~ /_total$/
+			if (total != (kind == "counter" && !om)) bad("name and type")
+			next
+		}
+		/^skbext_[a-z_]+({[a-z]+="[^"\\]*"(,[a-z]+="[^"\\]*")*})? [0-9]+(\.[0-9]+)?(e[-+][0-9]+)?$/ {
+			sample = $1; sub(/{.*/, "", sample)
+			if (!typed || sample != name (om && kind == "counter" ? "_total" : ""))
+				bad("not of the family before it")
+			if (there[$1]++) bad("a series twice")
+			n++
+			next
+		}
+		{ bad("no such line") }
+		END { if (!ended) print "no # EOF"; if (n < 1) print "no value" }' <<<"$out" >"$tmp/bad"
+	[ ! -s "$tmp/bad" ] || wrong "$(cat "$tmp/bad")"
+}
+
+text_is_well_formed()
+{
+	load || return
+	sk metrics
+	[ "$status$err" = 0 ] || wrong "status $status: $err"
+	well_formed
+	sk metrics --openmetrics
+	[ "$status$err" = 0 ] || wrong "--openmetrics: status $status: $err"
+	well_formed openmetrics
+}
+
+values_are_those_of_stats()
+{
+	local key number
+	load || return
+	some_records
+	must "$skbext" stats --bpffs "$dir" --json
+	cp "$tmp/out" "$tmp/stats"
+	sk metrics
+	[ "$(jq .add_failed "$tmp/stats")" -gt 0 ] && [ "$(jq .dels "$tmp/stats")" = 1 ] ||
+		wrong "nothing to see: $(cat "$tmp/stats")"
+	while read -r key number; do
+		case $key in
+		live | capacity | untrusted) is "skbext_${key}_records" "$number" ;;
+		orphans | refs) is "skbext_$key" "$number" ;;
+		fate_*) ;;	# packets of others go on
+		*) is "skbext_${key}_total" "$number" ;;
+		esac
+	done < <(jq -r 'del(.lost) | to_entries[] | "\(.key) \(.value)"' "$tmp/stats")
+	while read -r key number; do
+		case $key in
+		untrusted | distrusted) [ -z "$(value "skbext_lost_total{cause=\"$key\"}")" ] ||
+			wrong "$key is added to records" ;;
+		*) is "skbext_lost_total{cause=\"$key\"}" "$number" ;;
+		esac
+	done < <(jq -r '.lost | to_entries[] | "\(.key) \(.value)"' "$tmp/stats")
+}
+
+values_are_those_of_status()
+{
+	local hook role type size bytes
+	load || return
+	must "$skbext" status --bpffs "$dir" --json
+	cp "$tmp/out" "$tmp/status"
+	sk metrics
+	is skbext_up 1
+	is "skbext_info{$(jq -r --argjson v "$("$skbext" version --json)" \
+		'"version=\"\($v.version)\",layout=\"\($v.layout)\",mode=\"\(.mode)\""' "$tmp/status")}" 1
+	is "skbext_guarantee{guarantee=\"$(jq -r .guarantee "$tmp/status")\"}" 1
+	[ "$(awk '/^skbext_guarantee/ { n += $2 } END { print n }' <<<"$out")" = 1 ] || wrong "guarantees"
+	is skbext_healthy 1
+	is skbext_payload_bytes "$(jq .payload "$tmp/status")"
+	is skbext_payload_used_bytes "$(jq .payload_used "$tmp/status")"
+	while read -r hook role; do
+		is "skbext_hook_attached{hook=\"$hook\",role=\"$role\"}" 1
+		[[ $(value "skbext_hook_missed_total{hook=\"$hook\",role=\"$role\"}") = [0-9]* ]] ||
+			wrong "no misses of $hook"
+	done < <(jq -r '.hooks[] | "\(.name) \(.role)"' "$tmp/status")
+	[ "$(grep -c '^skbext_hook_attached' <<<"$out")" = "$(jq '.hooks | length' "$tmp/status")" ] ||
+		wrong "other hooks"
+	while read -r type size; do
+		is "skbext_type_bytes{type=\"$type\"}" "$size"
+	done < <(jq -r '.types[] | "\(.name) \(.size)"' "$tmp/status")
+	bytes=$(for map in ctl slots stats watches refs request; do
+		bpftool -j map show pinned "$dir/$map" | jq .bytes_memlock
+	done | jq -s add)
+	is 'skbext_kernel_bytes{of="maps"}' "$bytes"
+	[ "$(value 'skbext_kernel_bytes{of="programs"}')" -gt 4096 ] || wrong "no bytes of programs"
+}
+
+lost_hook_is_told()
+{
+	local hook
+	load || return
+	hook=$("$skbext" status --bpffs "$dir" --json |
+		jq -r '[.hooks[] | select(.role == "release")][0].name')
+	rm "$dir/links/$hook"
+	sk metrics
+	is "skbext_hook_attached{hook=\"$hook\",role=\"release\"}" 0
+	is 'skbext_guarantee{guarantee="none"}' 1
+	is skbext_healthy 0
+}
+
+# The kernel counts them on demand. Without, a 0 would say that hooks do not run.
+runs_are_told_where_the_kernel_counts_them()
+{
+	local was
+	was=$(cat /proc/sys/kernel/bpf_stats_enabled) || { skip="no kernel.bpf_stats_enabled"; return; }
+	load || return
+	echo 0 >/proc/sys/kernel/bpf_stats_enabled
+	sk metrics
+	[[ $out != *hook_run* ]] || wrong "runs are told, and nobody counts them"
+	echo 1 >/proc/sys/kernel/bpf_stats_enabled
+	unshare -n sh -c 'ip link set lo up && ping -c 3 -i 0.01 -q 127.0.0.1' >/dev/null
+	sk metrics
+	echo "$was" >/proc/sys/kernel/bpf_stats_enabled
+	well_formed
+	[ "$(value 'skbext_hook_runs_total{hook="consume_skb",role="fate"}')" -gt 0 ] || wrong "no runs"
+	[[ $(value 'skbext_hook_run_seconds_total{hook="consume_skb",role="fate"}') == *[1-9]* ]] ||
+		wrong "no time"
+}
+
+# An alert must be able to fire: not loaded, and damaged, are answers.
+down_is_an_answer()
+{
+	sk metrics
+	[ "$status$err" = 0 ] || wrong "status $status: $err"
+	well_formed
+	is skbext_up 0
+	[ "$(grep -vc '^#' <<<"$out")" = 1 ] || wrong "more than skbext_up: $out"
+	sk metrics --textfile "$tmp/down.prom"
+	[ "$status$err$out" = 0 ] || wrong "--textfile: status $status: $err $out"
+	grep -qx 'skbext_up 0' "$tmp/down.prom" || wrong "file: $(cat "$tmp/down.prom")"
+	load || return
+	rm "$dir/ctl" "$tmp/down.prom"
+	sk metrics --textfile "$tmp/down.prom"
+	refused "a damaged one" "cannot read what is loaded" unload
+	grep -qx 'skbext_up 0' "$tmp/down.prom" || wrong "damaged: $(cat "$tmp/down.prom")"
+}
+
+# Nobody knows whether it is up then; the old file shows by its age.
+who_may_not_look_says_nothing()
+{
+	command -v setpriv >/dev/null || { skip="no setpriv"; return; }
+	load || return
+	cp "$skbext" "$tmp/skbext"
+	chmod 755 "$tmp" "$tmp/skbext"
+	mkdir -m 777 "$tmp/open"
+	echo old >"$tmp/open/x.prom"
+	run setpriv --reuid=65534 --regid=65534 --clear-groups "$tmp/skbext" metrics --bpffs "$dir" \
+		--textfile "$tmp/open/x.prom"
+	refused "a user" "cannot read what is loaded" root
+	[ "$(cat "$tmp/open/x.prom")" = old ] || wrong "wrote: $(cat "$tmp/open/x.prom")"
+}
+
+file_is_as_stdout_and_readable()
+{
+	load || return
+	mkdir -p "$tmp/d"
+	(umask 077; cd "$tmp/d" && "$skbext" metrics --bpffs "$dir" --textfile x.prom) || wrong "status $?"
+	[ "$(stat -c '%a %h' "$tmp/d/x.prom")" = "644 1" ] || wrong "$(stat -c '%a %h' "$tmp/d/x.prom")"
+	[ "$(ls -A "$tmp/d")" = x.prom ] || wrong "there is: $(ls -A "$tmp/d")"
+	sk metrics
+	[ "$(grep -v fate <<<"$out")" = "$(grep -v fate "$tmp/d/x.prom")" ] ||
+		wrong "$(diff <(echo "$out") "$tmp/d/x.prom")"
+}
+
+# Who reads meanwhile finds a whole one, old or new.
+file_is_replaced_whole()
+{
+	local pid n=0
+	load || return
+	mkdir -p "$tmp/r"
+	sk metrics --textfile "$tmp/r/x.prom"
+	(for _ in $(seq 30); do
+		"$skbext" metrics --bpffs "$dir" --textfile "$tmp/r/x.prom" || exit
+	done) &
+	pid=$!
+	while kill -0 $pid 2>/dev/null; do
+		[ "$(tail -n 1 "$tmp/r/x.prom")" = "# EOF" ] || { wrong "half a file"; break; }
+		n=$((n + 1))
+	done
+	wait $pid || wrong "status $?"
+	[ "$(ls -A "$tmp/r")" = x.prom ] || wrong "left: $(ls -A "$tmp/r")"
+}
+
+full_disk_leaves_the_old_file()
+{
+	load || return
+	mkdir -p "$tmp/small"
+	mount -t tmpfs -o size=8k tmpfs "$tmp/small" || { skip="no tmpfs"; return; }
+	echo old >"$tmp/small/x.prom"
+	sk metrics --textfile "$tmp/small/x.prom"
+	refused "a full disk" "No space left" "$tmp/small/x.prom"
+	[ "$(cat "$tmp/small/x.prom")" = old ] || wrong "the old one is gone"
+	[ "$(ls -A "$tmp/small")" = x.prom ] || wrong "left: $(ls -A "$tmp/small")"
+	umount "$tmp/small"
+}
+
+what_is_no_file_stays()
+{
+	load || return
+	echo mine >"$tmp/mine"
+	ln -s mine "$tmp/link.prom"
+	sk metrics --textfile "$tmp/link.prom"
+	refused "a symbolic link" "not a regular file"
+	[ -L "$tmp/link.prom" ] && [ "$(cat "$tmp/mine")" = mine ] || wrong "the link or its file changed"
+	mknod "$tmp/null.prom" c 1 3
+	sk metrics --textfile "$tmp/null.prom"
+	refused "a device" "not a regular file"
+	[ -c "$tmp/null.prom" ] || wrong "the device is gone"
+	sk metrics --textfile "$tmp/"
+	refused "a directory" directory
+	sk metrics --textfile "$tmp/none/x.prom"
+	refused "no directory" "No such file" "$tmp/none/x.prom"
+	sk metrics --textfile ''
+	refused "no name" directory
+	[ -z "$(ls -A "$tmp" | grep '^\.skbext')" ] || wrong "left: $(ls -A "$tmp")"
+}
+
+usage_is_checked()
+{
+	local words
+	for words in "--json" "--textfile x --openmetrics" "--textfile" "more"; do
+		# shellcheck disable=SC2086 # words
+		sk metrics $words
+		[ "$status" = 2 ] && [ "$(wc -l <"$tmp/err")" = 1 ] && [ -z "$out" ] ||
+			wrong "$words: status $status: $err $out"
+	done
+}
+
+promtool_agrees()
+{
+	command -v promtool >/dev/null || { skip="no promtool (Debian: prometheus)"; return; }
+	load || return
+	some_records
+	"$skbext" metrics --bpffs "$dir" >"$tmp/text"
+	promtool check metrics <"$tmp/text" >"$tmp/log" 2>&1 || wrong "loaded: $(head -n 3 "$tmp/log")"
+	[ ! -s "$tmp/log" ] || wrong "it says: $(head -n 3 "$tmp/log")"
+	"$skbext" metrics --bpffs "$dir-none" | promtool check metrics >"$tmp/log" 2>&1 ||
+		wrong "down: $(head -n 3 "$tmp/log")"
+}
+
+openmetrics_is_parsed_strictly()
+{
+	python3 -c 'import prometheus_client' 2>/dev/null || { skip="no python3 with prometheus_client"; return; }
+	load || return
+	"$skbext" metrics --bpffs "$dir" --openmetrics | python3 -c '
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+names = [f.name for f in text_string_to_metric_families(sys.stdin.read())]
+sys.exit(0 if "skbext_adds" in names else 1)' >"$tmp/log" 2>&1 || wrong "$(tail -n 2 "$tmp/log")"
+}
+
+for tool in jq bpftool; do
+	command -v $tool >/dev/null && continue
+	echo "SKIP metrics: no $tool"
+	exit 0
+done
+[ "$(id -u)" = 0 ] || { echo "SKIP metrics: not root"; exit 0; }
+run_case text_is_well_formed
+run_case values_are_those_of_stats
+run_case values_are_those_of_status
+run_case lost_hook_is_told
+run_case runs_are_told_where_the_kernel_counts_them
+run_case down_is_an_answer
+run_case who_may_not_look_says_nothing
+run_case file_is_as_stdout_and_readable
+run_case file_is_replaced_whole
+run_case full_disk_leaves_the_old_file
+run_case what_is_no_file_stays
+run_case usage_is_checked
+run_case promtool_agrees
+run_case openmetrics_is_parsed_strictly
+exit $failed
