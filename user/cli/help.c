@@ -124,15 +124,40 @@ static bool has_words(const struct command *command)
 	return command->args[0] >= 'a' && command->args[0] <= 'z';
 }
 
-static void print_bash(void)
+/* "auto|exact": one of these. */
+static bool is_choice(const char *metavar)
 {
-	printf("# Completion of skbext for bash; made by `skbext help --format bash`.\n"
-	       "_skbext()\n{\n"
-	       "\tlocal word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} words=\n"
-	       "\tif [ \"$COMP_CWORD\" = 1 ]; then\n\t\twords='");
-	for (const struct command *const *c = cli_commands; *c; c++)
-		printf("%s%s", c == cli_commands ? "" : " ", (*c)->name);
-	printf("'\n\telse\n\t\tcase $command in\n");
+	return !metavar[strspn(metavar, "abcdefghijklmnopqrstuvwxyz|-")];
+}
+
+static void print_choices(const char *metavar)
+{
+	for (; *metavar; metavar++)
+		putchar(*metavar == '|' ? ' ' : *metavar);
+}
+
+/* What may stand behind an option, where that is not a file, which bash does itself. */
+static void bash_values(const char *command, const struct cli_option *options)
+{
+	for (; options->name; options++) {
+		const char *metavar = options->metavar;
+
+		if (!metavar || metavar[0] == '[' || strstr(metavar, "FILE"))
+			continue;
+		printf("\t%s:--%s) ", command, options->name);
+		if (is_choice(metavar)) {
+			printf("words='");
+			print_choices(metavar);
+			printf("' ;;\n");
+		} else {
+			printf("words=%s ;;\n", strcmp(metavar, "DIR") ? "" : "/");
+		}
+	}
+}
+
+static void bash_words(void)
+{
+	printf("\t\tcase $command in\n");
 	for (const struct command *const *c = cli_commands; *c; c++) {
 		printf("\t\t%s) words='", (*c)->name);
 		if (has_words(*c))
@@ -142,8 +167,34 @@ static void print_bash(void)
 	}
 	printf("\t\tesac\n\t\twords+='");
 	print_names(common_options);
-	printf("'\n\tfi\n"
-	       "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
+	printf("' ;;\n");
+}
+
+/* --mode=exact is three words to bash. */
+static void print_bash(void)
+{
+	printf("# Completion of skbext for bash; made by `skbext help --format bash`.\n"
+	       "_skbext()\n{\n"
+	       "\tlocal word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} words=\n"
+	       "\tlocal last=${COMP_WORDS[COMP_CWORD - 1]}\n"
+	       "\t[ \"$word\" != = ] || word=\n"
+	       "\t[ \"$last\" != = ] || last=${COMP_WORDS[COMP_CWORD - 2]}\n"
+	       "\t[ \"$COMP_CWORD\" != 1 ] || command=\n"
+	       "\tcase $command:$last in\n\t:*) words='");
+	for (const struct command *const *c = cli_commands; *c; c++)
+		printf("%s%s", c == cli_commands ? "" : " ", (*c)->name);
+	printf("' ;;\n");
+	for (const struct command *const *c = cli_commands; *c; c++)
+		bash_values((*c)->name, options_of(*c));
+	bash_values("*", common_options);
+	printf("\t*)\n");
+	bash_words();
+	printf("\tesac\n"
+	       "\tif [ \"$words\" = / ]; then\n"
+	       "\t\tmapfile -t COMPREPLY < <(compgen -d -- \"$word\")\n"
+	       "\telse\n"
+	       "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
+	       "\tfi\n"
 	       "}\ncomplete -o default -F _skbext skbext\n");
 }
 
@@ -155,13 +206,28 @@ static void print_zsh_help(const char *help)
 			putchar(*help);
 }
 
+/* Whatever has a value is `--name=`: behind a '=' or a blank. */
+static void zsh_value(const char *metavar)
+{
+	if (metavar[0] == '[')
+		printf("::value: ");
+	else if (is_choice(metavar))
+		printf(":value:("), print_choices(metavar), putchar(')');
+	else if (!strcmp(metavar, "DIR"))
+		printf(":directory:_path_files -/");
+	else
+		printf(strstr(metavar, "FILE") ? ":file:_files" : ":value: ");
+}
+
 static void zsh_options(const struct cli_option *options)
 {
 	for (; options->name; options++) {
-		printf(" \\\n\t\t'--%s[", options->name);
+		printf(" \\\n\t\t'--%s%s[", options->name, options->metavar ? "=" : "");
 		print_zsh_help(options->help);
-		printf("]%s%s'", !options->metavar ? "" : options->metavar[0] == '[' ? "::" : ":",
-		       options->metavar ? "value:_files" : "");
+		putchar(']');
+		if (options->metavar)
+			zsh_value(options->metavar);
+		putchar('\'');
 	}
 }
 
@@ -174,7 +240,7 @@ static void print_zsh(void)
 		printf("'\n");
 	}
 	printf(")\nif ((CURRENT == 2)); then\n\t_describe command commands\n\treturn\nfi\n"
-	       "case $words[2] in\n");
+	       "shift words\n((CURRENT--))\ncase $words[1] in\n");
 	for (const struct command *const *c = cli_commands; *c; c++) {
 		printf("%s)\n\t_arguments", (*c)->name);
 		zsh_options(options_of(*c));
