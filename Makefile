@@ -10,6 +10,8 @@ exec_prefix ?= $(prefix)
 sbindir	?= $(exec_prefix)/sbin
 includedir ?= $(prefix)/include
 datadir	?= $(prefix)/share
+sysconfdir ?= $(if $(filter /usr,$(prefix)),,$(prefix))/etc
+unitdir	?= $(prefix)/lib/systemd/system
 mandir	?= $(datadir)/man
 libdir	?= $(if $(filter $(PREFIX)/lib,$(LIBDIR)),$(exec_prefix)/lib,$(LIBDIR))
 # Where the kernel's types come from: an image or its BTF, or a header that was made of it.
@@ -75,6 +77,7 @@ endif
 # Pages and completion for shells, of the command's own tables; pages where there is an scdoc.
 PAGES	:= skbext.8 skbext.7 skbext.bpf.7 libskbext.3
 MAN	:= $(if $(shell command -v scdoc),$(PAGES:%=$(OUT)/man/%))
+UNITS	:= skbext.service skbext-metrics.service skbext-metrics.timer
 COMPLETION := $(OUT)/completion/skbext $(OUT)/completion/_skbext
 
 .PHONY: all lib man run test tests faults fuzz fuzzers bench oracle paths soak matrix check-setup install \
@@ -254,7 +257,7 @@ $(OUT)/fuzz/%: tests/fuzz/%.c $(FUZZ_PARTS)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer -Wl,--wrap=exit,--wrap=dir_lock $(DEPS) $< $(FUZZ_PARTS) \
 		$(CLI_LIBS) $(LIBS) -lpthread -ldl -o $@
 
-install: all $(MAN)			## install below PREFIX (/usr/local) and DESTDIR
+install: all $(MAN) $(COMPLETION)	## install below PREFIX (/usr/local) and DESTDIR
 	install -d '$(DESTDIR)$(sbindir)' '$(DESTDIR)$(includedir)/skbext/store' \
 		'$(DESTDIR)$(libdir)/pkgconfig' '$(DESTDIR)$(datadir)/skbext/schema'
 	install -m 755 $(OUT)/skbext '$(DESTDIR)$(sbindir)/'
@@ -268,6 +271,17 @@ install: all $(MAN)			## install below PREFIX (/usr/local) and DESTDIR
 	sed 's|@PREFIX@|$(prefix)|; s|@LIBDIR@|$(libdir)|; s|@INCLUDEDIR@|$(includedir)|' \
 		user/lib/skbext.pc.in | sed 's|=$(prefix)/|=$${prefix}/|; s|@VERSION@|$(VERSION)|' \
 		>'$(DESTDIR)$(libdir)/pkgconfig/skbext.pc'
+	install -D -m 644 $(OUT)/completion/skbext '$(DESTDIR)$(datadir)/bash-completion/completions/skbext'
+	install -D -m 644 $(OUT)/completion/_skbext '$(DESTDIR)$(datadir)/zsh/site-functions/_skbext'
+	install -d '$(DESTDIR)$(unitdir)' '$(DESTDIR)$(sysconfdir)/default' '$(DESTDIR)$(datadir)/skbext/operate'
+	install -m 644 user/operate/alerts.yml user/operate/dashboard.json user/operate/daemonset.yaml \
+		'$(DESTDIR)$(datadir)/skbext/operate/'
+	for unit in $(UNITS); do \
+		sed 's|@SBINDIR@|$(sbindir)|; s|@SYSCONFDIR@|$(sysconfdir)|g' user/operate/$$unit.in | \
+			install -m 644 /dev/stdin '$(DESTDIR)$(unitdir)'/$$unit || exit; \
+	done
+	[ -e '$(DESTDIR)$(sysconfdir)/default/skbext' ] || \
+		install -m 644 user/operate/skbext.default '$(DESTDIR)$(sysconfdir)/default/skbext'
 	for page in $(notdir $(MAN)); do \
 		install -D -m 644 "$(OUT)/man/$$page" '$(DESTDIR)$(mandir)'/man$${page##*.}/$$page; \
 	done
@@ -275,6 +289,9 @@ install: all $(MAN)			## install below PREFIX (/usr/local) and DESTDIR
 uninstall:				## remove what install put there
 	rm -rf '$(DESTDIR)$(includedir)/skbext' '$(DESTDIR)$(datadir)/skbext' '$(DESTDIR)$(sbindir)/skbext'
 	rm -f '$(DESTDIR)$(libdir)'/libskbext.* '$(DESTDIR)$(libdir)/pkgconfig/skbext.pc'
+	rm -f '$(DESTDIR)$(datadir)/bash-completion/completions/skbext' \
+		'$(DESTDIR)$(datadir)/zsh/site-functions/_skbext' '$(DESTDIR)$(sysconfdir)/default/skbext'
+	for unit in $(UNITS); do rm -f '$(DESTDIR)$(unitdir)'/$$unit; done
 	for page in $(PAGES); do rm -f '$(DESTDIR)$(mandir)'/man$${page##*.}/$$page; done
 
 deb:					## Debian packages: .output/deb/*.deb; DEB_OPTIONS=-d

@@ -44,7 +44,9 @@ files_are_where_they_should_be()
 		"usr/lib/$triplet/libskbext.so" "usr/lib/$triplet/libskbext.a" \
 		"usr/lib/$triplet/pkgconfig/skbext.pc" usr/include/skbext/skbext.h \
 		usr/include/skbext/skbext.bpf.h usr/include/skbext/store/slot.h \
-		usr/share/man/man8/skbext.8.gz usr/share/man/man3/libskbext.3.gz; do
+		usr/share/man/man8/skbext.8.gz usr/share/man/man3/libskbext.3.gz \
+		usr/lib/systemd/system/skbext.service etc/default/skbext \
+		usr/share/bash-completion/completions/skbext usr/share/skbext/operate/alerts.yml; do
 		[ -e "$tmp/unpacked/$file" ] || wrong "no $file"
 	done
 	dpkg-deb -I "$debs"/libskbext0_*.deb symbols | grep -q '^libskbext.so.0 libskbext0' ||
