@@ -70,6 +70,26 @@ status_lists_who_is_bound()
 		wrong "text: $out"
 }
 
+# It finds nothing any more, and nobody else tells.
+status_tells_who_is_bound_to_what_is_gone()
+{
+	must "$skbext" load || return
+	bound_program root_adds || return
+	must "$skbext" unload --force
+	must "$skbext" load || return
+	run "$skbext" status --json
+	[ "$status" = 1 ] || wrong "status $status"
+	[[ $err == "skbext: not healthy: "*root_adds*"unloaded"*again* ]] || wrong "says: $err"
+	is '.problems | length == 1 and (.[0] | test("root_adds"))' "the program"
+	rm -rf /sys/fs/bpf/own
+	for _ in $(seq 100); do
+		run "$skbext" status
+		[ "$status" != 0 ] || break
+		sleep 0.1
+	done
+	[ "$status" = 0 ] || wrong "it is gone, and: $err"
+}
+
 # Held by a filter alone it has no pin; without the filter it ends.
 status_follows_what_holds_it()
 {
@@ -366,6 +386,7 @@ type_remove_killed()
 }
 
 run_case status_lists_who_is_bound
+run_case status_tells_who_is_bound_to_what_is_gone
 run_case status_follows_what_holds_it
 run_case others_are_not_bound
 run_case status_says_that_it_cannot_look

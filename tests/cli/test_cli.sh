@@ -68,6 +68,18 @@ expect_error()	# STATUS WHAT [WORDS OF THE MESSAGE]...
 	done
 }
 
+# Exit status 1, and the reason in one line beside what is printed.
+expect_unhealthy()	# WHAT WORDS...
+{
+	local what=$1
+	expect 1 "$what"
+	[ "$err_lines" = 1 ] || wrong "$what: $err_lines lines on stderr: $err"
+	shift
+	for word in "skbext: not healthy: " "$@"; do
+		[[ $err == *"$word"* ]] || wrong "$what: no '$word' in: $err"
+	done
+}
+
 expect_done()	# WHAT
 {
 	expect 0 "$1"
@@ -191,7 +203,8 @@ test_status()
 	sk status --json
 	expect_done "status --json"
 	expect_json 'keys == ["bound","capacity","ctl","guarantee","healthy","hooks","lost","mode",
-		"payload","payload_used","reason","types"]' keys
+		"payload","payload_used","problems","reason","types"]' keys
+	expect_json '.problems == []' problems
 	expect_json '(.guarantee == "complete") == (.reason == "")' reason
 	expect_json '.hooks | length > 1 and all(.[]; .attached == true)' "all hooks of the mode"
 	expect_json 'all(.hooks[]; keys == ["attached","kind","missed","name","role"])' "hooks"
@@ -878,9 +891,24 @@ test_table_full()
 	sk stats --json
 	expect_json "[.add_failed, .live, .adds] == [1, $records, $records]" "stats of a full table"
 	sk status --json
-	expect_json '.healthy == false' "health of a full table"
+	expect_unhealthy "a full table" "the table is full" --capacity
+	expect_json '.healthy == false and (.problems | length == 2)' "health of a full table"
 	sk status
-	[[ $out == *"no room for 1 adds"* ]] || wrong "status: $out"
+	expect_unhealthy "a full table" "the table is full" --capacity
+	[[ $out == "healthy    no"$'\n'"  the table is full"*"no room for 1 adds"*mode* ]] || wrong "status: $out"
+	for n in $(seq 0 $((records - 1))); do
+		sk del "$(address "$n")"
+	done
+	sk status
+	expect_unhealthy "an add that found no room" "no room for 1 adds"
+	sk status --max-lost 1
+	expect_done "one lost is permitted"
+	sk status --max-lost 0
+	expect_unhealthy "none is permitted" "1 records were lost, more than 0"
+	sk status --max-missed 18446744073709551615 --max-lost 1
+	expect_done "what may be missed"
+	sk status --max-lost x
+	expect 2 "a limit that is no number"
 	unload
 }
 
@@ -1065,12 +1093,12 @@ test_lost_hook()
 	link=$(jq -r '[.hooks[] | select(.role == "release")][0].name' <<<"$out")
 	rm "$dir/links/$link" || wrong "no link of $link is pinned"
 	sk status --json
-	expect_done "status without a hook"
+	expect_unhealthy "status without a hook" "hook $link is not attached" "unload and load again"
 	expect_json '.healthy == false and .guarantee == "none"' "status without a hook"
 	expect_json ".reason | contains(\"$link\")" "the reason names the hook"
 	expect_json ".hooks | map(select(.attached | not).name) == [\"$link\"]" "the lost one"
 	sk status
-	[[ $out == *"NOT ATTACHED"*"unload and load again"* ]] || wrong "status: $out"
+	[[ $out == "healthy    no"*"unload and load again"*"NOT ATTACHED"* ]] || wrong "status: $out"
 	# Beside one that guards nothing, and comes first.
 	rm "$dir/links/kfree_skb"
 	sk status --json

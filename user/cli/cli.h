@@ -210,6 +210,18 @@ json_t *cli_json_payload(const struct cli_types *types, unsigned int id, const v
 /* btf_json.c: a value of a BTF type. NULL: the type cannot be shown, or is larger than the data. */
 json_t *btf_json(const struct btf *btf, __u32 id, const void *data, size_t size);
 
+/* health.c: what else is too much. NULL: see there. */
+struct cli_limits {
+	const __u64 *lost, *missed;
+};
+
+/* An array of what is wrong and what to do about it, the worst first; empty: healthy. */
+json_t *cli_problems(struct skbext *sk, const struct cli_common *common,
+		     const struct skbext_status *status, const struct cli_limits *limits);
+
+/* dead.c: how many programs hold an skbext that is no more, and the first; 0 also if it may not look. */
+unsigned int cli_find_dead(const struct cli_common *common, char *first, size_t size);
+
 /* memory.c: bytes that the kernel accounts to what is pinned there. Errors are printed. */
 struct cli_memory {
 	__u64 maps, programs;

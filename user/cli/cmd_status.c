@@ -1,27 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* skbext status: what is loaded, whether it works, and in words what may be relied on. */
+#include <stdint.h>
 #include <stdio.h>
 
 #include "cli.h"
 
 static int print_json(struct skbext *sk, const struct skbext_status *status,
-		      const struct cli_types *types, json_t *bound, const char *why)
+		      const struct cli_types *types, json_t *bound, const char *why, json_t *problems)
 {
 	struct skbext_stats stats = { .sz = sizeof(stats) };
 	char ctl[20];
 	json_t *all;
 
 	snprintf(ctl, sizeof(ctl), "0x%llx", status->ctl);
-	all = json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:I, s:s, s:s, s:o?}",
+	all = json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:I, s:s, s:s, s:o?, s:O}",
 			"mode", skbext_mode_name(status->mode),
 			"guarantee", skbext_guarantee_name(status->guarantee),
 			"hooks", cli_json_hooks(sk, status->mode),
 			"types", cli_json_types(types),
-			"healthy", status->healthy,
+			"healthy", !json_array_size(problems),
 			"capacity", (json_int_t)status->capacity,
 			"payload", (json_int_t)status->payload,
 			"payload_used", (json_int_t)status->payload_used,
-			"ctl", ctl, "reason", status->reason, "bound", bound);
+			"ctl", ctl, "reason", status->reason, "bound", bound,
+			"problems", problems);
 	if (all && !skbext_stats(sk, &stats))
 		json_object_set_new(all, "lost", cli_json_lost(&stats));
 	else if (all)
@@ -31,23 +33,15 @@ static int print_json(struct skbext *sk, const struct skbext_status *status,
 	return cli_print_json(all);
 }
 
-/* The three ways not to be healthy, each with what to do about it. */
-static void print_complaints(struct skbext *sk, const struct skbext_status *status)
+/* Healthy comes last, what is wrong first. */
+static void print_problems(const json_t *problems)
 {
-	struct skbext_hook hook = { .sz = sizeof(hook) };
-	struct skbext_stats stats = { .sz = sizeof(stats) };
+	const json_t *problem;
+	size_t i;
 
-	for (unsigned int n = 0; !skbext_hook(sk, n, &hook); n++)
-		if (cli_hook_serves(&hook, status->mode) && !hook.attached)
-			printf("  hook %s is not attached: unload and load again\n", hook.name);
-	if (skbext_stats(sk, &stats))
-		return;
-	if (stats.missed_hooks)
-		printf("  the kernel skipped %llu runs of hooks: records may have ended late\n",
-		       stats.missed_hooks);
-	if (stats.add_failed || stats.share_failed)
-		printf("  no room for %llu adds and %llu shares: load with a larger --capacity\n",
-		       stats.add_failed, stats.share_failed);
+	printf("healthy    %s\n", json_array_size(problems) ? "no" : "yes");
+	json_array_foreach(problems, i, problem)
+		printf("  %s\n", json_string_value(problem));
 }
 
 static void print_bound(json_t *bound, const char *why)
@@ -65,11 +59,14 @@ static void print_bound(json_t *bound, const char *why)
 }
 
 static int print_text(struct skbext *sk, const struct skbext_status *status,
-		      const struct cli_types *types, json_t *bound, const char *why)
+		      const struct cli_types *types, json_t *bound, const char *why,
+		      const json_t *problems)
 {
 	struct skbext_stats stats = { .sz = sizeof(stats) };
 	const char *holds_not = cli_holds_not(status);
 
+	if (json_array_size(problems))
+		print_problems(problems);
 	printf("mode       %s\n", skbext_mode_name(status->mode));
 	printf("guarantee  %s%s%s\n", skbext_guarantee_name(status->guarantee),
 	       status->reason[0] ? ": " : "", status->reason);
@@ -95,43 +92,84 @@ static int print_text(struct skbext *sk, const struct skbext_status *status,
 		cli_print_lost(&stats);
 	else
 		printf("lost       unknown: %s\n", skbext_errmsg());
-	printf("healthy    %s\n", status->healthy ? "yes" : "no");
-	if (!status->healthy)
-		print_complaints(sk, status);
+	if (!json_array_size(problems))
+		print_problems(problems);
 	return CLI_DONE;
 }
 
-static int run(int argc, char **argv)
+/* The reason comes first, on stderr too. Returns an exit status. */
+static int judge(const json_t *problems)
+{
+	size_t nr = json_array_size(problems);
+
+	if (!nr)
+		return CLI_DONE;
+	return cli_error("not healthy: %s%s", json_string_value(json_array_get(problems, 0)),
+			 nr > 1 ? "; and more, see the status" : "");
+}
+
+static int show(struct skbext *sk, const struct cli_common *common, const struct cli_limits *limits)
 {
 	struct skbext_status status = { .sz = sizeof(status) };
-	struct cli_common common;
+	json_t *bound, *problems;
 	struct cli_types types;
 	char why[512] = "";
-	struct skbext *sk;
-	json_t *bound;
-	int ret;
+	int ret, printed;
 
-	cli_args(argc, argv, 0, 0, &common);
+	if (skbext_status(sk, &status))
+		return cli_lib_error("show the status");
+	cli_types_read(sk, &types);
+	cli_types_warn(&types);
+	bound = cli_json_bound(common, &types);
+	if (!bound)
+		snprintf(why, sizeof(why), "%s", skbext_errmsg());
+	problems = cli_problems(sk, common, &status, limits);
+	ret = judge(problems);
+	printed = common->json ? print_json(sk, &status, &types, bound, why, problems) :
+				 print_text(sk, &status, &types, bound, why, problems);
+	json_decref(problems);
+	cli_types_free(&types);
+	return ret ? ret : printed;
+}
+
+enum { OPT_MAX_LOST = CLI_OPT_OWN, OPT_MAX_MISSED };
+
+static int run(int argc, char **argv)
+{
+	struct cli_common common = { 0 };
+	struct cli_limits limits = { 0 };
+	__u64 lost, missed;
+	struct skbext *sk;
+	int c, ret;
+
+	while ((c = cli_getopt(argc, argv, &common)) != -1) {
+		if (c == OPT_MAX_LOST) {
+			lost = cli_parse_number(optarg, "--max-lost", 0, UINT64_MAX);
+			limits.lost = &lost;
+		} else {
+			missed = cli_parse_number(optarg, "--max-missed", 0, UINT64_MAX);
+			limits.missed = &missed;
+		}
+	}
+	cli_want_args(argc, 0, 0);
 	sk = cli_open(&common, "show the status");
 	if (!sk)
 		return CLI_FAILED;
-	if (skbext_status(sk, &status)) {
-		ret = cli_lib_error("show the status");
-	} else {
-		cli_types_read(sk, &types);
-		cli_types_warn(&types);
-		bound = cli_json_bound(&common, &types);
-		if (!bound)
-			snprintf(why, sizeof(why), "%s", skbext_errmsg());
-		ret = common.json ? print_json(sk, &status, &types, bound, why) :
-				    print_text(sk, &status, &types, bound, why);
-		cli_types_free(&types);
-	}
+	ret = show(sk, &common, &limits);
 	skbext_close(sk);
 	return ret;
 }
 
+static const struct cli_option options[] = {
+	{ "max-lost", OPT_MAX_LOST, "N",
+	  "not healthy if more records were lost since `load`, whatever\n"
+	  "the cause; without it: if one found no room" },
+	{ "max-missed", OPT_MAX_MISSED, "N",
+	  "not healthy if the kernel skipped more runs of hooks" },
+	{ 0 },
+};
+
 const struct command cmd_status = {
 	"status", run, "",
-	"mode, guarantee, hooks and types, who is bound, and what holds", NULL
+	"mode, guarantee, hooks and types, who is bound, and what holds", options
 };

@@ -69,6 +69,16 @@ static void single(struct out *o, const char *name, double value, const char *he
 	sample(o, value);
 }
 
+static void write_health(struct out *o, struct skbext *sk, const struct cli_common *common,
+			 const struct skbext_status *st)
+{
+	const struct cli_limits limits = { 0 };
+	json_t *problems = cli_problems(sk, common, st, &limits);
+
+	single(o, "healthy", !json_array_size(problems), "whether `skbext status` finds no problem");
+	json_decref(problems);
+}
+
 static void write_status(struct out *o, const struct skbext_status *st)
 {
 	single(o, "up", 1, "whether skbext is loaded and can be read");
@@ -79,7 +89,6 @@ static void write_status(struct out *o, const struct skbext_status *st)
 	for (int g = SKBEXT_GUARANTEE_NONE; g <= SKBEXT_GUARANTEE_COMPLETE; g++)
 		labelled(o, st->guarantee == (enum skbext_guarantee)g, "guarantee=\"%s\"",
 		       skbext_guarantee_name(g));
-	single(o, "healthy", st->healthy, "what `skbext status` says of its health");
 	single(o, "payload_bytes", st->payload, "room for the payloads of all types of one packet");
 	single(o, "payload_used_bytes", st->payload_used, "of that, taken by types");
 }
@@ -185,6 +194,7 @@ int metrics_write(struct skbext *sk, const struct cli_common *common, FILE *to, 
 	if (skbext_status(sk, &status) || skbext_stats(sk, &stats))
 		return cli_lib_error("read what is loaded");
 	write_status(&o, &status);
+	write_health(&o, sk, common, &status);
 	write_counters(&o, &stats);
 	write_types(&o, sk);
 	if (write_memory(&o, common) || write_hooks(&o, sk, status.mode))
