@@ -11,7 +11,7 @@ static bool is_left_out(char **args, int nr)
 		if (!strncmp(args[i], "--d", 3))
 			return true;
 	return !strcmp(args[0], "demo") || !strcmp(args[0], "bench") || !strcmp(args[0], "trace") ||
-	       (!strcmp(args[0], "metrics") && nr > 1);
+	       ((!strcmp(args[0], "metrics") || !strcmp(args[0], "doctor")) && nr > 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

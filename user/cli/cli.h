@@ -222,6 +222,13 @@ json_t *cli_problems(struct skbext *sk, const struct cli_common *common,
 /* dead.c: how many programs hold an skbext that is no more, and the first; 0 also if it may not look. */
 unsigned int cli_find_dead(const struct cli_common *common, char *first, size_t size);
 
+/* What status --json, doctor --json print. NULL: out of memory, or skbext_errmsg() says why. */
+json_t *cli_json_status(struct skbext *sk, const struct cli_common *common);
+json_t *cli_json_doctor(const struct cli_common *common);
+
+/* bundle.c: what a bug report needs, in a file. Returns an exit status. */
+int cli_write_bundle(const struct cli_common *common, const char *file);
+
 /* memory.c: bytes that the kernel accounts to what is pinned there. Errors are printed. */
 struct cli_memory {
 	__u64 maps, programs;
@@ -230,9 +237,9 @@ struct cli_memory {
 int cli_read_memory(const struct cli_common *common, struct cli_memory *memory);
 
 /*
- * textfile.c: replace a file by this text, of mode 0644, or leave it as it is: a reader finds the old
+ * textfile.c: replace a file by this text, of this mode, or leave it as it is: a reader finds the old
  * text or the new one. Only a regular file is replaced. Returns an exit status, an error is printed.
  */
-int cli_replace_file(const char *path, const char *text, size_t len);
+int cli_replace_file(const char *path, const char *text, size_t len, unsigned int mode);
 
 #endif /* SKBEXT_CLI_H */

@@ -218,14 +218,27 @@ static json_t *live_json(const struct report *r)
 			 "hooks", cli_json_hooks(r->live, r->status.mode));
 }
 
-static int print_json(const struct report *r)
+static json_t *report_json(const struct report *r)
 {
-	return cli_print_json(json_pack("{s:s, s:o, s:o, s:s, s:s, s:s, s:o}",
-					"kernel", r->uts.release,
-					"environment", checks_json(r), "hooks", probed_json(r),
-					"mode", r->probe_err ? "none" : skbext_mode_name(r->found.mode),
-					"guarantee", skbext_guarantee_name(r->found.guarantee),
-					"why", r->why, "loaded", live_json(r)));
+	return json_pack("{s:s, s:o, s:o, s:s, s:s, s:s, s:o}", "kernel", r->uts.release,
+			 "environment", checks_json(r), "hooks", probed_json(r),
+			 "mode", r->probe_err ? "none" : skbext_mode_name(r->found.mode),
+			 "guarantee", skbext_guarantee_name(r->found.guarantee),
+			 "why", r->why, "loaded", live_json(r));
+}
+
+json_t *cli_json_doctor(const struct cli_common *common)
+{
+	struct report *r = calloc(1, sizeof(*r));
+	json_t *all;
+
+	if (!r)
+		return NULL;
+	examine(r, common);
+	all = report_json(r);
+	skbext_close(r->live);
+	free(r);
+	return all;
 }
 
 static void print_live(const struct report *r)
@@ -290,7 +303,7 @@ static int doctor(const struct cli_common *common)
 	if (!r)
 		return cli_error("cannot examine: out of memory; try again");
 	examine(r, common);
-	ret = common->json ? print_json(r) : print_text(r);
+	ret = common->json ? cli_print_json(report_json(r)) : print_text(r);
 	if (ret == CLI_DONE)
 		ret = verdict(r);
 	skbext_close(r->live);
@@ -298,17 +311,27 @@ static int doctor(const struct cli_common *common)
 	return ret;
 }
 
-enum { OPT_MEASURE = CLI_OPT_OWN };
+enum { OPT_MEASURE = CLI_OPT_OWN, OPT_BUNDLE };
 
 static int run(int argc, char **argv)
 {
 	struct cli_common common = { 0 };
 	struct check caps;
+	const char *file = NULL;
 	__u64 seconds = 0;
+	int c;
 
-	while (cli_getopt(argc, argv, &common) != -1)
-		seconds = cli_parse_number(optarg, "--measure", 1, 86400);
+	while ((c = cli_getopt(argc, argv, &common)) != -1) {
+		if (c == OPT_BUNDLE)
+			file = optarg;
+		else
+			seconds = cli_parse_number(optarg, "--measure", 1, 86400);
+	}
 	cli_want_args(argc, 0, 0);
+	if (file && seconds)
+		cli_usage_error("--bundle is of what there is, without --measure");
+	if (file)
+		return cli_write_bundle(&common, file);
 	if (!seconds)
 		return doctor(&common);
 	check_caps(&caps);
@@ -321,6 +344,10 @@ static const struct cli_option options[] = {
 	{ "measure", OPT_MEASURE, "SECONDS",
 	  "watch the machine's own packets for so long and say what\n"
 	  "each hook is good for; skbext need not be loaded" },
+	{ "bundle", OPT_BUNDLE, "FILE",
+	  "write what a bug report needs to FILE, as JSON: versions,\n"
+	  "the kernel and its configuration, status, stats, what doctor\n"
+	  "finds, names of BPF programs; no payloads, no addresses" },
 	{ 0 },
 };
 

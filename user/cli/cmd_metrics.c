@@ -60,7 +60,7 @@ static int collect(const struct request *req, FILE *to, bool *written)
 static int deliver(const struct request *req, const char *text, size_t len)
 {
 	if (req->file)
-		return cli_replace_file(req->file, text, len);
+		return cli_replace_file(req->file, text, len, 0644);
 	fwrite(text, 1, len, stdout);	/* main() says if that failed */
 	return CLI_DONE;
 }

@@ -5,8 +5,9 @@
 
 #include "cli.h"
 
-static int print_json(struct skbext *sk, const struct skbext_status *status,
-		      const struct cli_types *types, json_t *bound, const char *why, json_t *problems)
+static json_t *status_json(struct skbext *sk, const struct skbext_status *status,
+			   const struct cli_types *types, json_t *bound, const char *why,
+			   json_t *problems)
 {
 	struct skbext_stats stats = { .sz = sizeof(stats) };
 	char ctl[20];
@@ -30,7 +31,7 @@ static int print_json(struct skbext *sk, const struct skbext_status *status,
 		json_object_set_new(all, "lost_unknown", json_string(skbext_errmsg()));
 	if (all && !bound)
 		json_object_set_new(all, "bound_unknown", json_string(why));
-	return cli_print_json(all);
+	return all;
 }
 
 /* Healthy comes last, what is wrong first. */
@@ -125,11 +126,33 @@ static int show(struct skbext *sk, const struct cli_common *common, const struct
 		snprintf(why, sizeof(why), "%s", skbext_errmsg());
 	problems = cli_problems(sk, common, &status, limits);
 	ret = judge(problems);
-	printed = common->json ? print_json(sk, &status, &types, bound, why, problems) :
-				 print_text(sk, &status, &types, bound, why, problems);
+	printed = common->json ?
+		  cli_print_json(status_json(sk, &status, &types, bound, why, problems)) :
+		  print_text(sk, &status, &types, bound, why, problems);
 	json_decref(problems);
 	cli_types_free(&types);
 	return ret ? ret : printed;
+}
+
+json_t *cli_json_status(struct skbext *sk, const struct cli_common *common)
+{
+	struct skbext_status status = { .sz = sizeof(status) };
+	const struct cli_limits limits = { 0 };
+	json_t *bound, *problems, *all;
+	struct cli_types types;
+	char why[512] = "";
+
+	if (skbext_status(sk, &status))
+		return NULL;
+	cli_types_read(sk, &types);
+	bound = cli_json_bound(common, &types);
+	if (!bound)
+		snprintf(why, sizeof(why), "%s", skbext_errmsg());
+	problems = cli_problems(sk, common, &status, &limits);
+	all = status_json(sk, &status, &types, bound, why, problems);
+	json_decref(problems);
+	cli_types_free(&types);
+	return all;
 }
 
 enum { OPT_MAX_LOST = CLI_OPT_OWN, OPT_MAX_MISSED };

@@ -34,11 +34,11 @@ static int write_all(int fd, const char *text, size_t len)
 }
 
 /* Readable whatever the umask is. */
-static int fill(int fd, const char *text, size_t len)
+static int fill(int fd, const char *text, size_t len, unsigned int mode)
 {
 	int err = write_all(fd, text, len);
 
-	if (!err && (fchmod(fd, 0644) || fsync(fd)))
+	if (!err && (fchmod(fd, mode) || fsync(fd)))
 		err = -errno;
 	if (close(fd) && !err)
 		err = -errno;
@@ -57,10 +57,10 @@ static int create_beside(struct target *t)
 	return fd < 0 ? -errno : fd;
 }
 
-static int replace(struct target *t, const char *text, size_t len)
+static int replace(struct target *t, const char *text, size_t len, unsigned int mode)
 {
 	int fd = create_beside(t);
-	int err = fd < 0 ? fd : fill(fd, text, len);
+	int err = fd < 0 ? fd : fill(fd, text, len, mode);
 
 	if (fd < 0)
 		return err;
@@ -92,7 +92,7 @@ static int open_dir(const char *path, const char *name)
 	return fd;
 }
 
-int cli_replace_file(const char *path, const char *text, size_t len)
+int cli_replace_file(const char *path, const char *text, size_t len, unsigned int mode)
 {
 	const char *slash = strrchr(path, '/');
 	struct target t = { .name = slash ? slash + 1 : path };
@@ -104,7 +104,7 @@ int cli_replace_file(const char *path, const char *text, size_t len)
 		return cli_error("cannot write %s: its directory: %s; make it first", path,
 				 strerror(errno));
 	why = why_not(&t);
-	err = why ? 0 : replace(&t, text, len);
+	err = why ? 0 : replace(&t, text, len, mode);
 	close(t.dir);
 	if (why)
 		return cli_error("cannot write %s: %s", path, why);
