@@ -26,6 +26,7 @@ struct tunnel {
 	const char *type;
 	bool over6, carries6;
 	bool any_local;		/* takes no local address */
+	const char *before;	/* command on each side */
 };
 
 static int tunnel_end(const struct traffic_net *net, int side, const struct tunnel *t)
@@ -35,10 +36,10 @@ static int tunnel_end(const struct traffic_net *net, int side, const struct tunn
 
 	if (!t->any_local)
 		snprintf(local, sizeof(local), "local %s%d", under, side + 1);
-	return SH(net, side, "ip link add t%d mtu 1400 type %s %s remote %s%d && "
+	return SH(net, side, "%s ip link add t%d mtu 1400 type %s %s remote %s%d && "
 		  "echo %d >/proc/sys/net/ipv6/conf/t%d/disable_ipv6 && "
 		  "ip addr add %s%d/%s dev t%d && ip link set t%d up",
-		  side, t->type, local, under, 2 - side, !t->carries6, side,
+		  t->before ?: "", side, t->type, local, under, 2 - side, !t->carries6, side,
 		  t->carries6 ? "fd80::" : "10.199.80.", side + 1,
 		  t->carries6 ? "64 nodad" : "24", side, side);
 }
@@ -66,6 +67,10 @@ TUNNEL(ipip, .type = "ipip")
 TUNNEL(sit, .type = "sit", .carries6 = true)
 TUNNEL(vxlan, .type = "vxlan id 7 dstport 4789")
 TUNNEL(geneve, .type = "geneve id 7", .any_local = true)
+TUNNEL(fou, .type = "ipip encap fou encap-sport 7010 encap-dport 7010 noencap-csum",
+	.before = "ip fou add port 7010 ipproto 4 &&")
+TUNNEL(gue, .type = "ipip encap gue encap-sport 7011 encap-dport 7011 noencap-csum",
+	.before = "ip fou add port 7011 gue &&")
 TUNNEL(ip6gre, .type = "ip6gre", .over6 = true)
 TUNNEL(ip6_in_ip6, .type = "ip6tnl mode ip6ip6", .over6 = true, .carries6 = true)
 TUNNEL(ip_in_ip6, .type = "ip6tnl mode ipip6", .over6 = true)
@@ -181,6 +186,7 @@ const struct path paths_virt[] = {
 	TUNNEL_ROWS(gre, "ip_gre"), TUNNEL_ROWS(ipip, "ipip"), TUNNEL_ROWS(sit, "sit"),
 	TUNNEL_ROWS(vxlan, "vxlan"), TUNNEL_ROWS(vxlan_over_ip6, "vxlan"),
 	TUNNEL_ROWS(geneve, "geneve"), TUNNEL_ROWS(geneve_over_ip6, "geneve"),
+	TUNNEL_ROWS(fou, "ipip fou"), TUNNEL_ROWS(gue, "ipip fou"),
 	TUNNEL_ROWS(ip6gre, "ip6_gre"), TUNNEL_ROWS(ip_in_ip6, "ip6_tunnel"),
 	TUNNEL_ROWS(ip6_in_ip6, "ip6_tunnel"),
 	{ "netkit", "", "dropped (skb_scrub_packet)",
