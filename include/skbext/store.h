@@ -72,6 +72,7 @@
 #define SKBEXT_STORE_H
 
 #include <skbext/store/atomics.h>
+#include <skbext/store/verifier.h>
 #include <skbext/store/bucket.h>
 #include <skbext/store/trust.h>
 #include <skbext/store/slot.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* One access to memory that others access as well, and what the verifier wants to be told. */
+/* One access to memory that others access as well. */
 #ifndef SKBEXT_STORE_ATOMICS_H
 #define SKBEXT_STORE_ATOMICS_H
 
@@ -35,30 +35,6 @@
 	   asm volatile("" : : "r"(__was)); })
 /* A counter that nobody else has at this moment. */
 #define __skbext_bump(p)	((void)++*(p))
-/*
- * In this order: up to 6.8 the verifier forgets what it knew when the factor is not a constant
- * (adjust_scalar_min_max_vals()).
- */
-#define __skbext_times(x, constant)								\
-	({ __u64 __x = (x), __by = (constant);							\
-	   asm volatile("%0 *= %1" : "+r"(__x) : "r"(__by)); __x; })
-/* The same, and the pointer first: the n-th of things of this size. */
-#define __skbext_nth(base, n, size)								\
-	({ void *__p = (base);									\
-	   __u64 __n = (n);									\
-	   asm volatile("%1 *= %2; %0 += %1" : "+r"(__p), "+r"(__n) : "r"((__u64)(size)));	\
-	   if (!__p)										\
-		   __builtin_unreachable();							\
-	   __p; })
-/* The same in the register of the offset: the pointer is needed again. */
-#define __skbext_behind(base, offset)								\
-	({ __u64 __at = (offset);								\
-	   asm("%0 += %1" : "+r"(__at) : "r"(base));						\
-	   if (!__at)										\
-		   __builtin_unreachable();							\
-	   (void *)__at; })
-/* The compiler must use the value that was checked, not one computed again from the parts. */
-#define __skbext_opaque(x)	asm volatile("" : "+r"(x))
 #define __skbext_inline		static inline __attribute__((always_inline, unused))
 #else
 #define __skbext_read(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
@@ -67,10 +43,6 @@
 #define __skbext_fetch_add(p, n)	__sync_fetch_and_add((p), (n))
 #define __skbext_and(p, bits)	((void)__sync_fetch_and_and((p), (bits)))
 #define __skbext_bump(p)	__skbext_write((p), __skbext_read(p) + 1)
-#define __skbext_opaque(x)	((void)(x))
-#define __skbext_times(x, by)	((x) * (by))
-#define __skbext_nth(base, n, size)	((void *)((base) + (n) * (size)))
-#define __skbext_behind(base, offset)	((void *)((base) + (offset)))
 #define __skbext_inline		static inline __attribute__((unused))
 #endif
 

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the compiler and the verifier have to be told: every asm of the store that is not an atomic
+ * (atomics.h). Each says which rule it is for, and where the kernel makes it.
+ */
+#ifndef SKBEXT_STORE_VERIFIER_H
+#define SKBEXT_STORE_VERIFIER_H
+
+#ifdef __bpf__
+/*
+ * In this order: up to 6.8 the verifier forgets what it knew when the factor is not a constant
+ * (adjust_scalar_min_max_vals()).
+ */
+#define __skbext_times(x, constant)								\
+	({ __u64 __x = (x), __by = (constant);							\
+	   asm volatile("%0 *= %1" : "+r"(__x) : "r"(__by)); __x; })
+/* The same, and the pointer first: the n-th of things of this size. */
+#define __skbext_nth(base, n, size)								\
+	({ void *__p = (base);									\
+	   __u64 __n = (n);									\
+	   asm volatile("%1 *= %2; %0 += %1" : "+r"(__p), "+r"(__n) : "r"((__u64)(size)));	\
+	   if (!__p)										\
+		   __builtin_unreachable();							\
+	   __p; })
+/* The same in the register of the offset: the pointer is needed again. */
+#define __skbext_behind(base, offset)								\
+	({ __u64 __at = (offset);								\
+	   asm("%0 += %1" : "+r"(__at) : "r"(base));						\
+	   if (!__at)										\
+		   __builtin_unreachable();							\
+	   (void *)__at; })
+/* The compiler must use the value that was checked, not one computed again from the parts. */
+#define __skbext_opaque(x)	asm volatile("" : "+r"(x))
+/*
+ * SKBEXT_FRONTS reuses the register that already holds the address; SKBEXT_SLOTS loads it again, so
+ * that no callee-saved register stays occupied.
+ */
+#define SKBEXT_FRONTS							\
+	({ char *__fronts; asm("%0 = __skbext_fronts ll" : "=r"(__fronts)); __fronts; })
+#define SKBEXT_SLOTS							\
+	({ char *__fronts; asm volatile("%0 = __skbext_fronts ll" : "=r"(__fronts)); __fronts; })
+
+/*
+ * The verifier forbids arithmetic on a ctx or BTF pointer, except to subtract another pointer
+ * (CAP_PERFMON; kernel adjust_reg_min_max_vals()).
+ */
+#define __skbext_distance(skb)								\
+	({ __u64 __diff = (__u64)(skb);							\
+	   asm volatile("%0 -= %1" : "+r"(__diff) : "r"(SKBEXT_FRONTS)); __diff; })
+
+/* The compiler keeps this value, and what it knows of it, in a register of its own. */
+#define __skbext_kept(x)	asm("" : "+r"(x))
+
+/* An instruction that does nothing: skbext_bind() looks for it, and so sees which programs add. */
+#define __skbext_nop(number)								\
+	({ __u64 __unused;								\
+	   asm volatile("%0 = %1" : "=r"(__unused) : "i"(number)); })
+#else
+#define __skbext_opaque(x)	((void)(x))
+#define __skbext_times(x, by)	((x) * (by))
+#define __skbext_nth(base, n, size)	((void *)((base) + (n) * (size)))
+#define __skbext_behind(base, offset)	((void *)((base) + (offset)))
+#endif
+
+#endif /* SKBEXT_STORE_VERIFIER_H */
