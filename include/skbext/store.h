@@ -1,60 +1,105 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The store: a hash of records, keyed by the address of an skb. Plain C with atomics and no
- * pointers in its interface; the same source is compiled for BPF, for the library that reads
- * records through mmap, and for the tests. No other file knows how a record is laid out.
+ * The store: a hash of records, keyed by the address of an skb. Plain C with atomics and no pointers
+ * in its interface. The same source is compiled for BPF, for the library, which reads records through
+ * mmap, and for the tests. No other file knows how a record is laid out.
  *
- * A record is one 64-bit slot word:
+ * KEY. The address of the skb minus the address of the fronts, shifted left by 8. The difference is
+ * injective, so a key that matches *is* the address: no false match to check for. Bits above the low
+ * eight of the difference give the home bucket, so neighbours in a slab have neighbouring homes.
  *
- *	63                        11 10    8 7                 0
- *	| hash of the skb's address | state | active_extensions |
+ * THE MAP. One value of one array map (layout.h):
  *
- * The hash is the address from another origin, so a matching hash *is* the address: no false
- * matches to check for. Every transition of a record is one atomic change of its word.
+ *	state | gap | front 0 | front 1 | ... | rest 0 | rest 1 | ...
  *
- * Each slot owns the object of its number, the room for the payloads of all types, behind a link
- * word:
+ *	front (one cache line with 16 bytes of payload)		rest
+ *	  head		records that live elsewhere		  words of slots 1 to 7
+ *	  first		the word of slot 0			  their objects
+ *	  adds, releases, dels	 statistics of slot 0
+ *	  object	link word and payload of slot 0
+ *
+ * A slot has a word, which is its record, and an object, which is room for the payloads of all types.
+ *
+ * THE WORD of a slot. Every transition of a record is one atomic change of its word:
+ *
+ *	63       11     10       9          8         7                    0
+ *	|   key   | REMOTE | SHARED | ORPHAN, DOOMED | active types, or LEFT |
+ *
+ *	0			free
+ *	key			claimed, nothing active yet
+ *	key | types		a record with its own object
+ *	key | SHARED | types	others may hold its object too
+ *	key | REMOTE | types	its object is that of another slot, its home slot
+ *	ORPHAN			no skb; records elsewhere still hold the object
+ *	key | DOOMED, LEFT	user space has marked the slot and frees it (outside.h, purge.h)
+ *
+ *	0 --claim--> key --publish--> key|types <--share--> key|SHARED|types
+ *	key|types --release--> 0	key|SHARED|types --release--> ORPHAN --last holder--> 0
+ *	0 --claim--> key --publish--> key|REMOTE|types --unshare--> key|types
+ *
+ * THE LINK of an object, in front of its payload:
  *
  *	63                           32 31                                                      0
  *	| generation it was made in    | REMOTE: slot whose object is used; else holders beyond 1 |
  *
- * A record is trusted while no release was missed since it was made: its generation is that of
- * SKBEXT_STATE->watch. Only watch.bpf.h moves that.
- *
- * While a record is not shared its object is the one of its slot, and nothing but the word is
- * touched to end it. A share claims a slot for the new skb and points it (REMOTE) at the object's
- * home slot; the copy's own object stays free for it, so that unsharing a copy needs no allocation.
- * When the home slot's record ends first, its word becomes ORPHAN: no skb, but the object is still
- * held. Whoever drops the last reference sets that word to 0.
- *
- *	0 --claim--> hash --publish--> hash|active <--share--> hash|SHARED|active
- *	hash|active --release--> 0        hash|SHARED|active --release--> ORPHAN --last holder--> 0
- *	0 --claim--> hash --publish--> hash|REMOTE|active --unshare--> hash|active
- *
- * A record lives in its home bucket, which neighbours in a slab have side by side (layout.h), or if
- * that is full in one of the buckets that follow in its own order (skbext_store_next()). The head
- * of a bucket counts the records that are at home there, wherever they live, but for one in its
- * first slot:
+ * THE HEAD of a bucket counts the records at home there that are not in its first slot:
  *
  *	63    56 55                 48 47                        24 23                 0
  *	|   0   | farthest, in probes | of these, in other buckets | records at home here |
  *
- * Most packets carry nothing: the head of their home bucket and its first slot are 0. Most others
- * have that slot, unshared: this is done inline, and with one atomic operation, the claim. All else
- * is a call.
+ * A record lives in its home bucket, or if that is full in a later bucket of its own probe sequence
+ * (skbext_store_next()).
  *
- * What it relies on, as the kernel's skb_ext does: an skb has one owner at a time, so add, del,
- * unshare and release of one skb never run at once; only a share may run beside another share
- * of the same skb (both hold a reference to it). Everything that different skbs can do to
- * the same bucket or object at once is atomic.
+ * FAST AND SLOW. The fast path is inline, in this file; each slow path is a call (`_any`, `_away`).
  *
- * So a record that is not shared is its owner's alone, and so are the first slot's counters while
- * he has that slot.
+ *	operation	inline when						else
+ *	any		head and first are 0: no record. One cache line		below
+ *	add		the home bucket is empty, payload <= 64 bytes		add_any: more types, COW, full
+ *	find, exist	slot 0 has the key, trusted				find_any: slots beside, away
+ *	del, release,	slot 0 has the key, not shared, nobody adds by address	del_any, release_any, keep_any
+ *	keep
+ *	share		never							share: claim and link
  *
- * User space that adds or deletes by address is no owner. Before, it sets SKBEXT_STATE->by_address,
- * and waits until all have seen that: as long as it is set, words are changed only from exactly
- * what was read, and release ends every record of an address, not the first one found. What it does
- * then is in store/outside.h.
+ * An inline add costs one atomic operation, the claim; an inline release or del costs none.
+ *
+ * SHARING AND COPY-ON-WRITE. A share claims a slot for the new skb and points it (REMOTE) at the
+ * object's home slot. The copy's own object stays free for it, so that unsharing a copy needs no
+ * allocation. When the home slot's record ends first, its word becomes ORPHAN. The record that drops
+ * the last reference sets that word to 0.
+ *
+ * WHO MAY RUN BESIDE WHOM. As for the kernel's skb_ext, an skb has one owner at a time: add, del,
+ * unshare and release of one skb never run at once. Only a share may run beside another share of the
+ * same skb (both hold a reference to it). Everything that different skbs can do to one bucket or
+ * object at once is atomic. A record that is not shared belongs to its owner alone, as do the first
+ * slot's counters while it has that slot.
+ *
+ * BY ADDRESS. User space that adds or deletes is not an owner. It first sets SKBEXT_STATE->by_address
+ * and waits until all programs have seen it. From then on owners change words only from exactly what
+ * they read, and release ends every record of an address, not the first one found (outside.h).
+ *
+ * MISSED RUNS AND TRUST. The kernel may skip a release program; the record then stays behind for the
+ * next packet at that address. A record is trusted only if no release was missed since it was made:
+ * the generation in its link is that of SKBEXT_STATE->watch. Only watch.bpf.h moves that.
+ *
+ * THE VERIFIER shapes the code. The rules are those of the kernel function that is named; the code
+ * cites them:
+ *
+ *	V1  A ctx or BTF pointer allows no arithmetic but the subtraction of another pointer, which needs
+ *	    CAP_PERFMON (adjust_reg_min_max_vals()). So a key is a difference.
+ *	V2  Up to 6.8 a product keeps its bounds only if the right factor is a constant
+ *	    (adjust_scalar_min_max_vals()).
+ *	V3  A check bounds the register that was compared, not a second computation of the same value
+ *	    (reg_set_min_max()). So a checked value stays in its register.
+ *	V4  A stack slot is eight bytes; a partial write makes it forget the rest
+ *	    (check_stack_write_fixed_off()).
+ *	V5  The result of a global function is any number, and its body is verified once
+ *	    (do_check_subprogs()). So loops over buckets call, and paths do not multiply.
+ *	V6  All payloads are one map value: an index is bounded by the whole value
+ *	    (check_mem_region_access()). SKBEXT_BOUNDED slices a dynptr instead.
+ *	V7  A frozen read-only map is a constant, and a branch that it rules out is dead code
+ *	    (bpf_map_direct_read()). The configuration costs nothing.
+ *	V8  BTF has no extern variables (btf_var_check_meta()). So __skbext_fronts is a symbol of the
+ *	    assembler.
  *
  * The parts in store/ build on each other and are not included alone. Before this file, its user
  * defines

@@ -99,7 +99,7 @@ __skbext_inline struct skbext_bucket *skbext_bucket_at(__u64 n)
 	return __skbext_nth(SKBEXT_SLOTS, n, SKBEXT_FRONT_SIZE);
 }
 
-/* The same in another register: what was checked of this one the verifier knows. */
+/* V3: the same number in a register of its own, for a check that holds. */
 __skbext_inline __u64 __skbext_known(__u32 n)
 {
 	__u64 at = n;
@@ -117,10 +117,9 @@ __skbext_inline struct skbext_bucket *skbext_bucket(__u32 n)
 }
 
 /*
- * From one bucket, which is so many probes from home, to the next where a record may be, by all
- * bits of the address. The steps grow: how full buckets are is periodic, as the addresses of slabs
- * are, and equal steps may meet none but full ones. Few buckets are all tried, which takes equal
- * steps and a prime number of them. n: how many there are.
+ * The next bucket of this key's probe sequence, by all bits of the key. The steps grow because slab
+ * addresses are periodic: equal steps may meet full buckets only. Where there are few buckets the
+ * steps are equal, and their number n is prime, so that the sequence meets all of them.
  */
 __skbext_inline __u32 skbext_next_of(__u32 n, __u32 bucket, __u64 h, __u32 probe)
 {
@@ -134,10 +133,7 @@ __skbext_inline __u32 skbext_next_of(__u32 n, __u32 bucket, __u64 h, __u32 probe
 	return bucket < n ? bucket : bucket - n;
 }
 
-/*
- * A call: all that the verifier knows of the result is that it is a number, or it would follow each
- * way to it.
- */
+/* V5 */
 SKBEXT_FN __u32 skbext_store_next(__u32 bucket, __u64 h, __u32 probe)
 {
 	return skbext_next_of(SKBEXT_BUCKETS, bucket, h, probe);
@@ -173,7 +169,7 @@ __skbext_inline __u64 *__skbext_udp_dropped(struct skbext_bucket *b, __u64 n)
 	return __skbext_words(n);
 }
 
-/* Does this slot exist, and where? As the verifier has to be told. */
+/* Does this slot exist, and where? (V3) */
 #define __skbext_is_slot(slot, n, i)								\
 	({ (n) = __skbext_known((slot) / SKBEXT_BUCKET_SLOTS);					\
 	   (i) = (slot) % SKBEXT_BUCKET_SLOTS;							\

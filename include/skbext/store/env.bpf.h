@@ -45,9 +45,9 @@ __u64 __skbext_slots[SKBEXT_BYTES(SKBEXT_MAX_PAYLOAD, 1) / sizeof(__u64)]
 };
 
 /*
- * The fronts begin SKBEXT_GAP bytes behind. A symbol for there, as the compiler would add that in
- * each program (BPFTargetLowering::isOffsetFoldingLegal()), and known to the assembler alone, as
- * the kernel takes no extern variables in BTF (btf_var_check_meta()).
+ * The fronts begin SKBEXT_GAP bytes behind. They have a symbol, because the compiler would add the
+ * distance in each program (BPFTargetLowering::isOffsetFoldingLegal()), and only the assembler knows
+ * it (V8).
  */
 _Static_assert(SKBEXT_GAP == 128, "skbext: the symbol is elsewhere");
 asm(".set __skbext_fronts, __skbext_slots + 128");
@@ -84,7 +84,7 @@ struct {
 	__uint(value_size, sizeof(__u64) + SKBEXT_PRIVATE);
 } unbound_skbext_refs __attribute__((section(".maps")));
 
-/* Written by skbext_bind(); the verifier knows the values and drops what they rule out. */
+/* skbext_bind() writes it; V7. */
 #define __SKBEXT_CFG(member)	__builtin_offsetof(struct skbext_cfg, member) / sizeof(__u32)
 const volatile __u32 __skbext_cfg[sizeof(struct skbext_cfg) / sizeof(__u32)]
 	__attribute__((section(".rodata.skbext"), weak)) = {
@@ -116,9 +116,8 @@ const volatile __u32 __skbext_cfg[sizeof(struct skbext_cfg) / sizeof(__u32)]
 #define SKBEXT_OBJECT_SIZE	((__u64)__skbext_cfg.object)
 
 /*
- * Eight bytes of the stack, of which four are read: the compiler may put what the program is going
- * to return into the other half, and the verifier, which follows slots of eight, would forget it
- * (check_stack_write_fixed_off()).
+ * Eight bytes of the stack, of which four are read: the compiler may keep a value of the program in
+ * the other half, and the verifier would forget it (V4).
  */
 struct __skbext_index {
 	__u32 n, pad;

@@ -36,9 +36,8 @@ SKBEXT_FN int skbext_store_copy_object(__u32 to, __u32 from)
  * copy takes its own (skb_ext_maybe_cow()), the object's end gives them back (__skb_ext_put()), and
  * del does if nobody else holds the object (__skb_ext_del()).
  *
- * A record whose object has references is SHARED from the first of them on, also when it is not:
- * so only who drops an object's last holder has to look for them. In an object that is free there
- * are none, nor in one whose record is not SHARED.
+ * The first reference sets SHARED even with one holder, so only the last holder looks for
+ * references. A free object has none, and neither has one whose record is not SHARED.
  */
 __skbext_inline __u64 *__skbext_counter(__u32 type, __u32 id)
 {

@@ -158,9 +158,9 @@ int __skbext_copy(const void *dst, const void *src)
 }
 
 /*
- * With SKBEXT_BOUNDED a payload is memory of its own size to the verifier, which knows that of a
- * slice of a dynptr. The dynptr must live as long as the slice, so it is the caller's: 16 bytes of
- * stack for each place that says skbext_add() or skbext_find().
+ * With SKBEXT_BOUNDED a payload is a slice of a dynptr, whose size the verifier knows (V6). The
+ * dynptr must live as long as the slice, so the caller has it: 16 bytes of stack for each place that
+ * says skbext_add() or skbext_find().
  */
 #ifdef SKBEXT_BOUNDED
 struct __skbext_dynptr {

@@ -53,7 +53,7 @@ SKBEXT_FN int skbext_store_slot_away(__u64 h, __u32 farthest)
 	for (__u32 probe = 0; probe < SKBEXT_PROBES && probe < farthest; probe++) {
 		__u64 at = __skbext_known(n = skbext_store_next(n, h, probe)), i;
 
-		/* Else -Oz makes one limit of two, and the verifier sees no end to the loop. */
+		/* Without it -Oz merges the two limits, and the verifier sees no end to the loop. */
 		__skbext_opaque(probe);
 		if (at >= SKBEXT_BUCKETS)
 			break;
@@ -168,7 +168,7 @@ __skbext_inline int __skbext_claim_in(__u32 n, __u64 h)
 	return slot;
 }
 
-/* For a loop over buckets: the verifier looks at what is in a bucket once. */
+/* V5, for a loop over buckets. */
 SKBEXT_FN int skbext_store_claim_in(__u32 n, __u64 h)
 {
 	return __skbext_claim_in(n, h);

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What the compiler and the verifier have to be told: every asm of the store that is not an atomic
- * (atomics.h). Each says which rule it is for, and where the kernel makes it.
+ * (atomics.h). V1 to V8 are the verifier's rules, at the head of store.h.
  */
 #ifndef SKBEXT_STORE_VERIFIER_H
 #define SKBEXT_STORE_VERIFIER_H
 
 #ifdef __bpf__
-/*
- * In this order: up to 6.8 the verifier forgets what it knew when the factor is not a constant
- * (adjust_scalar_min_max_vals()).
- */
+/* V2: the constant is the right factor. */
 #define __skbext_times(x, constant)								\
 	({ __u64 __x = (x), __by = (constant);							\
 	   asm volatile("%0 *= %1" : "+r"(__x) : "r"(__by)); __x; })
-/* The same, and the pointer first: the n-th of things of this size. */
+/* V2, and the pointer first: the n-th of things of this size. */
 #define __skbext_nth(base, n, size)								\
 	({ void *__p = (base);									\
 	   __u64 __n = (n);									\
@@ -22,14 +19,14 @@
 	   if (!__p)										\
 		   __builtin_unreachable();							\
 	   __p; })
-/* The same in the register of the offset: the pointer is needed again. */
+/* V2, in the register of the offset: the caller needs the pointer again. */
 #define __skbext_behind(base, offset)								\
 	({ __u64 __at = (offset);								\
 	   asm("%0 += %1" : "+r"(__at) : "r"(base));						\
 	   if (!__at)										\
 		   __builtin_unreachable();							\
 	   (void *)__at; })
-/* The compiler must use the value that was checked, not one computed again from the parts. */
+/* V3: the compiler must use the value that was checked, not one computed again from the parts. */
 #define __skbext_opaque(x)	asm volatile("" : "+r"(x))
 /*
  * SKBEXT_FRONTS reuses the register that already holds the address; SKBEXT_SLOTS loads it again, so
@@ -40,10 +37,7 @@
 #define SKBEXT_SLOTS							\
 	({ char *__fronts; asm volatile("%0 = __skbext_fronts ll" : "=r"(__fronts)); __fronts; })
 
-/*
- * The verifier forbids arithmetic on a ctx or BTF pointer, except to subtract another pointer
- * (CAP_PERFMON; kernel adjust_reg_min_max_vals()).
- */
+/* V1 */
 #define __skbext_distance(skb)								\
 	({ __u64 __diff = (__u64)(skb);							\
 	   asm volatile("%0 -= %1" : "+r"(__diff) : "r"(SKBEXT_FRONTS)); __diff; })
