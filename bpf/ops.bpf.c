@@ -51,11 +51,11 @@ __attribute__((noinline)) int copy_out(__u32 object)
 static __always_inline int add_new(__u64 h)
 {
 	int slot = __skbext_read(&SKBEXT_STATE->watch) & SKBEXT_WATCH_DEAD ?
-		   -1 : skbext_store_reserve(h);
+		   SKBEXT_NONE : skbext_store_reserve(h, request.active);
 
 	if (slot < 0) {
-		skbext_count(SKBEXT_STAT_ADD_FAILED);
-		return SKBEXT_NONE;
+		__skbext_count_refused(slot, request.active);
+		return slot;
 	}
 	copy_in(slot);
 	skbext_store_publish(slot, h, request.active);
@@ -69,12 +69,13 @@ static __always_inline int add_to(__u32 slot, __u64 h)
 	if (ret != SKBEXT_DONE)
 		return ret;
 	copy_in(slot);
-	if (skbext_store_activate(slot, h, request.active))
-		ret = SKBEXT_AGAIN;
-	else
+	ret = skbext_store_activate(slot, h, request.active);
+	if (!ret)
 		skbext_count(SKBEXT_STAT_ADDS_MORE);
+	else if (ret == SKBEXT_MAXED)
+		__skbext_count_refused(ret, request.active);
 	__skbext_put(slot);
-	return ret;
+	return ret ?: SKBEXT_DONE;
 }
 
 static __always_inline int do_add(__u64 h)

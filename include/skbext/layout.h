@@ -8,7 +8,7 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	19		/* raise with every change here and in store.h */
+#define SKBEXT_LAYOUT_VERSION	20		/* raise with every change here and in store.h */
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
@@ -92,7 +92,7 @@ struct skbext_bucket {
 	(SKBEXT_REST_AT(payload, buckets) + SKBEXT_WORDS - SKBEXT_OBJECT(payload))
 
 /* The fewest buckets with this are as large as a value of skbext_watches: skbext_verify(). */
-#define SKBEXT_TAIL		64ULL
+#define SKBEXT_TAIL		320ULL
 
 #define SKBEXT_BYTES(payload, buckets)	\
 	(SKBEXT_GAP + (buckets) * (SKBEXT_FRONT(payload) + SKBEXT_REST(payload)) + SKBEXT_TAIL)
@@ -101,13 +101,19 @@ struct skbext_bucket {
  * Which bits of an address say where its front is, as an offset if fronts are one line. If they are
  * more, which SKBEXT_WIDE says, it is to be multiplied.
  */
-#define SKBEXT_WIDE		(1U << 31)
+#define SKBEXT_WIDE		(1U << 30)
 #define SKBEXT_MASK_OF(payload, buckets)	\
 	((SKBEXT_HOMES_OF(buckets) - 1) * (__u32)SKBEXT_LINE | \
 	 (SKBEXT_FRONT(payload) == SKBEXT_LINE ? 0 : SKBEXT_WIDE))
 
 /* As far as the verifier lets a program reach into a value (BPF_MAX_VAR_OFF). */
 #define SKBEXT_MAX_BYTES	(1ULL << 29)
+
+/*
+ * A type may have a max of records. In a constant that is read anyway, such as a mask, this bit says
+ * that records are to be counted: without it the verifier takes out the jump to where that is done.
+ */
+#define SKBEXT_LIMITED		(1U << 31)
 
 /* What operations look at, a constant away from the fronts, whose address they have at hand. */
 struct skbext_state {
@@ -128,10 +134,16 @@ struct skbext_state {
 	__u8 drop_udp;
 	__u8 counted;
 	__u64 base;			/* kernel address of the fronts, from which keys are counted */
-	__u32 skb_size;			/* sizeof(struct sk_buff): distance of an fclone pair */
+	__u16 skb_size;			/* sizeof(struct sk_buff): distance of an fclone pair */
+	__u8 limited;			/* types that have a max */
+	__u8 marked;			/* counted or limited: SKBEXT_W_SHARED from the first on */
 	__u32 refs;			/* counters of each type with SKBEXT_F_COUNTED */
 	__u32 offset[SKBEXT_MAX_TYPES];	/* of each type's payload in an object */
+	/* A cache line of its own: of types that have a max, how many records more there may be. */
+	__u64 left[SKBEXT_MAX_TYPES];
 };
+
+_Static_assert(sizeof(struct skbext_state) <= SKBEXT_GAP, "skbext: the gap is too small");
 
 struct skbext_type_info {
 	char name[SKBEXT_NAME_LEN];	/* "": this place is not taken */
@@ -146,6 +158,7 @@ struct skbext_type_info {
 	__u8 removed;			/* it is there no more, but for its place */
 	__u8 was_removed;
 	__u8 pad;
+	__u32 max;			/* records at one time; 0: as many as there is room for */
 };
 
 /* The control map: one value. User space's: programs read nothing of it. */
@@ -158,6 +171,7 @@ struct skbext_ctl {
 	__u64 base;			/* the same, for scripts/records.bt */
 	__u64 address;			/* the kernel's, of this struct: for scripts/records.bt */
 	__u64 mode;			/* enum skbext_mode */
+	__u32 limits, pad;		/* SKBEXT_LIMITED: types may have a max; or 0 */
 	struct skbext_type_info types[SKBEXT_MAX_TYPES];
 	char reason[SKBEXT_REASON_LEN];	/* what load saw missing for `complete`; "": nothing */
 } __attribute__((aligned(64)));
@@ -172,10 +186,10 @@ struct skbext_ctl {
 #define SKBEXT_WATCHED		6		/* programs that an interruption can need */
 
 /*
- * Counters of one CPU, four cache lines, so that CPUs do not share any. A power of two, as which
+ * Counters of one CPU, eight cache lines, so that CPUs do not share any. A power of two, as which
  * counter is meant is taken modulo that: one too many would count as another one.
  */
-#define SKBEXT_STAT_ROOM	32
+#define SKBEXT_STAT_ROOM	64
 struct skbext_cpu_stats {
 	__u64 v[SKBEXT_STAT_ROOM];
 } __attribute__((aligned(64)));
@@ -209,7 +223,6 @@ _Static_assert(SKBEXT_BYTES(8, 1) >= sizeof(struct skbext_watch), "skbext: too f
 enum skbext_stat {
 	SKBEXT_STAT_ADDS,		/* records made by add */
 	SKBEXT_STAT_ADDS_MORE,		/* adds that found a record: another type, or the same */
-	SKBEXT_STAT_ADD_FAILED,		/* adds refused: no room */
 	SKBEXT_STAT_DELS,		/* types deleted from records that have more */
 	SKBEXT_STAT_DELS_EMPTIED,	/* the last types of records, which ended with it */
 	SKBEXT_STAT_COW,		/* objects copied because they were shared */
@@ -226,7 +239,11 @@ enum skbext_stat {
 	SKBEXT_STAT_FATE_CONSUMED,	/* records seen at consume_skb */
 	SKBEXT_STAT_DISTRUSTED,		/* finds, shares refused: may be another packet's record */
 	SKBEXT_STAT_SHARES_DISTRUSTED,	/* the shares of these: the copy carries nothing */
-	SKBEXT_STAT_NR,
+	SKBEXT_STAT_SHARE_LIMITED,	/* copies that lack a type which has its max */
+	/* By the number of the type that was to be added. */
+	SKBEXT_STAT_ADD_FAILED,		/* adds refused: no room */
+	SKBEXT_STAT_ADD_LIMITED = SKBEXT_STAT_ADD_FAILED + SKBEXT_MAX_TYPES,	/* it has its max */
+	SKBEXT_STAT_NR = SKBEXT_STAT_ADD_LIMITED + SKBEXT_MAX_TYPES,
 };
 
 /* What a step of add or del by address comes to; or a slot, for the next one: store/outside.h. */
@@ -236,6 +253,7 @@ enum skbext_outcome {
 	SKBEXT_SHARES = -3,	/* others hold its object, and only the owner can unshare it */
 	SKBEXT_GONE = -4,	/* the record, so its packet may have ended */
 	SKBEXT_DONE = -5,
+	SKBEXT_MAXED = -6,	/* the type has its max of records */
 };
 
 _Static_assert(SKBEXT_STAT_NR <= SKBEXT_STAT_ROOM, "skbext: a counter without a place");
@@ -254,6 +272,8 @@ struct skbext_cfg {
 	__u32 cpus;
 	__u32 last_home;	/* SKBEXT_HOMES_OF() - 1 */
 	__u32 mask;		/* SKBEXT_MASK_OF() */
+	/* These two, and SKBEXT_LIMITED if records are counted: where they begin, where they end. */
+	__u32 entering, leaving;
 	__u32 front, lines;	/* SKBEXT_FRONT() in bytes, in cache lines */
 	__u32 rest_at;		/* SKBEXT_REST_AT() */
 	__u32 rest;		/* SKBEXT_REST() */

@@ -76,11 +76,12 @@
 	typedef type SKBEXT_TYPE_of_##name;							\
 	struct __skbext_box_##name { type payload; };						\
 	const volatile struct {									\
-		__u32 active, offset, mask, size, flags;					\
+		__u32 active, offset, mask, entering, size, flags;				\
 		/* Brings the payload's BTF. A function may return an incomplete struct. */	\
 		struct __skbext_box_##name (*box)(void);					\
 	} __skbext_type_##name __attribute__((section(".rodata.skbext"), used)) = {		\
 		.mask = SKBEXT_MASK_OF(SKBEXT_MAX_PAYLOAD, 1),					\
+		.entering = SKBEXT_MASK_OF(SKBEXT_MAX_PAYLOAD, 1),				\
 		.size = sizeof(type), .flags = (policy),					\
 	}
 
@@ -97,7 +98,8 @@
  *
  * As skb_ext_add() of the kernel: a payload shared with clones is copied first, an active extension
  * is returned as it is. A new payload is zeroed.
- * Returns: the payload, writable; NULL: no room (counted as add_failed), the skb is unchanged.
+ * Returns: the payload, writable; NULL, the skb is unchanged: no room (counted as add_failed), or the
+ * type has as many records as `load --type` permits (add_limited).
  */
 #define skbext_add(skb, name)	/* as SKBEXT_TYPE() declared it */ \
 	(__skbext_mark_add(__SKBEXT_TRACED(skb)),						\

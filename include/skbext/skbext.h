@@ -67,6 +67,7 @@ struct skbext_open_opts {
 	bool require_complete;
 	__u32 refs;		/* counters of each counted type; 0: SKBEXT_DEFAULT_REFS */
 	bool unpinned;		/* ends with the handle; bpffs_dir is not looked at */
+	bool limits;		/* types may get a max: skbext_type_limit() */
 };
 
 /**
@@ -180,6 +181,18 @@ SKBEXT_API int skbext_map_pin(unsigned int n, const char **map_name, const char 
  * Errors as skbext_bind().
  */
 SKBEXT_API int skbext_type_add(struct skbext *sk, const char *name, __u32 size, __u32 flags);
+
+/**
+ * skbext_type_limit - at most so many records at one time have this type, as `load --type NAME:SIZE,max=N`
+ * @name: registered, and not bound or added yet. @max: 1 to the capacity.
+ * Records are sk_buffs that carry the type: a clone counts, and so does one that waits for its end
+ * after a release was missed. An add beyond the max fails as in a full table, counted as add_limited;
+ * a clone beyond it lacks the type, counted as share_limited. Other types go on. Where no type has a
+ * max, this costs nothing; operations on one that has are calls.
+ * Returns: 0, also if it has this max already. -EINVAL (out of range), -ENOENT (unknown type),
+ * -EOPNOTSUPP (loaded without opts.limits), -EEXIST (it has another max), -EBUSY (it is in use).
+ */
+SKBEXT_API int skbext_type_limit(struct skbext *sk, const char *name, __u32 max);
 
 /**
  * skbext_type_remove - forget a type that no program uses
@@ -318,6 +331,12 @@ struct skbext_stats {
 	__u64 untrusted;	/* of live, those that no program finds for that reason */
 	__u64 shares_distrusted;	/* of distrusted, by a share: the copy carries nothing */
 	__u64 purged;		/* of purged_stale, by skbext_purge() */
+	__u64 add_limited;	/* adds refused, their type has its max: skbext_type_limit() */
+	__u64 share_limited;	/* copies that lack a type for that reason */
+	/* By the type's id. A record with several types is one of live and counts for each of them. */
+	__u64 type_live[SKBEXT_MAX_TYPES];
+	__u64 type_add_failed[SKBEXT_MAX_TYPES];	/* of add_failed */
+	__u64 type_add_limited[SKBEXT_MAX_TYPES];	/* of add_limited */
 };
 
 /** skbext_stats - counters; set @stats->sz before. Returns: 0. */

@@ -120,6 +120,7 @@
 #include <skbext/store/verifier.h>
 #include <skbext/store/bucket.h>
 #include <skbext/store/trust.h>
+#include <skbext/store/limit.h>
 #include <skbext/store/slot.h>
 #include <skbext/store/object.h>
 #include <skbext/store/record.h>
@@ -154,11 +155,17 @@ __skbext_inline void *__skbext_payload_in(struct skbext_bucket *b, __u64 offset)
  * skb_ext_add(): the payload to write to, or NULL: no room, the skb is as it was. size is a
  * constant, b the home front of h. Unlike the kernel's, a payload that was not active comes zeroed.
  */
+__skbext_inline void *skbext_store_add_slow(__u64 h, __u64 active, __u32 offset, __u32 size)
+{
+	int object = skbext_store_add_any(h, active, offset, size);
+
+	return object < 0 ? (void *)0 : __skbext_payload(skbext_object(object), offset);
+}
+
 __skbext_inline void *skbext_store_add_at(struct skbext_bucket *b, __u64 h, __u64 active,
 					  __u32 offset, __u32 size)
 {
 	__u64 *payload, watch = __skbext_read(&SKBEXT_STATE_BESIDE->watch);
-	int object;
 
 	if (size <= SKBEXT_INLINE_ZERO && !(watch & SKBEXT_L_LOW) &&
 	    !(__skbext_read(&b->first) | __skbext_read(&b->head)) &&
@@ -171,12 +178,13 @@ __skbext_inline void *skbext_store_add_at(struct skbext_bucket *b, __u64 h, __u6
 		__skbext_write(&b->first, h | active);
 		return payload;
 	}
-	object = skbext_store_add_any(h, active, offset, size);
-	return object < 0 ? (void *)0 : __skbext_payload(skbext_object(object), offset);
+	return skbext_store_add_slow(h, active, offset, size);
 }
 
 __skbext_inline void *skbext_store_add(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
+	if (active & SKBEXT_STATE->limited)
+		return skbext_store_add_slow(h, active, offset, size);
 	return skbext_store_add_at(__skbext_home_front(h), h, active, offset, size);
 }
 

@@ -145,6 +145,31 @@ static inline bool check_refs(void)
 	return true;
 }
 
+/* Types that have a max: the records that there are and those that there still may be are so many. */
+static inline bool check_limits(void)
+{
+	for (int type = 0; type < SKBEXT_MAX_TYPES; type++) {
+		__u64 records = 0;
+
+		if (!(env.state.limited & 1 << type))
+			continue;
+		for (__u32 slot = 0; slot < env_slots(); slot++) {
+			__u64 word = *__skbext_word(slot);
+
+			if (!(word >> SKBEXT_W_META_BITS) || !(word & 1 << type))
+				continue;
+			records++;
+			if (!ASSERT_TRUE(word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE),
+					 "mark of a type with a max"))
+				return false;
+		}
+		if (!ASSERT_EQ(records + env.state.left[type], env.ctl.types[type].max,
+			       "records of a type, recounted, and places left"))
+			return false;
+	}
+	return true;
+}
+
 static inline __u32 check_live(void)
 {
 	__u32 live = 0;
@@ -168,6 +193,7 @@ static inline bool check_balance(void)
 static inline bool check_table(void)
 {
 	return check_heads() && check_holders() && check_balance() && check_refs() &&
+	       check_limits() &&
 	       ASSERT_TRUE(env_canaries_ok(), "nobody wrote past an object");
 }
 

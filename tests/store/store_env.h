@@ -60,6 +60,7 @@ static inline void skbext_verify(void)
 #define SKBEXT_ROOM	(env.ctl.payload)
 #define SKBEXT_SLOTS	(env.memory)
 #define SKBEXT_STATE	(&env.state)
+#define SKBEXT_LIMITS	(env.ctl.limits)
 
 #include <skbext/store.h>
 #include <skbext/store/outside.h>
@@ -95,9 +96,19 @@ static inline void env_count_refs(int type, __u32 offset, __u32 size)
 {
 	env.state.refs = ENV_REFS;
 	env.state.counted |= 1 << type;
+	env.state.marked |= 1 << type;
 	env.state.offset[type] = offset;
 	for (__u32 i = 0; i < env_slots(); i++)
 		*(__u32 *)(skbext_object(i)->payload + offset) = 0;
+}
+
+/* Before anything is added, too. */
+static inline void env_limit(int type, __u32 max)
+{
+	env.ctl.limits = SKBEXT_LIMITED;
+	env.ctl.types[type].max = env.state.left[type] = max;
+	env.state.limited |= 1 << type;
+	env.state.marked |= 1 << type;
 }
 
 static inline void env_close(void)
@@ -134,6 +145,16 @@ static inline int env_number(const void *in_object)
 	bucket = at / SKBEXT_REST_SIZE;
 	at -= bucket * SKBEXT_REST_SIZE + SKBEXT_WORDS;
 	return bucket * SKBEXT_BUCKET_SLOTS + at / SKBEXT_OBJECT_SIZE + 1;
+}
+
+/* Adds that failed, whoever wanted them. */
+static inline __u64 env_failed(enum skbext_stat why)
+{
+	__u64 sum = 0;
+
+	for (int type = 0; type < SKBEXT_MAX_TYPES; type++)
+		sum += __atomic_load_n(&env.stats[why + type], __ATOMIC_RELAXED);
+	return sum;
 }
 
 /* A counter, and what first slots have of it. */

@@ -52,6 +52,7 @@ enum il_mutant {
 	IL_TRUST_EARLY,		/* it is trusted before all owners see it */
 	IL_FILL_UNHELD,		/* it writes to a record that its owner may end */
 	IL_HOLD_UNMARKED,	/* it becomes a holder of an object that may have ended */
+	IL_KEEP_PLACE,		/* a record that ends still counts for the max of its type */
 	IL_PURGE_UNMARKED,	/* purge ends what it has read, without a mark */
 	IL_PURGE_NO_GRACE,	/* purge does not wait for those who trusted the record */
 	IL_MUTANTS,

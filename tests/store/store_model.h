@@ -60,6 +60,18 @@ static inline void model_open(__u32 skbs)
 		model.skb[i].h = env_skb(i);
 }
 
+/* Of its max of this type there are as many. */
+static inline bool model_maxed(int type)
+{
+	__u32 records = 0;
+
+	if (!(env.state.limited & 1 << type))
+		return false;
+	for (__u32 i = 0; i < model.skbs; i++)
+		records += model.skb[i].active >> type & 1;
+	return records == env.ctl.types[type].max;
+}
+
 static inline void model_count(const struct model_family *f, int type, int by)
 {
 	for (__u32 i = 0; i < f->refs[type].nr; i++)
@@ -167,10 +179,10 @@ static inline void model_release(struct model_skb *m, enum skbext_stat stat)
 	model_end(m);
 }
 
-static inline void model_share(struct model_skb *to, const struct model_skb *from)
+static inline void model_share(struct model_skb *to, const struct model_skb *from, __u8 types)
 {
 	model.stats[SKBEXT_STAT_SHARES]++;
-	to->active = from->active & ~env.state.noclone;
+	to->active = types;
 	to->family = from->family;
 	to->family->members++;
 	memcpy(to->bytes, from->bytes, sizeof(to->bytes));

@@ -37,11 +37,13 @@ static inline struct model_skb *random_skb(void)
 	return &model.skb[env_below(&rnd.state, model.skbs)];
 }
 
-static inline bool random_add_failed(struct model_skb *m)
+static inline bool random_add_failed(struct model_skb *m, int type, bool maxed)
 {
 	int slot = skbext_store_slot(m->h);
 
-	model.stats[SKBEXT_STAT_ADD_FAILED]++;
+	model.stats[(maxed ? SKBEXT_STAT_ADD_LIMITED : SKBEXT_STAT_ADD_FAILED) + type]++;
+	if (maxed)
+		return random_unchanged();
 	if (!ASSERT_TRUE(check_no_room(m->h), "an add fails only if there is no room") ||
 	    !random_unchanged())
 		return false;
@@ -69,12 +71,15 @@ static inline bool random_add(struct model_skb *m)
 {
 	int type = env_below(&rnd.state, MODEL_TYPES), object;
 	__u32 offset = model_type[type].offset, size = model_type[type].size;
+	bool maxed = !(m->active & 1 << type) && model_maxed(type);
 	char *payload;
 
 	random_snapshot();
 	object = env_add(m->h, 1 << type, offset, size);
 	if (object < 0)
-		return random_add_failed(m);
+		return random_add_failed(m, type, maxed);
+	if (!ASSERT_TRUE(!maxed, "an add beyond the max fails"))
+		return false;
 	model_add(m, type, object);
 	payload = env_payload(object) + offset;
 	if (!ASSERT_TRUE(!memcmp(payload, m->bytes + offset, size), "payload at add: old or zero"))
@@ -88,20 +93,25 @@ static inline bool random_add(struct model_skb *m)
 
 static inline bool random_share(struct model_skb *to, struct model_skb *from)
 {
-	bool some = from->active & ~env.state.noclone;
+	__u8 types = from->active & ~env.state.noclone, may = types;
 	int ret;
 
 	if (to == from)
 		return true;
 	model_release(to, SKBEXT_STAT_REPLACED);
+	for (int type = 0; type < MODEL_TYPES; type++)
+		may &= ~(model_maxed(type) << type);
 	ret = skbext_store_share(to->h, from->h);
-	if (!some)
+	if (!types)
 		return ASSERT_EQ(ret, 0, "share of nothing");
+	model.stats[SKBEXT_STAT_SHARE_LIMITED] += may != types;
+	if (!may)
+		return ASSERT_EQ(ret, -1, "share of types that have their max");
 	if (ret < 0) {
 		model.stats[SKBEXT_STAT_SHARE_FAILED]++;
 		return ASSERT_TRUE(check_no_room(to->h), "a share fails only if there is no room");
 	}
-	model_share(to, from);
+	model_share(to, from, may);
 	return ASSERT_EQ(ret, 1, "share") && model_check(from);
 }
 
@@ -185,8 +195,12 @@ static inline void random_was_worth_it(__u32 ops, bool small)
 	ASSERT_GE(env_stat(SKBEXT_STAT_COW), ops / 250, "copies made");
 	ASSERT_GE(env_stat(SKBEXT_STAT_REPLACED), ops / 250, "shares into a live skb");
 	ASSERT_GE(env_stat(SKBEXT_STAT_DELS_EMPTIED), ops / 2500, "records ended by del");
-	ASSERT_GE(env_stat(SKBEXT_STAT_ADD_FAILED), ops / 250, "failed adds");
+	ASSERT_GE(env_failed(SKBEXT_STAT_ADD_FAILED), ops / 250, "failed adds");
 	ASSERT_GE(env_stat(SKBEXT_STAT_SHARE_FAILED), ops / 250, "failed shares");
+	if (!env.state.limited)
+		return;
+	ASSERT_GE(env_failed(SKBEXT_STAT_ADD_LIMITED), ops / 250, "adds beyond a max");
+	ASSERT_GE(env_stat(SKBEXT_STAT_SHARE_LIMITED), ops / 250, "shares beyond a max");
 }
 
 static inline bool random_release_all(void)
@@ -210,7 +224,7 @@ static inline bool random_steps(__u32 ops, __u32 phase_len, __u32 every)
 	return model_check_all() && random_release_all();
 }
 
-static inline void random_run(__u32 buckets, __u32 ops, __u64 seed, __u8 counted)
+static inline void random_run(__u32 buckets, __u32 ops, __u64 seed, __u8 counted, __u8 limited)
 {
 	bool small = buckets * SKBEXT_BUCKET_SLOTS <= RANDOM_SNAPSHOT_SLOTS;
 
@@ -218,6 +232,9 @@ static inline void random_run(__u32 buckets, __u32 ops, __u64 seed, __u8 counted
 	for (int type = 0; type < MODEL_TYPES; type++)
 		if (counted & 1 << type)
 			env_count_refs(type, model_type[type].offset, model_type[type].size);
+	for (int type = 0; type < MODEL_TYPES; type++)
+		if (limited & 1 << type)
+			env_limit(type, env_slots() / 4);
 	model_open(env_slots() * 2);
 	rnd.state = seed | 1;
 	rnd.memory = malloc(env_bytes());

@@ -316,7 +316,7 @@ static void store_failed_add_changes_nothing(void)
 	free(before);
 	ASSERT_EQ(env_find(a, T0), home, "object as before");
 	ASSERT_TRUE(holds(a, T0, 'a') && holds(b, T0, 'a'), "payload as before");
-	ASSERT_EQ(env_stat(SKBEXT_STAT_ADD_FAILED), 3 + 1, "failed adds, with fill_up's last");
+	ASSERT_EQ(env_failed(SKBEXT_STAT_ADD_FAILED), 3 + 1, "failed adds, with fill_up's last");
 	env_release(env_skb(10));
 	ASSERT_TRUE(add(a, T0, 'x') >= 0 && holds(b, T0, 'a'), "granted when there is room");
 	check_table();
@@ -536,7 +536,7 @@ static void store_add_by_address(void)
 	for (int n = 0; n < 10; n++)	/* first slot, beside it, away */
 		if (__skbext_home(env_skb(2 + n)) == __skbext_home(a))
 			add(env_skb(2 + n), T0, n);
-	slot = skbext_store_reserve(a);
+	slot = skbext_store_reserve(a, T0);
 	ASSERT_EQ(skbext_store_slot(a), -1, "nothing is there before it is published");
 	memset(env_payload(slot), 'u', SIZE);
 	skbext_store_publish(slot, a, T0);
@@ -554,7 +554,7 @@ static void store_add_by_address(void)
 	env_release(b);
 
 	/* Its owner added as well, before he could see it. */
-	slot = skbext_store_reserve(b);
+	slot = skbext_store_reserve(b, T0);
 	memset(env_payload(slot), 'u', SIZE);
 	first = __skbext_add_first(b, T0, 0, SIZE);
 	skbext_store_publish(slot, b, T0);
@@ -563,13 +563,112 @@ static void store_add_by_address(void)
 	ASSERT_EQ(skbext_store_slot(b), first, "its owner's stays");
 	ASSERT_EQ(env_release(b), 1, "records of it");
 
-	slot = skbext_store_reserve(b);
+	slot = skbext_store_reserve(b, T0);
 	skbext_store_publish(slot, b, T0);
 	ASSERT_EQ(env_release(b), 1, "it ended before it was trusted");
 	ASSERT_EQ(skbext_store_trust(slot, b), SKBEXT_AGAIN, "not any more");
 	env_release(a);
 	for (int n = 0; n < 10; n++)
 		env_release(env_skb(2 + n));
+	check_empty();
+	env_close();
+}
+
+/* As in a full table, but for those that are others'. */
+static void store_add_beyond_the_max(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1), c = env_skb(2);
+
+	env_open(2, 2 * SIZE);
+	env_limit(0, 2);
+	ASSERT_GE(add(a, T0, 'a'), 0, "one");
+	ASSERT_GE(add(b, T0, 'b'), 0, "two");
+	ASSERT_TRUE(!skbext_store_add(c, T0, 0, SIZE), "three");
+	ASSERT_EQ(skbext_store_add_any(c, T0, 0, SIZE), SKBEXT_MAXED, "three, by a call");
+	ASSERT_EQ(env_failed(SKBEXT_STAT_ADD_LIMITED), 2, "counted");
+	ASSERT_EQ(env_failed(SKBEXT_STAT_ADD_FAILED), 0, "not for want of room");
+	ASSERT_EQ(skbext_store_slot(c), -1, "nothing is left of it");
+	ASSERT_GE(add(c, T1, 'c'), 0, "another type");
+	ASSERT_TRUE(add(c, T0, 'c') < 0, "to a record of that");
+	ASSERT_TRUE(holds(c, T1, 'c'), "which stays");
+	ASSERT_GE(add(a, T0, 'A'), 0, "to one that has it");
+	ASSERT_EQ(skbext_store_del(a, T0), 1, "one goes");
+	ASSERT_GE(add(c, T0, 'C'), 0, "one more");
+	ASSERT_TRUE(add(a, T0, 'a') < 0, "and none after that");
+	check_table();
+	env_release(b);
+	env_release(c);
+	check_empty();
+	env_close();
+}
+
+static void store_share_beyond_the_max(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1), c = env_skb(2), d = env_skb(3);
+
+	env_open(2, 2 * SIZE);
+	env_limit(0, 2);
+	add(a, T0, 'a');
+	ASSERT_EQ(skbext_store_share(b, a), 1, "share");
+	ASSERT_EQ(skbext_store_share(c, a), -1, "share beyond");
+	ASSERT_EQ(skbext_store_slot(c), -1, "the copy has nothing");
+	add(a, T1, 'A');
+	ASSERT_EQ(skbext_store_share(c, a), 1, "share of two types");
+	ASSERT_EQ(skbext_store_active(c), T1, "but for the one that has its max");
+	ASSERT_EQ(env_stat(SKBEXT_STAT_SHARE_LIMITED), 2, "counted");
+	ASSERT_EQ(env_stat(SKBEXT_STAT_SHARE_FAILED), 0, "not for want of room");
+	env_release(a);
+	ASSERT_EQ(skbext_store_share(d, b), 1, "share when one is gone");
+	check_table();
+	env_release(b);
+	env_release(c);
+	env_release(d);
+	check_empty();
+	env_close();
+}
+
+/* Each way to take a type from a record, or to make one, by those who do not own the skb. */
+static void store_max_by_address(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1);
+	int slot;
+
+	env_open(2, 2 * SIZE);
+	env_limit(0, 1);
+	env.state.by_address = 1;
+	slot = skbext_store_reserve(a, T0);
+	ASSERT_EQ(skbext_store_reserve(b, T0), SKBEXT_MAXED, "another, before it is published");
+	skbext_store_publish(slot, a, T0);
+	skbext_store_trust(slot, a);
+	ASSERT_TRUE(add(b, T0, 'b') < 0, "another");
+	ASSERT_EQ(env_take(a, T0), 1, "del");
+	check_empty();
+	slot = add(a, T1, 'a');
+	skbext_store_hold(slot, a);
+	ASSERT_EQ(skbext_store_activate(slot, a, T0), 0, "to a record that is there");
+	__skbext_put(slot);
+	check_table();
+	slot = add(b, T1, 'b');
+	skbext_store_hold(slot, b);
+	ASSERT_EQ(skbext_store_activate(slot, b, T0), SKBEXT_MAXED, "to another");
+	__skbext_put(slot);
+	for (__u32 n = 0; n < env_slots(); n++)
+		skbext_store_strip(n, T0);
+	for (__u32 n = 0; n < env_slots(); n++)
+		skbext_store_end_stripped(n);
+	env.state.by_address = 0;
+	check_table();
+	ASSERT_GE(add(b, T0, 'b'), 0, "when the type was taken of all");
+	env.state.watch += 1ULL << 32;
+	ASSERT_EQ(env_find(b, T0), -1, "not trusted");
+	ASSERT_TRUE(add(a, T0, 'a') < 0, "counts until it ends");
+	for (__u32 n = 0; n < env_slots(); n++)
+		skbext_store_doom(n, 1);
+	for (__u32 n = 0; n < env_slots(); n++)
+		skbext_store_end_doomed(n, 1);
+	check_empty();
+	ASSERT_GE(add(a, T0, 'a'), 0, "after the purge");
+	env_release(a);
 	check_empty();
 	env_close();
 }
@@ -665,7 +764,7 @@ static void store_references_outlive_a_strangers_del(void)
 	}
 }
 
-static void random_operations(__u8 counted)
+static void random_operations(__u8 counted, __u8 limited)
 {
 	static const __u32 buckets[] = { 1, 2, 3, 5, 11, 1009 };
 	const char *seed_env = getenv("SEED"), *ops_env = getenv("OPS");
@@ -676,18 +775,24 @@ static void random_operations(__u8 counted)
 	for (int i = 0; i < seeds && !test_failures; i++, seed++) {
 		printf("# SEED=%llu OPS=%u\n", seed, ops);
 		for (size_t t = 0; t < sizeof(buckets) / sizeof(*buckets); t++)
-			random_run(buckets[t], ops, seed, counted);
+			random_run(buckets[t], ops, seed, counted, limited);
 	}
 }
 
 static void store_random_operations(void)
 {
-	random_operations(0);
+	random_operations(0, 0);
 }
 
 static void store_random_references(void)
 {
-	random_operations(MODEL_COUNTED);
+	random_operations(MODEL_COUNTED, 0);
+}
+
+/* One of them counted, two others not. */
+static void store_random_limits(void)
+{
+	random_operations(MODEL_COUNTED, 0x1a);
 }
 
 /*
@@ -735,10 +840,14 @@ int main(int argc, char **argv)
 	TEST_CASE(store_all_probes_and_no_more);
 	TEST_CASE(store_a_predecessors_is_not_deleted);
 	TEST_CASE(store_add_by_address);
+	TEST_CASE(store_add_beyond_the_max);
+	TEST_CASE(store_share_beyond_the_max);
+	TEST_CASE(store_max_by_address);
 	TEST_CASE(store_purge_ends_what_was_emptied);
 	TEST_CASE(store_strip_takes_a_type_of_all);
 	TEST_CASE(store_references_outlive_a_strangers_del);
 	TEST_CASE(store_random_operations);
 	TEST_CASE(store_random_references);
+	TEST_CASE(store_random_limits);
 	return TEST_EXIT();
 }

@@ -34,6 +34,7 @@
 #define SKBS		16
 #define STEPS		11
 #define ROOM		16		/* two types of one word */
+#define LIMITS		15		/* a variant: all call, and the types have a max */
 
 enum step_op {
 	END,
@@ -91,6 +92,7 @@ static const struct scenario {
 	bool full;		/* there may be no room */
 	bool counted;		/* the second type holds references */
 	bool purge;
+	__u8 max;		/* records of each type; 0: both ways, without and with room for all */
 } scenarios[] = {
 	{ "both holders end", { FAMILY }, { { R(0) }, { R(1) } } },
 	{ "three holders end", { FAMILY, S(2, 0) }, { { R(0) }, { R(1) }, { R(2) } } },
@@ -258,6 +260,26 @@ static const struct scenario {
 	{ "counted: no room to move", { SEVEN, M(4), S(0, 4) }, { { M(4) }, { R(0) } },
 	  .full = true, .counted = true },
 
+	{ "max: two adds", {}, { { W(0), F(0), R(0) }, { W(1), F(1), R(1) } }, .max = 1 },
+	{ "max: three adds", {}, { { W(0), R(0) }, { W(1) }, { W(2) } }, .max = 2 },
+	{ "max: one ends, another adds", { W(0) }, { { R(0) }, { W(1), F(1), D(1), W(1) } },
+	  .max = 1 },
+	{ "max: two shares", { W(0) }, { { S(1, 0), F(1), R(1) }, { S(2, 0), F(2) } }, .max = 2 },
+	{ "max: home writes, clone ends, another adds", { FAMILY },
+	  { { W(0), F(0) }, { R(1), W(2), F(2) } }, .max = 2 },
+	{ "max: clone writes, home ends, another adds", { FAMILY },
+	  { { W(1), F(1) }, { R(0), W(2), F(2) } }, .max = 2 },
+	{ "max: policy, another adds", { W(0), M(0) }, { { K(0), R(0) }, { W(1), M(1) } },
+	  .max = 1 },
+	{ "max: deleted by address, another adds", { W(0) }, { { UD(0) }, { W(1), F(1) }, { R(0) } },
+	  .max = 1, .shared = 1 },
+	{ "max: added by address, another adds", {}, { { UA(0) }, { W(1), F(1) }, { R(0) } },
+	  .max = 1, .shared = 1 },
+	{ "max: more by address, another adds", { M(0) }, { { UA(0) }, { W(1), R(1) }, { R(0) } },
+	  .max = 1, .shared = 1 },
+	{ "max: purged, another adds", { W(0), MISSED }, { { P }, { W(1), F(1) }, { R(0) } },
+	  .max = 1, .purge = true },
+
 	{ "purge, it ends", { W(0), MISSED }, { { R(0), W(0), F(0) }, { P } }, .purge = true },
 	{ "purge, it is written anew", { W(0), MISSED }, { { W(0), F(0) }, { P } }, .purge = true },
 	{ "purge, and shared", { W(0), MISSED }, { { S(1, 0), F(1) }, { P } }, .purge = true },
@@ -321,7 +343,7 @@ static struct {
 		enum { NOTHING, TRUST, END_TAKEN } next;
 		int slot, skb;
 	} user;
-	int variant;		/* bit n: thread n calls, others do much inline */
+	int variant;		/* bit n: thread n calls, others do much inline; or LIMITS */
 	const char *amiss;
 	int amiss_skb;
 } sim;
@@ -337,6 +359,8 @@ static __u64 hash_shared(void)
 		hash = il_mix(hash, env.counters[n]);
 	for (size_t i = 0; i < env_bytes() / 8; i++)
 		hash = il_mix(hash, words[i]);
+	for (int type = 0; env.ctl.limits && type < 2; type++)
+		hash = il_mix(hash, env.state.left[type]);
 	for (int skb = 0; skb < SKBS; skb++)
 		hash = il_mix(hash, sim.value[skb] << 2 | sim.second[skb] << 1 | sim.old[skb]);
 	return hash;
@@ -363,6 +387,28 @@ static bool inherits(int skb)
 	return sim.scene->inherits >> skb & 1;
 }
 
+/* Or the max of its type. */
+static bool may_fail(void)
+{
+	return sim.scene->full || sim.scene->max;
+}
+
+/* At no moment there are more; at the end it is recounted: check_limits(). */
+static void check_max(int type)
+{
+	__u32 records = 0;
+
+	if (!env.ctl.limits)
+		return;
+	for (__u32 slot = 0; slot < env_slots(); slot++) {
+		__u64 word = *__skbext_word(slot);
+
+		records += word >> SKBEXT_W_META_BITS && word & 1 << type;
+	}
+	if (records > env.ctl.types[type].max)
+		amiss("more records than the max", type);
+}
+
 static bool inlined(void)
 {
 	return !il.running || !(sim.variant >> il.now & 1);
@@ -387,7 +433,20 @@ static int broken_release(__u64 h)
 		__skbext_put(__skbext_object_of(slot, word));
 	if (!il_cas(p, word, __skbext_left(word)))
 		return 0;
+	__skbext_uncount(word, slot);
+	skbext_count(SKBEXT_STAT_RELEASED);
+	return 1;
+}
+
+static int release_without_types(__u64 h)
+{
+	int slot = skbext_store_slot(h);
+	__u64 *p = slot < 0 ? NULL : __skbext_word(slot), word = p ? IL_LOAD(p) : 0;
+
+	if (!p || !il_cas(p, word, __skbext_left(word)))
+		return 0;
 	__skbext_uncount(h, slot);
+	__skbext_put(__skbext_object_of(slot, word));
 	skbext_count(SKBEXT_STAT_RELEASED);
 	return 1;
 }
@@ -484,10 +543,11 @@ static void do_write(int skb, int type, __u64 value)
 	int object = do_add(skb, type);
 
 	if (object < 0) {
-		if (!sim.scene->full)
+		if (!may_fail())
 			amiss("no room", skb);
 		return;
 	}
+	check_max(type);
 	il_point();
 	sim.old[skb] = false;
 	if (type) {
@@ -513,8 +573,9 @@ static void do_share(int skb, int from)
 	sim.old[skb] = false;
 	sim.value[skb] = ret == 1 ? sim.value[from] : 0;
 	sim.second[skb] = ret == 1 && sim.second[from] && !(env.state.noclone & 2);
-	if (ret != some && !meddled(from) && !(ret < 0 && sim.scene->full))
+	if (ret != some && !meddled(from) && !(ret < 0 && may_fail()))
 		amiss("share", skb);
+	check_max(0);
 }
 
 /* The owner took the first type; what user space writes is its own. */
@@ -542,6 +603,8 @@ static void do_end(int skb, enum step_op op)
 		had = had && !sim.second[skb];
 	} else if (il.mutant == IL_OBJECT_FIRST && il.running) {
 		ended = broken_release(h);
+	} else if (il.mutant == IL_KEEP_PLACE && il.running) {
+		ended = release_without_types(h);
 	} else {
 		ended = inlined() ? skbext_store_release(h, SKBEXT_STAT_RELEASED) :
 				    skbext_store_release_any(h, SKBEXT_STAT_RELEASED);
@@ -571,7 +634,7 @@ static void user_next(int slot, int next, int skb)
 static void user_add_new(int skb)
 {
 	__u64 h = sim.hash[skb];
-	int slot = skbext_store_reserve(h);
+	int slot = skbext_store_reserve(h, 1);
 
 	if (slot < 0)
 		return;
@@ -646,7 +709,7 @@ static void do_user_del(int skb, __u64 types)
 }
 
 /* One request at a time; the next waits for the grace period of the one before. */
-static void do_user(const struct step *step)
+static void do_user_step(const struct step *step)
 {
 	if (step->op == USER_NEXT)
 		do_user_next();
@@ -656,6 +719,12 @@ static void do_user(const struct step *step)
 		do_user_add(step->skb);
 	else
 		do_user_del(step->skb, step->op == USER_DEL ? 1 : 2);
+}
+
+static void do_user(const struct step *step)
+{
+	do_user_step(step);
+	check_max(0);
 }
 
 /* Before the threads; or beside them, where nobody knows what then is found. */
@@ -745,6 +814,7 @@ struct snapshot {
 	char memory[SKBEXT_BYTES(ROOM + sizeof(__u64), 3)];
 	__u64 stats[SKBEXT_STAT_NR], counters[SKBEXT_MAX_TYPES * ENV_REFS], value[SKBS];
 	__u64 watch;
+	__u64 left[SKBEXT_MAX_TYPES];
 	__u32 by_address;
 	struct user user;
 	bool second[SKBS], old[SKBS];
@@ -762,6 +832,7 @@ static void snapshot_take(void *to)
 	memcpy(s->second, sim.second, sizeof(s->second));
 	memcpy(s->old, sim.old, sizeof(s->old));
 	s->watch = env.state.watch;
+	memcpy(s->left, env.state.left, sizeof(s->left));
 	s->by_address = env.state.by_address;
 	s->user = sim.user;
 	s->generation = sim.generation;
@@ -779,6 +850,7 @@ static void snapshot_put_back(const void *from)
 	memcpy(sim.old, s->old, sizeof(s->old));
 	sim.generation = s->generation;
 	env.state.watch = s->watch;
+	memcpy(env.state.left, s->left, sizeof(s->left));
 	env.state.by_address = s->by_address;
 	sim.user = s->user;
 }
@@ -841,6 +913,8 @@ static bool search(const struct scenario *scene, int variant)
 	env.state.by_address = scene->shared && !scene->purge && il.mutant != IL_ALONE;
 	if (scene->counted)
 		env_count_refs(1, 8, 8);
+	for (int type = 0; variant == LIMITS && type < 2; type++)
+		env_limit(type, scene->max ?: SKBS);
 	choose_skbs();
 	for (const struct step *step = scene->before; step->op; step++)
 		do_step(step);
@@ -859,9 +933,17 @@ static const int variants[] = { 5, 0, 7 };
 
 static size_t variant_count(const struct scenario *scene)
 {
+	if (scene->max)
+		return !IL_SANITIZED || thread_count(scene) <= 2;
 	if (IL_SANITIZED)
-		return thread_count(scene) <= 2;
-	return thread_count(scene) > 2 ? 1 : sizeof(variants) / sizeof(*variants);
+		return 2 * (thread_count(scene) <= 2);
+	return 1 + (thread_count(scene) > 2 ? 1 : sizeof(variants) / sizeof(*variants));
+}
+
+/* The last is the one in which all types have a max. */
+static int variant_of(const struct scenario *scene, size_t n)
+{
+	return n + 1 == variant_count(scene) ? LIMITS : variants[n];
 }
 
 static __u64 explore(const struct scenario *scene)
@@ -869,9 +951,10 @@ static __u64 explore(const struct scenario *scene)
 	__u64 states = 0, schedules = 0, longest = 0;
 
 	for (size_t v = 0; v < variant_count(scene); v++) {
-		if (!search(scene, variants[v])) {
+		if (!search(scene, variant_of(scene, v))) {
 			TEST_FAIL("%s: %s, skb %d (calls: %d)", scene->name,
-				  sim.amiss ?: "the table at the end", sim.amiss_skb, variants[v]);
+				  sim.amiss ?: "the table at the end", sim.amiss_skb,
+				  variant_of(scene, v));
 			il_print_schedule(stderr);
 			return states;
 		}
@@ -910,10 +993,11 @@ static const char *find_mutant(void)
 			continue;
 		if (il.mutant >= IL_PURGE_UNMARKED && !scenarios[n].purge)
 			continue;
-		if (il.mutant >= IL_ALONE && il.mutant < IL_PURGE_UNMARKED && !scenarios[n].shared)
+		if (il.mutant >= IL_ALONE && il.mutant < IL_KEEP_PLACE && !scenarios[n].shared)
 			continue;
 		for (size_t v = 0; v < variant_count(&scenarios[n]); v++)
-			if (!search(&scenarios[n], variants[v]))
+			if ((variant_of(&scenarios[n], v) == LIMITS) == (il.mutant == IL_KEEP_PLACE) &&
+			    !search(&scenarios[n], variant_of(&scenarios[n], v)))
 				return scenarios[n].name;
 	}
 	return NULL;
@@ -935,6 +1019,7 @@ static void store_broken_ones_are_found(void)
 		[IL_TRUST_EARLY] = "trusted before all see it",
 		[IL_FILL_UNHELD] = "written without holding the object",
 		[IL_HOLD_UNMARKED] = "held without a mark",
+		[IL_KEEP_PLACE] = "place kept by a record that ended",
 		[IL_PURGE_UNMARKED] = "purge without a mark",
 		[IL_PURGE_NO_GRACE] = "purge without a grace period",
 	};

@@ -99,6 +99,7 @@ static int register_all(struct skbext *sk, const struct btf *btf, const struct b
 		types_use(sk, 1U << id);
 		ref->offset = sk->ctl->types[id].offset;
 		ref->mask = SKBEXT_MASK_OF(sk->ctl->payload, sk->ctl->buckets);
+		ref->entering = ref->mask | (sk->ctl->types[id].max ? SKBEXT_LIMITED : 0);
 		++*bound;
 	}
 	return 0;

@@ -4,7 +4,7 @@
 
 /* The head of what SKBEXT_TYPE() of skbext.bpf.h defines; an array of no payloads follows. */
 struct skbext_type_ref {
-	__u32 active, offset, mask, size, flags;
+	__u32 active, offset, mask, entering, size, flags;
 };
 
 /* -EINVAL: a program that adds is for a place behind the packet's release. */

@@ -58,6 +58,8 @@ bool ctl_is_whole(const struct skbext_ctl *ctl)
 		return false;
 	if (!ctl->refs || ctl->refs > SKBEXT_REFS_LIMIT)
 		return false;
+	if (ctl->limits && ctl->limits != SKBEXT_LIMITED)
+		return false;
 	if (ctl->mode != SKBEXT_MODE_EXACT && ctl->mode != SKBEXT_MODE_TRACEPOINT)
 		return false;
 	return memchr(ctl->reason, 0, sizeof(ctl->reason)) && types_are_whole(ctl);

@@ -40,6 +40,7 @@ struct skbext {
 	bool require_complete;
 	bool all_hooks;			/* also those that no type needs */
 	bool unpinned;			/* and will not be; dir is "" */
+	bool limits;			/* types may have a max */
 
 	int map[MAP_NR];		/* -1: not there */
 	int prog_op;

@@ -156,6 +156,7 @@ static void ctl_init(struct skbext *sk, __u32 buckets, __u32 skb_size)
 	sk->ctl->payload = sk->payload;
 	sk->state->skb_size = skb_size;
 	sk->state->refs = sk->ctl->refs = sk->refs;
+	sk->ctl->limits = sk->limits ? SKBEXT_LIMITED : 0;
 	sk->ctl->magic = SKBEXT_MAGIC;
 }
 
@@ -299,6 +300,8 @@ int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbe
 	cfg->cpus = cpus;
 	cfg->last_home = SKBEXT_HOMES_OF(ctl->buckets) - 1;
 	cfg->mask = SKBEXT_MASK_OF(ctl->payload, ctl->buckets);
+	cfg->entering = cfg->mask | ctl->limits;
+	cfg->leaving = cfg->last_home | ctl->limits;
 	cfg->front = SKBEXT_FRONT(ctl->payload);
 	cfg->lines = cfg->front / SKBEXT_LINE;
 	cfg->rest_at = SKBEXT_REST_AT(ctl->payload, ctl->buckets);

@@ -195,6 +195,9 @@ int skbext_add(struct skbext *sk, __u64 skb, const char *type, const void *data,
 			    skb);
 	if (rq.result == SKBEXT_GONE)
 		return fail(-ENOENT, "skb 0x%llx ended meanwhile; add only while it is held", skb);
+	if (rq.result == SKBEXT_MAXED)
+		return fail(-ENOSPC, "type %s has as many records as its max allows; delete some, or unload and load with a larger max",
+			    type);
 	return store_stopped(sk) ?:
 	       fail(-ENOSPC, "no room for another record; delete some, or unload and load with a larger --capacity");
 }

@@ -112,6 +112,8 @@ static void count_slots(struct skbext *sk, struct skbext_stats *st)
 		if (!(word >> SKBEXT_W_META_BITS) || !(word & SKBEXT_W_ACTIVE))
 			continue;
 		st->live++;
+		for (int type = 0; type < SKBEXT_MAX_TYPES; type++)
+			st->type_live[type] += word >> type & 1;
 		st->untrusted += is_older(__skbext_read(__skbext_link(slot)));
 	}
 }
@@ -187,7 +189,13 @@ int skbext_stats(struct skbext *sk, struct skbext_stats *stats)
 	count_slots(sk, &st);
 	st.adds = sum[SKBEXT_STAT_ADDS];
 	st.adds_more = sum[SKBEXT_STAT_ADDS_MORE];
-	st.add_failed = sum[SKBEXT_STAT_ADD_FAILED];
+	for (int type = 0; type < SKBEXT_MAX_TYPES; type++) {
+		st.type_add_failed[type] = sum[SKBEXT_STAT_ADD_FAILED + type];
+		st.type_add_limited[type] = sum[SKBEXT_STAT_ADD_LIMITED + type];
+		st.add_failed += st.type_add_failed[type];
+		st.add_limited += st.type_add_limited[type];
+	}
+	st.share_limited = sum[SKBEXT_STAT_SHARE_LIMITED];
 	st.dels = sum[SKBEXT_STAT_DELS] + sum[SKBEXT_STAT_DELS_EMPTIED];
 	st.dels_emptied = sum[SKBEXT_STAT_DELS_EMPTIED];
 	st.cow = sum[SKBEXT_STAT_COW];

@@ -40,6 +40,7 @@ static int set_opts(struct skbext *sk, const struct skbext_open_opts *o)
 	sk->want = o->mode;
 	sk->require_complete = o->require_complete;
 	sk->unpinned = o->unpinned;
+	sk->limits = o->limits;
 	if (sk->capacity > 1U << 26)
 		return fail(-EINVAL, "capacity %u is out of range; give 1 to %u", sk->capacity,
 			    1U << 26);

@@ -149,6 +149,15 @@ static void set_policy(struct skbext_state *state, int id, __u32 flags)
 	set_bit(&state->keep_scrub, bit, flags & SKBEXT_F_KEEP_SCRUB);
 	set_bit(&state->drop_udp, bit, flags & SKBEXT_F_DROP_UDP);
 	set_bit(&state->counted, bit, flags & SKBEXT_F_COUNTED);
+	state->marked = state->counted | state->limited;
+}
+
+static void set_max(struct skbext *sk, int id, __u32 max)
+{
+	sk->ctl->types[id].max = max;
+	__atomic_store_n(&sk->state->left[id], max, __ATOMIC_RELEASE);
+	set_bit(&sk->state->limited, 1 << id, max);
+	sk->state->marked = sk->state->counted | sk->state->limited;
 }
 
 /* A map whose value has this BTF. A type without is no worse, but for dump. */
@@ -293,6 +302,7 @@ void type_forget(struct skbext *sk, unsigned int id)
 	}
 	memset(t, 0, sizeof(*t));
 	sk->state->offset[id] = 0;
+	set_max(sk, id, 0);
 	set_policy(sk->state, id, 0);
 }
 
@@ -333,6 +343,43 @@ int skbext_type_add(struct skbext *sk, const char *name, __u32 size, __u32 flags
 	if (lock >= 0)
 		close(lock);
 	return id;
+}
+
+static int check_max(const struct skbext *sk, const struct skbext_type_info *t, __u32 max)
+{
+	__u32 capacity = sk->ctl->buckets * SKBEXT_BUCKET_SLOTS;
+
+	if (!max || max > capacity)
+		return fail(-EINVAL, "max=%u of type %s is out of range; give 1 to %u, the capacity, or load with a larger --capacity",
+			    max, t->name, capacity);
+	if (!sk->ctl->limits)
+		return fail(-EOPNOTSUPP, "type %s cannot have a max, since nothing was loaded that counts records; load with a type that has one, or with skbext_open_opts.limits",
+			    t->name);
+	if (t->max && t->max != max)
+		return fail(-EEXIST, "type %s has max=%u, not %u; `skbext type remove` it, or unload and load again",
+			    t->name, t->max, max);
+	if (t->used && !t->max)
+		return fail(-EBUSY, "type %s is in use without a max, and its records were not counted; unload and load again",
+			    t->name);
+	return 0;
+}
+
+int skbext_type_limit(struct skbext *sk, const char *name, __u32 max)
+{
+	int lock, id, err;
+
+	if (!sk->ctl)
+		return fail(-EINVAL, "types of an skbext that is loaded have a max; call skbext_load() first");
+	lock = sk->pinned ? pin_lock(sk) : -1;
+	if (sk->pinned && lock < 0)
+		return lock;
+	id = skbext_type_find(sk, name);
+	err = id < 0 ? id : check_max(sk, &sk->ctl->types[id], max);
+	if (!err && !sk->ctl->types[id].max)
+		set_max(sk, id, max);
+	if (lock >= 0)
+		close(lock);
+	return err;
 }
 
 static int in_use(const char *name, const struct bound_list *list)

@@ -93,6 +93,7 @@ const volatile __u32 __skbext_cfg[sizeof(struct skbext_cfg) / sizeof(__u32)]
 	[__SKBEXT_CFG(payload)] = SKBEXT_MAX_PAYLOAD,
 	[__SKBEXT_CFG(cpus)] = 1,
 	[__SKBEXT_CFG(mask)] = SKBEXT_MASK_OF(SKBEXT_MAX_PAYLOAD, 1),
+	[__SKBEXT_CFG(entering)] = SKBEXT_MASK_OF(SKBEXT_MAX_PAYLOAD, 1),
 	[__SKBEXT_CFG(front)] = SKBEXT_FRONT(SKBEXT_MAX_PAYLOAD),
 	[__SKBEXT_CFG(lines)] = SKBEXT_FRONT(SKBEXT_MAX_PAYLOAD) / SKBEXT_LINE,
 	[__SKBEXT_CFG(rest_at)] = SKBEXT_REST_AT(SKBEXT_MAX_PAYLOAD, 1),
@@ -108,6 +109,8 @@ const volatile __u32 __skbext_cfg[sizeof(struct skbext_cfg) / sizeof(__u32)]
 #define SKBEXT_ROOM		(__skbext_cfg.payload)
 #define SKBEXT_LAST_HOME	(__skbext_cfg.last_home)
 #define SKBEXT_MASK		(__skbext_cfg.mask)
+#define SKBEXT_ENTERING		(__skbext_cfg.entering)
+#define SKBEXT_LEAVING		(__skbext_cfg.leaving)
 #define SKBEXT_FRONT_SIZE	((__u64)__skbext_cfg.front)
 #define SKBEXT_LINES		((__u64)__skbext_cfg.lines)
 #define SKBEXT_AT_REST		((__u64)__skbext_cfg.rest_at)

@@ -42,6 +42,8 @@ SKBEXT_FN int skbext_store_take_from(__u32 slot, __u64 h, __u64 types)
 		left |= SKBEXT_W_DOOMED;
 	if (!__skbext_swap(p, word, left))
 		return SKBEXT_AGAIN;
+	if (__skbext_limits())
+		skbext_store_leave(word & types);
 	return left & SKBEXT_W_ACTIVE ? SKBEXT_DONE : (int)slot;
 }
 
@@ -88,6 +90,8 @@ SKBEXT_FN int skbext_store_strip(__u32 slot, __u64 types)
 			left |= SKBEXT_W_DOOMED;
 		if (!__skbext_swap(p, word, left))
 			continue;
+		if (__skbext_limits())
+			skbext_store_leave(word & types);
 		if (left & SKBEXT_W_ACTIVE)
 			skbext_count(SKBEXT_STAT_DELS);
 		break;
@@ -110,7 +114,7 @@ SKBEXT_FN int skbext_store_end_stripped(__u32 slot)
 }
 
 /* A free slot for h that has no key yet, and so is nobody else's; -1: no room. */
-SKBEXT_FN int skbext_store_reserve(__u64 h)
+SKBEXT_FN int skbext_store_reserve_any(__u64 h)
 {
 	__u32 home = __skbext_home(h), n = home;
 	int slot = -1;
@@ -135,6 +139,19 @@ SKBEXT_FN int skbext_store_reserve(__u64 h)
 	return -1;
 }
 
+/* The same for a record with this type: SKBEXT_NONE, SKBEXT_MAXED. */
+SKBEXT_FN int skbext_store_reserve(__u64 h, __u64 active)
+{
+	int slot;
+
+	if (__skbext_limits() && !skbext_store_enter(active))
+		return SKBEXT_MAXED;
+	slot = skbext_store_reserve_any(h);
+	if (slot < 0 && __skbext_limits())
+		skbext_store_leave(active);
+	return slot < 0 ? SKBEXT_NONE : slot;
+}
+
 /* The payload is written: from here on its owner can end it, but does not find it. */
 SKBEXT_FN int skbext_store_publish(__u32 slot, __u64 h, __u64 active)
 {
@@ -144,7 +161,7 @@ SKBEXT_FN int skbext_store_publish(__u32 slot, __u64 h, __u64 active)
 		return -1;
 	__skbext_write(link, __skbext_stamp() ^ SKBEXT_L_POISON);
 	skbext_count(SKBEXT_STAT_ADDS);
-	__skbext_write(p, h | (active & SKBEXT_W_ACTIVE));
+	__skbext_write(p, h | (active & SKBEXT_W_ACTIVE) | __skbext_mark(0, active));
 	return 0;
 }
 
@@ -225,20 +242,20 @@ SKBEXT_FN int skbext_store_hold(__u32 slot, __u64 h)
 	return __skbext_match(word, h) ? SKBEXT_SHARES : SKBEXT_AGAIN;
 }
 
-/* The payload is written. 0: the types are active now, -1: the record is gone. */
-SKBEXT_FN int skbext_store_activate(__u32 slot, __u64 h, __u64 types)
+/* The payload is written. 0: the type is active now; SKBEXT_AGAIN: the record is gone; SKBEXT_MAXED. */
+SKBEXT_FN int skbext_store_activate(__u32 slot, __u64 h, __u64 active)
 {
 	__u64 *p = __skbext_word(slot);
+	int ret = SKBEXT_AGAIN;
 
-	for (int i = 0; p && i < SKBEXT_TRIES; i++) {
+	for (int i = 0; p && ret == SKBEXT_AGAIN && i < SKBEXT_TRIES; i++) {
 		__u64 word = __skbext_read(p);
 
 		if (!__skbext_match(word, h))
-			return -1;
-		if (__skbext_swap(p, word, word | (types & SKBEXT_W_ACTIVE)))
-			return 0;
+			break;
+		ret = word & active ? 0 : __skbext_activate(p, slot, word, active);
 	}
-	return -1;
+	return ret;
 }
 
 #endif /* SKBEXT_STORE_OUTSIDE_H */

@@ -26,6 +26,7 @@ struct __skbext_ref {
 	__u32 active;		/* the type's bit of active_extensions; 0: not bound */
 	__u32 offset;		/* of its payload in an object */
 	__u32 mask;		/* as in __skbext_cfg, which so has not to be read as well */
+	__u32 entering;		/* the same, and SKBEXT_LIMITED if the type has a max */
 };
 /* Without its SKBEXT_TYPE the compiler names SKBEXT_TYPE_of_... first. */
 #define __SKBEXT_REF(name)	((void)sizeof(SKBEXT_TYPE_of_##name),			\
@@ -34,10 +35,14 @@ struct __skbext_ref {
 __skbext_inline
 void *__skbext_add_hash(__u64 h, const volatile struct __skbext_ref *ref, __u32 size)
 {
-	__u64 active = ref->active;
+	__u64 active = ref->active, mask;
 
-	return active ? skbext_store_add_at(__skbext_front(h, ref->mask), h, active, ref->offset,
-					    size) : (void *)0;
+	if (!active)
+		return (void *)0;
+	mask = ref->entering;
+	if (mask >= SKBEXT_LIMITED)
+		return skbext_store_add_slow(h, active, ref->offset, size);
+	return skbext_store_add_at(__skbext_front(h, mask), h, active, ref->offset, size);
 }
 
 __skbext_inline
@@ -106,12 +111,6 @@ int __skbext_del(const void *skb, const volatile struct __skbext_ref *ref)
 	__u64 active = ref->active, h = __skbext_hash_of(skb);
 
 	return active && skbext_store_del(h, active) ? 0 : -ENOENT;
-}
-
-/* The number of the type that has this one bit. */
-__skbext_inline __u32 __skbext_type_of(__u32 active)
-{
-	return !!(active & 0xf0) << 2 | !!(active & 0xcc) << 1 | !!(active & 0xaa);
 }
 
 #define __SKBEXT_HAS_REFS(type, name)							\

@@ -174,7 +174,7 @@ __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h, __u64 *is)
 		return obj;
 	}
 
-	*is = h | (word & SKBEXT_W_ACTIVE) | (word & SKBEXT_STATE->counted ? SKBEXT_W_SHARED : 0);
+	*is = h | (word & SKBEXT_W_ACTIVE) | (word & SKBEXT_STATE->marked ? SKBEXT_W_SHARED : 0);
 	if (word & SKBEXT_W_REMOTE) {
 		int ret = __skbext_localize(*slot, obj, word, *is);
 
@@ -191,11 +191,9 @@ __skbext_inline int __skbext_unshare(__u32 *slot, __u64 h, __u64 *is)
 	return *slot;
 }
 
-/* skb_ext_add() for an skb that has no record. */
-__skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u32 size)
+/* A record in the slot that was claimed for it, or -1. low: its type, and SKBEXT_W_SHARED. */
+__skbext_inline int __skbext_make(int slot, __u64 h, __u64 low, __u32 offset, __u32 size)
 {
-	int slot = __skbext_read(&SKBEXT_STATE->watch) & SKBEXT_WATCH_DEAD ?
-		   -1 : skbext_store_claim(h);
 	__u64 *link, *p = slot < 0 ? (__u64 *)0 : __skbext_word_link(slot, &link);
 
 	if (!p)
@@ -204,8 +202,57 @@ __skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u3
 	__skbext_write(link, __skbext_stamp());
 	skbext_count(SKBEXT_STAT_ADDS);	/* before: whoever ends it counts that */
 	/* Nobody else changes a word that is claimed and has no type yet. */
-	__skbext_write(p, h | (active & SKBEXT_W_ACTIVE));
+	__skbext_write(p, h | low);
 	return slot;
+}
+
+/* Where types may have a max. */
+SKBEXT_FN int skbext_store_add_limited(__u64 h, __u64 active, __u32 offset, __u32 size)
+{
+	int slot;
+
+	active &= SKBEXT_W_ACTIVE;
+	if (!skbext_store_enter(active))
+		return SKBEXT_MAXED;
+	slot = __skbext_make(skbext_store_claim_any(h), h, active | __skbext_mark(0, active),
+			     offset, size);
+	if (slot < 0)
+		skbext_store_leave(active);
+	return slot;
+}
+
+/* skb_ext_add() for an skb that has no record. */
+__skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u32 size)
+{
+	__u64 mask = SKBEXT_ENTERING;
+
+	if (__skbext_read(&SKBEXT_STATE->watch) & SKBEXT_WATCH_DEAD)
+		return SKBEXT_NONE;
+	if (mask >= SKBEXT_LIMITED)
+		return skbext_store_add_limited(h, active, offset, size);
+	return __skbext_make(skbext_store_claim(h, mask), h, active & SKBEXT_W_ACTIVE, offset, size);
+}
+
+/* Where types may have a max. */
+SKBEXT_FN int skbext_store_activate_limited(__u32 slot, __u64 word, __u64 active)
+{
+	__u64 *p = __skbext_word(slot);
+
+	if (!skbext_store_enter(active))
+		return SKBEXT_MAXED;
+	active &= SKBEXT_W_ACTIVE;
+	if (p && __skbext_swap(p, word, word | active | __skbext_mark(word, active)))
+		return 0;
+	skbext_store_leave(active);
+	return SKBEXT_AGAIN;
+}
+
+/* The record with this word, at p, gets a type; the payload is written. 0, or why not. */
+__skbext_inline int __skbext_activate(__u64 *p, __u32 slot, __u64 word, __u64 active)
+{
+	if (__skbext_limits())
+		return skbext_store_activate_limited(slot, word, active);
+	return __skbext_swap(p, word, word | (active & SKBEXT_W_ACTIVE)) ? 0 : SKBEXT_AGAIN;
 }
 
 /*
@@ -214,17 +261,21 @@ __skbext_inline int __skbext_add_first(__u64 h, __u64 active, __u32 offset, __u3
  */
 SKBEXT_FN int skbext_store_add_more(__u32 slot, __u64 h, __u64 active, __u32 offset, __u32 size)
 {
-	__u64 word = 0;
-	int obj = __skbext_unshare(&slot, h, &word);
-	__u64 *p = obj < 0 ? (__u64 *)0 : __skbext_word(slot);
+	__u64 word = 0, *p;
+	int obj, ret;
 
+	if (__skbext_limits() && skbext_store_is_maxed(slot, active))
+		return SKBEXT_MAXED;
+	obj = __skbext_unshare(&slot, h, &word);
+	p = obj < 0 ? (__u64 *)0 : __skbext_word(slot);
 	if (!p)
 		return obj;
 	if (!(word & active)) {
 		/* First: this slot is not free before all programs that run have ended. */
 		skbext_store_zero(obj, offset, size);
-		if (!__skbext_swap(p, word, word | (active & SKBEXT_W_ACTIVE)))
-			return SKBEXT_AGAIN;
+		ret = __skbext_activate(p, slot, word, active);
+		if (ret)
+			return ret;
 	}
 	skbext_count(SKBEXT_STAT_ADDS_MORE);
 	return obj;
@@ -239,7 +290,14 @@ __skbext_inline int __skbext_emptied(__u32 slot, __u64 h)
 	return !__skbext_match(word, h) || !(word & SKBEXT_W_ACTIVE);
 }
 
-/* The object, or negative: no room. */
+/* Counts an add that failed, by whose it was. */
+__skbext_inline void __skbext_count_refused(int ret, __u64 active)
+{
+	skbext_count((ret == SKBEXT_MAXED ? SKBEXT_STAT_ADD_LIMITED : SKBEXT_STAT_ADD_FAILED) +
+		     __skbext_type_of(active));
+}
+
+/* The object, or negative: no room, or the type has its max. */
 SKBEXT_FN int skbext_store_add_any(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
 	int slot = 0, ret = SKBEXT_AGAIN;
@@ -257,7 +315,7 @@ SKBEXT_FN int skbext_store_add_any(__u64 h, __u64 active, __u32 offset, __u32 si
 	if (slot < 0)
 		ret = __skbext_add_first(h, active, offset, size);
 	if (ret < 0)
-		skbext_count(SKBEXT_STAT_ADD_FAILED);
+		__skbext_count_refused(ret, active);
 	return ret;
 }
 
@@ -295,8 +353,11 @@ SKBEXT_FN int skbext_store_clear(__u32 slot, __u64 h, __u64 types)
 		becomes &= ~SKBEXT_W_DOOMED;
 	if (!__skbext_swap(p, word, becomes))
 		return SKBEXT_AGAIN;
-	if (word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE))
+	if (word & (SKBEXT_W_SHARED | SKBEXT_W_REMOTE)) {
 		__skbext_clear_refs(slot, word, word & ~types);
+		if (__skbext_limits())
+			skbext_store_leave(word & types);
+	}
 	return 0;
 }
 

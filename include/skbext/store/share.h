@@ -4,10 +4,10 @@
 #define SKBEXT_STORE_SHARE_H
 
 /* The new record of a share, holding one more reference to obj. */
-__skbext_inline int __skbext_attach(__u64 h, __u32 obj, __u64 active)
+__skbext_inline int __skbext_attach(__u64 h, __u64 mask, __u32 obj, __u64 active)
 {
 	__u64 *link = __skbext_link(obj), *own;
-	int slot = link ? skbext_store_claim(h) : -1;
+	int slot = link ? skbext_store_claim(h, mask) : -1;
 	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word_link(slot, &own);
 
 	if (!link || !p)
@@ -76,14 +76,42 @@ SKBEXT_FN int skbext_store_ref(__u64 h, __u32 type, __u32 max, __u32 id)
 	return n;
 }
 
+/* 1: shared, -1: no room. */
+__skbext_inline int __skbext_share_as(__u64 to, __u64 mask, __u32 obj, __u64 types)
+{
+	if (__skbext_attach(to, mask, obj, types)) {
+		skbext_count(SKBEXT_STAT_SHARE_FAILED);
+		return -1;
+	}
+	skbext_count(SKBEXT_STAT_SHARES);
+	return 1;
+}
+
+/* Where types may have a max: to goes without those that have it. */
+SKBEXT_FN int skbext_store_share_limited(__u64 to, __u32 obj, __u64 types)
+{
+	__u64 may = skbext_store_enter(types);
+	int ret;
+
+	if (may != (types & SKBEXT_W_ACTIVE))
+		skbext_count(SKBEXT_STAT_SHARE_LIMITED);
+	if (!may)
+		return -1;
+	ret = __skbext_share_as(to, SKBEXT_MASK, obj, may);
+	if (ret < 0)
+		skbext_store_leave(may);
+	return ret;
+}
+
 /*
  * __skb_ext_copy(): to shares what from has, but for the noclone types; what to had goes first.
- * 1: shared, 0: there was nothing to share, -1: no room, to has nothing.
+ * 1: shared, 0: there was nothing to share, -1: no room, or its types have their max: to has nothing.
  */
 SKBEXT_FN int skbext_store_share(__u64 to, __u64 from)
 {
 	int slot;
-	__u64 *p, word;
+	__u64 *p, word, mask;
+	__u32 obj;
 
 	if (to == from)
 		return 0;
@@ -98,12 +126,11 @@ SKBEXT_FN int skbext_store_share(__u64 to, __u64 from)
 	word = p ? __skbext_mark_shared(slot, p, from) : 0;
 	if (!(word & SKBEXT_W_ACTIVE & ~SKBEXT_STATE->noclone))
 		return 0;
-	if (__skbext_attach(to, __skbext_object_of(slot, word), word & ~SKBEXT_STATE->noclone)) {
-		skbext_count(SKBEXT_STAT_SHARE_FAILED);
-		return -1;
-	}
-	skbext_count(SKBEXT_STAT_SHARES);
-	return 1;
+	obj = __skbext_object_of(slot, word);
+	mask = SKBEXT_ENTERING;
+	word &= ~SKBEXT_STATE->noclone;
+	return mask >= SKBEXT_LIMITED ? skbext_store_share_limited(to, obj, word) :
+					__skbext_share_as(to, mask, obj, word);
 }
 
 #endif /* SKBEXT_STORE_SHARE_H */

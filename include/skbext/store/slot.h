@@ -135,19 +135,41 @@ SKBEXT_FN int skbext_store_uncount_away(__u64 h)
 	return 0;
 }
 
-/* What claim counted in, when the key has left the slot. */
-__skbext_inline void __skbext_uncount(__u64 h, __u32 slot)
+/* What claim counted in, when the key has left the slot. last_home: SKBEXT_LAST_HOME. */
+__skbext_inline void __skbext_uncount_by(__u64 h, __u32 slot, __u64 last_home)
 {
-	if (slot / SKBEXT_BUCKET_SLOTS != __skbext_home(h))
+	__u32 home = h >> (SKBEXT_KEY_SHIFT + SKBEXT_SKB_SHIFT) & last_home;
+
+	if (slot / SKBEXT_BUCKET_SLOTS != home)
 		skbext_store_uncount_away(h);
 	else if (slot % SKBEXT_BUCKET_SLOTS)
 		__sync_fetch_and_sub(&__skbext_home_front(h)->head, 1);
 }
 
-/* For those that are calls already: programs have a limit. */
-SKBEXT_FN int skbext_store_uncount(__u64 h, __u32 slot)
+/* Of a record that had no type with a max. */
+__skbext_inline void __skbext_uncount(__u64 h, __u32 slot)
 {
-	__skbext_uncount(h, slot);
+	__skbext_uncount_by(h, slot, SKBEXT_LAST_HOME);
+}
+
+SKBEXT_FN int skbext_store_uncount_limited(__u64 word, __u32 slot)
+{
+	skbext_store_leave(word);
+	__skbext_uncount(word, slot);
+	return 0;
+}
+
+/*
+ * The same, and what the types of its word counted in; the key alone has none. For those that are
+ * calls already: programs have a limit.
+ */
+SKBEXT_FN int skbext_store_uncount(__u64 word, __u32 slot)
+{
+	__u64 last_home = SKBEXT_LEAVING;
+
+	if (last_home >= SKBEXT_LIMITED)
+		return skbext_store_uncount_limited(word, slot);
+	__skbext_uncount_by(word, slot, last_home);
 	return 0;
 }
 
@@ -209,10 +231,10 @@ SKBEXT_FN int skbext_store_claim_any(__u64 h)
 	return slot;
 }
 
-/* A free slot, now holding h with nothing active; -1: no room. */
-__skbext_inline int skbext_store_claim(__u64 h)
+/* A free slot, now holding h with nothing active; -1: no room. mask: SKBEXT_MASK. */
+__skbext_inline int skbext_store_claim(__u64 h, __u64 mask)
 {
-	struct skbext_bucket *b = __skbext_home_front(h);
+	struct skbext_bucket *b = __skbext_front(h, mask);
 
 	if (__skbext_read(&b->first) || !__skbext_swap(&b->first, 0, h))
 		return skbext_store_claim_any(h);
