@@ -717,6 +717,12 @@ test_usage()
 	load --type a:8,
 	load --type a:8,nix
 	load --type a:8,keep-udp
+	load --type a:8,max
+	load --type a:8,max=
+	load --type a:8,max=0
+	load --type a:8,max=-1
+	load --type a:8,max=1x
+	load --type a:8,max=99999999999
 	load --type 1a:8
 	load --type a-b:8
 	load --type a/b:8
@@ -910,6 +916,49 @@ test_table_full()
 	sk status --max-lost x
 	expect 2 "a limit that is no number"
 	unload
+}
+
+test_type_max()
+{
+	local n
+
+	load --capacity 100 --type a:4,max=3 --type b:4
+	[[ $out == *"types a:4,max=3 b:4"* ]] || wrong "load: $out"
+	for n in 1 2 3; do
+		sk add "$(address $n)" a 01
+		expect_done "record $n of 3"
+	done
+	sk add "$(address 4)" a 01
+	expect_error 1 "one beyond the max" "type a" max
+	sk add "$(address 4)" b 01
+	expect_done "another type"
+	sk status --json
+	expect_json '.types[0] | .max == 3 and .records == 3 and .add_limited == 1 and
+		.add_failed == 0 and .share > 2 and .share < 3.1' "status of the type"
+	expect_json '.types[1] | .max == null and .records == 1 and .add_limited == 0' \
+		"status of another"
+	expect_json '.healthy and .lost.add_limited == 1 and .lost.add_failed == 0' "whose add failed"
+	sk status
+	[[ $out == *"a: 4 bytes at 0,max=3"*"3 records, 2."*" % of the capacity; 1 adds failed, it had its max"* ]] ||
+		wrong "status: $out"
+	sk stats --json
+	expect_json '.add_limited == 1 and .add_failed == 0' "stats"
+	sk type list --json
+	expect_json '.types[0].max == 3 and .types[0].records == 3' "type list"
+	sk del "$(address 2)" a
+	expect_done del
+	sk add "$(address 4)" a 01
+	expect_done "in the place of what was deleted"
+	sk add "$(address 5)" a 01
+	expect_error 1 "one beyond the max again" "type a" max
+	unload
+
+	sk load --capacity 100 --type a:4,max=100000
+	expect_error 1 "a max beyond the capacity" "type a" capacity
+	expect_nothing_left "a max beyond the capacity"
+	sk load --type a:4,max=3 --type a:4,max=4
+	expect_error 1 "two of them" "max=3"
+	expect_nothing_left "two of them"
 }
 
 test_bad_types()

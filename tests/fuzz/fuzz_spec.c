@@ -6,10 +6,11 @@
 static void type(const char *text)
 {
 	struct cli_type once = cli_parse_type(text), again;
-	char spec[128];
+	const struct skbext_type_info info = { .flags = once.flags, .max = once.max };
+	char spec[160];
 
 	MUST(once.name[0] && once.size && !(once.flags & ~SKBEXT_F_ALL), "%s", text);
-	snprintf(spec, sizeof(spec), "%s:%u%s", once.name, once.size, cli_flags_text(once.flags));
+	snprintf(spec, sizeof(spec), "%s:%u%s", once.name, once.size, cli_policy_text(&info));
 	again = cli_parse_type(spec);
 	MUST(!memcmp(&once, &again, sizeof(once)), "%s, %s", text, spec);
 }

@@ -133,6 +133,7 @@ struct cli_type {
 	char name[SKBEXT_NAME_LEN];
 	__u32 size;
 	__u32 flags;
+	__u32 max;		/* records; 0: as many as there is room for */
 };
 
 struct cli_type cli_parse_type(const char *spec);
@@ -143,6 +144,7 @@ struct btf_dump;
 struct cli_types {
 	unsigned int nr;
 	char unread[256];	/* why there is BTF that could not be read */
+	struct skbext_stats stats;	/* capacity is 0: not known */
 	struct {
 		struct skbext_type_info info;
 		struct btf *btf;	/* NULL: it has none, or see unread */
@@ -153,11 +155,15 @@ struct cli_types {
 };
 
 void cli_types_read(struct skbext *sk, struct cli_types *types);
+void cli_types_count(struct skbext *sk, struct cli_types *types);	/* their records, too */
 void cli_types_warn(const struct cli_types *types);	/* a line on stderr if some is unread */
 void cli_types_free(struct cli_types *types);
 json_t *cli_json_types(const struct cli_types *types);
 json_t *cli_json_flags(__u32 flags);	/* ["noclone"] */
-const char *cli_flags_text(__u32 flags);	/* ",noclone,counted"; static buffer */
+/* ",noclone,max=9"; static buffer */
+const char *cli_policy_text(const struct skbext_type_info *info);
+/* Its records now, their share of the capacity, and its adds that failed; nothing if not known. */
+void cli_print_use(const struct cli_types *types, unsigned int id);
 
 /* hooks.c: the hooks of a mode, as status and doctor show them. */
 json_t *cli_json_hook(const struct skbext_hook *hook);

@@ -25,7 +25,8 @@ static void add_spec(struct request *req, const char *spec)
 {
 	if (req->nr_types == MAX_SPECS)
 		cli_usage_error("--type is given more than %d times", MAX_SPECS);
-	req->types[req->nr_types++] = cli_parse_type(spec);
+	req->types[req->nr_types] = cli_parse_type(spec);
+	req->opts.limits |= req->types[req->nr_types++].max != 0;
 }
 
 static void parse(struct request *req, int argc, char **argv)
@@ -83,7 +84,8 @@ static int add_types(struct skbext *sk, const struct request *req)
 	for (unsigned int i = 0; i < req->nr_types; i++) {
 		const struct cli_type *type = &req->types[i];
 
-		if (skbext_type_add(sk, type->name, type->size, type->flags) < 0)
+		if (skbext_type_add(sk, type->name, type->size, type->flags) < 0 ||
+		    (type->max && skbext_type_limit(sk, type->name, type->max)))
 			return -1;
 	}
 	return 0;
@@ -98,7 +100,7 @@ static void print_line(const struct skbext_status *status, const struct cli_type
 		const struct skbext_type_info *info = &types->type[id].info;
 
 		if (types->type[id].taken)
-			printf(" %s:%u%s", info->name, info->size, cli_flags_text(info->flags));
+			printf(" %s:%u%s", info->name, info->size, cli_policy_text(info));
 	}
 	putchar('\n');
 }
@@ -157,7 +159,8 @@ static const struct cli_option options[] = {
 	  "register a type of SIZE bytes; may be repeated, up to 8.\n"
 	  "POLICY: noclone, not inherited by clones; keep-scrub,\n"
 	  "survives skb_scrub_packet(); drop-udp, dropped at the UDP\n"
-	  "receive queue; counted, begins with references" },
+	  "receive queue; counted, begins with references; max=N,\n"
+	  "N records at one time, more adds fail" },
 	{ "capacity", OPT_CAPACITY, "N",
 	  "records at one time (default 65536)" },
 	{ "payload", OPT_PAYLOAD, "BYTES",

@@ -59,6 +59,20 @@ static void print_bound(json_t *bound, const char *why)
 	json_decref(bound);
 }
 
+static void print_types(const struct cli_types *types)
+{
+	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++) {
+		if (!types->type[id].taken)
+			continue;
+		printf("  %s: %u bytes at %u%s%s\n", types->type[id].info.name,
+		       types->type[id].info.size, types->type[id].info.offset,
+		       cli_policy_text(&types->type[id].info),
+		       types->type[id].btf ? "" :
+		       types->unread[0] ? ", BTF unknown" : ", no BTF");
+		cli_print_use(types, id);
+	}
+}
+
 static int print_text(struct skbext *sk, const struct skbext_status *status,
 		      const struct cli_types *types, json_t *bound, const char *why,
 		      const json_t *problems)
@@ -81,13 +95,7 @@ static int print_text(struct skbext *sk, const struct skbext_status *status,
 	printf("hooks\n");
 	cli_print_hooks(sk, status->mode);
 	printf("types%s\n", types->nr ? "" : "      none");
-	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++)
-		if (types->type[id].taken)
-			printf("  %s: %u bytes at %u%s%s\n", types->type[id].info.name,
-			       types->type[id].info.size, types->type[id].info.offset,
-			       cli_flags_text(types->type[id].info.flags),
-			       types->type[id].btf ? "" :
-			       types->unread[0] ? ", BTF unknown" : ", no BTF");
+	print_types(types);
 	print_bound(bound, why);
 	if (!skbext_stats(sk, &stats))
 		cli_print_lost(&stats);
@@ -120,6 +128,7 @@ static int show(struct skbext *sk, const struct cli_common *common, const struct
 	if (skbext_status(sk, &status))
 		return cli_lib_error("show the status");
 	cli_types_read(sk, &types);
+	cli_types_count(sk, &types);
 	cli_types_warn(&types);
 	bound = cli_json_bound(common, &types);
 	if (!bound)
@@ -145,6 +154,7 @@ json_t *cli_json_status(struct skbext *sk, const struct cli_common *common)
 	if (skbext_status(sk, &status))
 		return NULL;
 	cli_types_read(sk, &types);
+	cli_types_count(sk, &types);
 	bound = cli_json_bound(common, &types);
 	if (!bound)
 		snprintf(why, sizeof(why), "%s", skbext_errmsg());

@@ -65,7 +65,8 @@ static int list_text(const struct cli_types *types, const json_t *bound, const c
 		if (!types->type[id].taken)
 			continue;
 		printf("%s: %u bytes at %u%s\n", info->name, info->size, info->offset,
-		       cli_flags_text(info->flags));
+		       cli_policy_text(info));
+		cli_print_use(types, id);
 		print_users(users_of(bound, info->name));
 	}
 	if (!types->nr)
@@ -89,6 +90,7 @@ static int list(struct skbext *sk, const struct cli_common *common)
 	int ret;
 
 	cli_types_read(sk, &types);
+	cli_types_count(sk, &types);
 	bound = cli_json_bound(common, &types);
 	ret = common->json ? list_json(&types, bound, skbext_errmsg()) :
 			     list_text(&types, bound, skbext_errmsg());

@@ -11,7 +11,9 @@
 
 const struct cli_cause cli_causes[] = {
 	CAUSE(add_failed, true, "adds refused, no room"),
+	CAUSE(add_limited, true, "adds refused, their type had its max"),
 	CAUSE(share_failed, true, "copies that carry nothing, no room"),
+	CAUSE(share_limited, true, "copies that lack a type, which had its max"),
 	CAUSE(missed_shares, true, "copies that carry nothing if their original did, hook skipped"),
 	CAUSE(shares_distrusted, true, "copies that carry nothing, a release was skipped before"),
 	CAUSE(distrusted, false, "looks that found nothing, a release was skipped before"),

@@ -109,9 +109,11 @@ static __u32 parse_flag(const char *word, const char *spec)
 		return SKBEXT_F_DROP_UDP;
 	if (!strcmp(word, "counted"))
 		return SKBEXT_F_COUNTED;
+	if (!strncmp(word, "max", 3))
+		cli_usage_error("--type %s: a max is given as max=N", spec);
 	if (!strcmp(word, "keep-udp"))
 		cli_usage_error("--type %s: keep-udp is what every type does now; leave it out", spec);
-	cli_usage_error("--type %s: '%s' is none of noclone, keep-scrub, drop-udp, counted", spec,
+	cli_usage_error("--type %s: '%s' is none of noclone, keep-scrub, drop-udp, counted, max=N", spec,
 			word);
 }
 
@@ -124,7 +126,7 @@ struct cli_type cli_parse_type(const char *spec)
 
 	if (!colon || strlen(colon + 1) >= sizeof(rest))
 		cli_usage_error("--type wants "
-				"NAME:SIZE[,noclone][,keep-scrub][,drop-udp][,counted], not %s",
+				"NAME:SIZE[,noclone][,keep-scrub][,drop-udp][,counted][,max=N], not %s",
 				spec);
 	if (!is_identifier(spec, colon - spec))
 		cli_usage_error("--type %s: the name is no identifier of at most %d characters",
@@ -133,7 +135,11 @@ struct cli_type cli_parse_type(const char *spec)
 	strcpy(rest, colon + 1);
 	word = strsep(&next, ",");
 	type.size = cli_parse_number(word, "the SIZE of --type", 1, UINT32_MAX);
-	while ((word = strsep(&next, ",")))
-		type.flags |= parse_flag(word, spec);
+	while ((word = strsep(&next, ","))) {
+		if (!strncmp(word, "max=", 4))
+			type.max = cli_parse_number(word + 4, "the max of --type", 1, UINT32_MAX);
+		else
+			type.flags |= parse_flag(word, spec);
+	}
 	return type;
 }

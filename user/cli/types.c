@@ -27,6 +27,12 @@ void cli_types_read(struct skbext *sk, struct cli_types *types)
 	}
 }
 
+void cli_types_count(struct skbext *sk, struct cli_types *types)
+{
+	types->stats.sz = sizeof(types->stats);
+	skbext_stats(sk, &types->stats);
+}
+
 void cli_types_warn(const struct cli_types *types)
 {
 	if (types->unread[0])
@@ -56,30 +62,67 @@ json_t *cli_json_flags(__u32 flags)
 	return list;
 }
 
-const char *cli_flags_text(__u32 flags)
+const char *cli_policy_text(const struct skbext_type_info *info)
 {
-	static char text[64];
+	static char text[96];
+	__u32 flags = info->flags;
+	int n = snprintf(text, sizeof(text), "%s%s%s%s", flags & SKBEXT_F_NO_CLONE ? ",noclone" : "",
+			 flags & SKBEXT_F_KEEP_SCRUB ? ",keep-scrub" : "",
+			 flags & SKBEXT_F_DROP_UDP ? ",drop-udp" : "",
+			 flags & SKBEXT_F_COUNTED ? ",counted" : "");
 
-	snprintf(text, sizeof(text), "%s%s%s%s", flags & SKBEXT_F_NO_CLONE ? ",noclone" : "",
-		 flags & SKBEXT_F_KEEP_SCRUB ? ",keep-scrub" : "",
-		 flags & SKBEXT_F_DROP_UDP ? ",drop-udp" : "",
-		 flags & SKBEXT_F_COUNTED ? ",counted" : "");
+	if (info->max)
+		snprintf(text + n, sizeof(text) - n, ",max=%u", info->max);
 	return text;
+}
+
+static double share_of(const struct skbext_stats *stats, unsigned int id)
+{
+	return 100.0 * stats->type_live[id] / stats->capacity;
+}
+
+void cli_print_use(const struct cli_types *types, unsigned int id)
+{
+	const struct skbext_stats *stats = &types->stats;
+
+	if (!stats->capacity)
+		return;
+	printf("    %llu records, %.1f %% of the capacity", stats->type_live[id],
+	       share_of(stats, id));
+	if (stats->type_add_failed[id])
+		printf("; %llu adds failed, no room", stats->type_add_failed[id]);
+	if (stats->type_add_limited[id])
+		printf("; %llu adds failed, it had its max", stats->type_add_limited[id]);
+	putchar('\n');
+}
+
+static void use_json(json_t *type, const struct skbext_stats *stats, unsigned int id)
+{
+	json_object_set_new(type, "records", json_integer(stats->type_live[id]));
+	json_object_set_new(type, "share", json_real(share_of(stats, id)));
+	json_object_set_new(type, "add_failed", json_integer(stats->type_add_failed[id]));
+	json_object_set_new(type, "add_limited", json_integer(stats->type_add_limited[id]));
+}
+
+static json_t *one_json(const struct cli_types *types, unsigned int id)
+{
+	const struct skbext_type_info *info = &types->type[id].info;
+	json_t *type = json_pack("{s:s, s:I, s:I, s:o}", "name", info->name,
+				 "size", (json_int_t)info->size, "offset", (json_int_t)info->offset,
+				 "flags", cli_json_flags(info->flags));
+
+	json_object_set_new(type, "max", info->max ? json_integer(info->max) : json_null());
+	if (types->stats.capacity)
+		use_json(type, &types->stats, id);
+	return type;
 }
 
 json_t *cli_json_types(const struct cli_types *types)
 {
 	json_t *list = json_array();
 
-	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++) {
-		const struct skbext_type_info *info = &types->type[id].info;
-
+	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++)
 		if (types->type[id].taken)
-			json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:o}",
-							      "name", info->name,
-							      "size", (json_int_t)info->size,
-							      "offset", (json_int_t)info->offset,
-							      "flags", cli_json_flags(info->flags)));
-	}
+			json_array_append_new(list, one_json(types, id));
 	return list;
 }
