@@ -120,7 +120,8 @@ SKBEXT_API int skbext_unpin(const char *bpffs_dir);
  * skbext_unpin_unused - the same, unless programs are bound (skbext_for_each_bound())
  *
  * A program that was just detached is given a second to end.
- * Returns: also -EBUSY: skbext_errmsg() names one that is bound. -EPERM: it could not look, which
+ * Returns: also -EBUSY: skbext_errmsg() names one that is bound, or what is attached by
+ * skbext_attach_file(). -EPERM: it could not look, which
  * takes CAP_SYS_ADMIN. Nothing was changed then.
  */
 SKBEXT_API int skbext_unpin_unused(const char *bpffs_dir);
@@ -173,6 +174,82 @@ SKBEXT_API int skbext_bind_file(const char *in, const char *out, const char *bpf
  * Returns: 0; -ENOENT: no more.
  */
 SKBEXT_API int skbext_map_pin(unsigned int n, const char **map_name, const char **pin);
+
+enum skbext_direction {
+	SKBEXT_BY_SECTION,	/* as in SEC("tcx/egress") */
+	SKBEXT_INGRESS,
+	SKBEXT_EGRESS,
+};
+
+#define SKBEXT_MAX_PRIO		65535
+
+/* What is left 0 is not asked for. A name and at least one place are needed. */
+struct skbext_attach_opts {
+	size_t sz;		/* of this struct: new fields do not break old callers */
+	const char *name;	/* for skbext_detach(): 1 to 31 letters, digits, _ and - */
+	/* Ends with a NULL. These and no others, in any direction. NULL: all that fit a place. */
+	const char *const *programs;
+	/* The places: for programs of tc, of cgroup_skb, and for fentry, tp_btf, kprobe and their kin. */
+	const char *dev;	/* in the caller's network namespace */
+	const char *cgroup;	/* a directory of cgroup v2 */
+	bool tracing;
+	enum skbext_direction direction;
+	/* At dev, one of the three. */
+	const char *before, *after;	/* a program there: its name or id */
+	/* Lower runs first among those of skbext; 1 to SKBEXT_MAX_PRIO, and 0: after the others. */
+	__u32 prio;
+};
+
+/**
+ * skbext_attach_file - bind an object file, load it, and keep its programs attached beyond this
+ * process
+ * @file: bound or not. @opts: where; @opts->sz is to be set before.
+ * @bpffs_dir: NULL: SKBEXT_DEFAULT_BPFFS. The pins are below it, and unload refuses while they are.
+ * At a device it takes tcx, or where the kernel has none, a filter of clsact. A place that has gone
+ * takes what was attached there with it.
+ * Returns: how many programs of the object were left out, because they fit no place or were not
+ * named. On failure nothing of it is attached or pinned, and types that it registered are gone.
+ * Errors as skbext_bind(), and -EEXIST (something of that name is attached), -ENOENT (no file, no
+ * program fits, or none of that name), -ENODEV (no such device), -EINVAL (options that contradict
+ * each other, or no direction is given), -ERANGE (no priority is left there), and what the kernel
+ * says when it refuses to load or to attach a program.
+ */
+SKBEXT_API int skbext_attach_file(const char *file, const struct skbext_attach_opts *opts,
+				  const char *bpffs_dir);
+
+/**
+ * skbext_detach - end what skbext_attach_file() has attached under that name
+ * @name: NULL: all of it, also what a killed process has left
+ * A device or cgroup that has gone is no error.
+ * Returns: 0. -ENOENT (no such name, or not loaded), -EPERM and others: what is not detached yet
+ * stays known, and can be tried again.
+ */
+SKBEXT_API int skbext_detach(const char *name, const char *bpffs_dir);
+
+/* One program of skbext_attach_file(), as skbext_for_each_attached() shows it: until @fn returns. */
+struct skbext_attached {
+	size_t sz;		/* of this struct: the fields that the library knows */
+	const char *name;	/* for skbext_detach(); several programs may have it */
+	const char *file;	/* the object's path, as it was then */
+	const char *program, *section;
+	__u32 id;		/* the kernel's, of the program */
+	const char *how;	/* "tcx", "clsact", "cgroup" or "tracing" */
+	const char *dev;	/* NULL: not at a device */
+	__u64 netns;		/* inode of the device's network namespace */
+	const char *cgroup;	/* NULL: not at a cgroup */
+	enum skbext_direction direction;	/* SKBEXT_BY_SECTION: it has none */
+	__u32 prio;		/* at a device */
+	bool gone;		/* its device or cgroup has gone, or somebody else detached it */
+};
+
+/**
+ * skbext_for_each_attached - call @fn for every program of skbext_attach_file()
+ * Those of one name follow each other. Stops when @fn returns other than 0.
+ * Returns: what @fn returned last, or 0; nothing is loaded: 0. -EPERM.
+ */
+SKBEXT_API int skbext_for_each_attached(const char *bpffs_dir,
+					int (*fn)(const struct skbext_attached *attached, void *arg),
+					void *arg);
 
 /**
  * skbext_type_add - register a type, as `load --type` does

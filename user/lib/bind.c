@@ -124,7 +124,7 @@ int bind_section(struct skbext *sk, const struct btf *btf, char *data, size_t si
 	return err;
 }
 
-static int bind_object(struct skbext *sk, struct bpf_object *obj)
+int bind_object(struct skbext *sk, struct bpf_object *obj)
 {
 	struct bpf_map *rodata = bpf_object__find_map_by_name(obj, SECTION);
 	size_t size = 0;

@@ -13,6 +13,8 @@ int bind_check_adds(const struct bpf_object *obj);
 /* -EINVAL, and the message that says so. */
 int damaged_object(void);
 
+/* Between open and load; the caller has the lock of what is pinned. */
+int bind_object(struct skbext *sk, struct bpf_object *obj);
 int bind_section(struct skbext *sk, const struct btf *btf, char *data, size_t size);
 
 #endif /* SKBEXT_BIND_H */

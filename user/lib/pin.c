@@ -8,6 +8,7 @@
  *	progs/HOOK			their programs: to attach those that wait for a type, and to
  *					read counters without CAP_SYS_ADMIN
  *	types/NAME			maps that carry the BTF of types
+ *	attached/...			what skbext_attach_file() has attached (attach.h)
  *
  * It is filled under another name and renamed, so it is there whole or not at all. (No dots: bpffs
  * keeps them for itself.)
@@ -16,12 +17,13 @@
 #include <sys/stat.h>
 
 #include "internal.h"
+#include "attach.h"
 #include "bound.h"
 #include "dir.h"
 #include "../../bpf/request.h"
 
 /* What pin_all() makes, and what earlier layouts made. */
-static const char *const subs[] = { "links", "progs", "types", "idle" /* up to 16 */, NULL };
+static const char *const subs[] = { "attached", "links", "progs", "types", "idle" /* up to 16 */, NULL };
 static const char *const files[] = {
 	"ctl", "stats", "watches", "refs", "request", "op", "objects" /* up to layout 10 */,
 	"slots" /* without which nobody can be stopped */, NULL
@@ -139,6 +141,22 @@ static int stop(const char *dir)
 
 enum unpin { UNPIN_UNUSED, UNPIN_STOP, UNPIN_FORCE };
 
+static int check_not_attached(const char *dir)
+{
+	struct attached_list list;
+	char others[32] = " is";
+	int err = attached_read(dir, &list);
+
+	if (err || !list.nr)
+		return err;
+	if (list.nr > 1)
+		snprintf(others, sizeof(others), " and %u more are", list.nr - 1);
+	err = fail(-EBUSY, "%s%s attached; `skbext detach --all` first, or `skbext unload --force`",
+		   list.all->name, others);
+	free(list.all);
+	return err;
+}
+
 static int check_unused(const char *dir)
 {
 	struct bound_list list;
@@ -173,7 +191,11 @@ static int unpin(const char *dir, enum unpin how)
 		close(fd);
 		return 1;
 	}
-	err = (how == UNPIN_UNUSED ? check_unused(dir) : 0) ?: stop(dir);
+	attached_clean(dir);
+	err = how == UNPIN_UNUSED ? check_not_attached(dir) ?: check_unused(dir) : 0;
+	err = err ?: stop(dir) ?: attached_end_all(dir);
+	if (how == UNPIN_FORCE)
+		attached_end_all(dir);
 	if (!err || how == UNPIN_FORCE)
 		err = dir_remove(fd, dir, subs, files);
 	close(fd);

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Programs at tc's clsact, where a kernel has no tcx. A filter has no link: it is ours if it has
+ * the handle and priority that we wrote down before we made it, and our program.
+ */
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include "attach.h"
+
+#define FIRST_HANDLE	0x736b		/* "sk" */
+#define HANDLES_TRIED	256
+
+static struct bpf_tc_hook hook_at(const struct attached *a, bool egress)
+{
+	return (struct bpf_tc_hook){
+		.sz = sizeof(struct bpf_tc_hook), .ifindex = a->ifindex,
+		.attach_point = egress ? BPF_TC_EGRESS : BPF_TC_INGRESS,
+	};
+}
+
+static int add_filter(struct attached *a, struct attached_program *p, int prog_fd, int map_fd)
+{
+	struct bpf_tc_hook hook = hook_at(a, p->egress);
+	int err = -EEXIST;
+
+	for (unsigned int i = 0; err == -EEXIST && i < HANDLES_TRIED; i++) {
+		LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .priority = p->prio);
+
+		opts.handle = p->handle = FIRST_HANDLE + i;
+		err = attached_write(map_fd, a) ?: bpf_tc_attach(&hook, &opts);
+	}
+	return err;
+}
+
+int clsact_add(struct attached *a, struct attached_program *p, int prog_fd, int map_fd,
+	       bool owns_qdisc)
+{
+	struct bpf_tc_hook hook = hook_at(a, p->egress);
+	int err = bpf_tc_hook_create(&hook);
+
+	if (err && err != -EEXIST)
+		return err;
+	a->owns_qdisc |= !err || owns_qdisc;
+	p->place = PLACE_CLSACT;
+	return add_filter(a, p, prog_fd, map_fd);
+}
+
+bool clsact_is_there(const struct attached *a, const struct attached_program *p)
+{
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = p->handle, .priority = p->prio);
+	struct bpf_tc_hook hook = hook_at(a, p->egress);
+	int back, err = netns_enter(a->netns, &back);
+
+	if (err)
+		return err != -ENOENT;
+	err = bpf_tc_query(&hook, &opts);
+	netns_leave(back);
+	return !err && opts.prog_id == p->id;
+}
+
+int clsact_remove(const struct attached *a, const struct attached_program *p)
+{
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = p->handle, .priority = p->prio);
+	struct bpf_tc_hook hook = hook_at(a, p->egress);
+	int back, err = netns_enter(a->netns, &back);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	if (clsact_is_there(a, p))
+		err = bpf_tc_detach(&hook, &opts);
+	netns_leave(back);
+	return err;
+}
+
+/* 0: none at this side of the device. An error, too, says that it is not empty. */
+static int has_filters(int ifindex, __u32 minor)
+{
+	struct {
+		struct nlmsghdr nl;
+		struct tcmsg tc;
+	} ask = {
+		.nl = { .nlmsg_len = sizeof(ask), .nlmsg_type = RTM_GETTFILTER,
+			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.tc = { .tcm_ifindex = ifindex, .tcm_parent = TC_H_MAKE(TC_H_CLSACT, minor) },
+	};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	union {
+		struct nlmsghdr nl;
+		char bytes[8192];
+	} answer;
+	ssize_t n = fd < 0 || send(fd, &ask, sizeof(ask), 0) < 0 ?
+		    -1 : recv(fd, &answer, sizeof(answer), 0);
+
+	if (fd >= 0)
+		close(fd);
+	return n < (ssize_t)sizeof(answer.nl) || answer.nl.nlmsg_type != NLMSG_DONE;
+}
+
+/* Whoever adds a filter between the two steps loses it: the kernel has no way to ask for both. */
+void clsact_leave(const struct attached *a)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = a->ifindex,
+		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+	int back;
+
+	if (!a->owns_qdisc || netns_enter(a->netns, &back))
+		return;
+	if (!has_filters(a->ifindex, TC_H_MIN_INGRESS) && !has_filters(a->ifindex, TC_H_MIN_EGRESS))
+		bpf_tc_hook_destroy(&hook);
+	netns_leave(back);
+}
