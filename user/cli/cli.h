@@ -45,7 +45,7 @@ struct command {
 /* Each cmd_x.c defines its own. */
 extern const struct command cmd_load, cmd_unload, cmd_status, cmd_doctor, cmd_stats, cmd_dump,
 	cmd_add, cmd_find, cmd_del, cmd_purge, cmd_demo, cmd_bench, cmd_trace, cmd_bind, cmd_type, cmd_top,
-	cmd_metrics;
+	cmd_metrics, cmd_attach, cmd_detach;
 
 /* main.c: all of them; NULL after the last. */
 extern const struct command *const cli_commands[];
@@ -190,6 +190,13 @@ struct cli_counter {
 extern const struct cli_counter cli_counters[];
 __u64 cli_count(const struct skbext_stats *stats, const struct cli_counter *counter);
 json_t *cli_json_stats(const struct skbext_stats *stats);
+
+/*
+ * attached.c: an array of what `skbext attach` has attached. NULL: it could not look, and
+ * skbext_errmsg() says why.
+ */
+json_t *cli_json_attached(const struct cli_common *common);
+void cli_print_attached(const json_t *one);	/* name and object, and its programs, a line each */
 
 /* lost.c: records that packets lost, by cause. */
 struct cli_cause {

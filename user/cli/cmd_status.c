@@ -5,32 +5,65 @@
 
 #include "cli.h"
 
-static json_t *status_json(struct skbext *sk, const struct skbext_status *status,
-			   const struct cli_types *types, json_t *bound, const char *why,
-			   json_t *problems)
+/* What one look saw. The library's words are kept: later calls overwrite them. */
+struct look {
+	struct skbext_status status;
+	struct cli_types types;
+	json_t *bound;		/* NULL: why says why */
+	char why[512];
+	json_t *attached;	/* NULL: it could not look */
+	json_t *problems;
+};
+
+static int look_at(struct look *look, struct skbext *sk, const struct cli_common *common,
+		   const struct cli_limits *limits)
 {
+	*look = (struct look){ .status.sz = sizeof(look->status) };
+	if (skbext_status(sk, &look->status))
+		return -1;
+	cli_types_read(sk, &look->types);
+	cli_types_count(sk, &look->types);
+	look->bound = cli_json_bound(common, &look->types);
+	if (!look->bound)
+		snprintf(look->why, sizeof(look->why), "%s", skbext_errmsg());
+	look->attached = cli_json_attached(common);
+	look->problems = cli_problems(sk, common, &look->status, limits);
+	return 0;
+}
+
+static void look_end(struct look *look)
+{
+	json_decref(look->bound);
+	json_decref(look->attached);
+	json_decref(look->problems);
+	cli_types_free(&look->types);
+}
+
+static json_t *status_json(struct skbext *sk, const struct look *look)
+{
+	const struct skbext_status *status = &look->status;
 	struct skbext_stats stats = { .sz = sizeof(stats) };
 	char ctl[20];
 	json_t *all;
 
 	snprintf(ctl, sizeof(ctl), "0x%llx", status->ctl);
-	all = json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:I, s:s, s:s, s:o?, s:O}",
+	all = json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:I, s:s, s:s, s:O?, s:O?, s:O}",
 			"mode", skbext_mode_name(status->mode),
 			"guarantee", skbext_guarantee_name(status->guarantee),
 			"hooks", cli_json_hooks(sk, status->mode),
-			"types", cli_json_types(types),
-			"healthy", !json_array_size(problems),
+			"types", cli_json_types(&look->types),
+			"healthy", !json_array_size(look->problems),
 			"capacity", (json_int_t)status->capacity,
 			"payload", (json_int_t)status->payload,
 			"payload_used", (json_int_t)status->payload_used,
-			"ctl", ctl, "reason", status->reason, "bound", bound,
-			"problems", problems);
+			"ctl", ctl, "reason", status->reason, "bound", look->bound,
+			"attached", look->attached, "problems", look->problems);
 	if (all && !skbext_stats(sk, &stats))
 		json_object_set_new(all, "lost", cli_json_lost(&stats));
 	else if (all)
 		json_object_set_new(all, "lost_unknown", json_string(skbext_errmsg()));
-	if (all && !bound)
-		json_object_set_new(all, "bound_unknown", json_string(why));
+	if (all && !look->bound)
+		json_object_set_new(all, "bound_unknown", json_string(look->why));
 	return all;
 }
 
@@ -45,7 +78,7 @@ static void print_problems(const json_t *problems)
 		printf("  %s\n", json_string_value(problem));
 }
 
-static void print_bound(json_t *bound, const char *why)
+static void print_bound(const json_t *bound, const char *why)
 {
 	const json_t *one;
 	size_t i;
@@ -56,7 +89,17 @@ static void print_bound(json_t *bound, const char *why)
 		printf("  ");
 		cli_print_bound(one);
 	}
-	json_decref(bound);
+}
+
+static void print_attached(const json_t *attached)
+{
+	const json_t *one;
+	size_t i;
+
+	if (json_array_size(attached))
+		printf("attached\n");
+	json_array_foreach(attached, i, one)
+		cli_print_attached(one);
 }
 
 static void print_types(const struct cli_types *types)
@@ -73,15 +116,14 @@ static void print_types(const struct cli_types *types)
 	}
 }
 
-static int print_text(struct skbext *sk, const struct skbext_status *status,
-		      const struct cli_types *types, json_t *bound, const char *why,
-		      const json_t *problems)
+static void print_text(struct skbext *sk, const struct look *look)
 {
+	const struct skbext_status *status = &look->status;
 	struct skbext_stats stats = { .sz = sizeof(stats) };
 	const char *holds_not = cli_holds_not(status);
 
-	if (json_array_size(problems))
-		print_problems(problems);
+	if (json_array_size(look->problems))
+		print_problems(look->problems);
 	printf("mode       %s\n", skbext_mode_name(status->mode));
 	printf("guarantee  %s%s%s\n", skbext_guarantee_name(status->guarantee),
 	       status->reason[0] ? ": " : "", status->reason);
@@ -94,16 +136,16 @@ static int print_text(struct skbext *sk, const struct skbext_status *status,
 	printf("ctl        0x%llx, for scripts/records.bt\n", status->ctl);
 	printf("hooks\n");
 	cli_print_hooks(sk, status->mode);
-	printf("types%s\n", types->nr ? "" : "      none");
-	print_types(types);
-	print_bound(bound, why);
+	printf("types%s\n", look->types.nr ? "" : "      none");
+	print_types(&look->types);
+	print_bound(look->bound, look->why);
+	print_attached(look->attached);
 	if (!skbext_stats(sk, &stats))
 		cli_print_lost(&stats);
 	else
 		printf("lost       unknown: %s\n", skbext_errmsg());
-	if (!json_array_size(problems))
-		print_problems(problems);
-	return CLI_DONE;
+	if (!json_array_size(look->problems))
+		print_problems(look->problems);
 }
 
 /* The reason comes first, on stderr too. Returns an exit status. */
@@ -119,49 +161,31 @@ static int judge(const json_t *problems)
 
 static int show(struct skbext *sk, const struct cli_common *common, const struct cli_limits *limits)
 {
-	struct skbext_status status = { .sz = sizeof(status) };
-	json_t *bound, *problems;
-	struct cli_types types;
-	char why[512] = "";
-	int ret, printed;
+	struct look look;
+	int ret, printed = CLI_DONE;
 
-	if (skbext_status(sk, &status))
+	if (look_at(&look, sk, common, limits))
 		return cli_lib_error("show the status");
-	cli_types_read(sk, &types);
-	cli_types_count(sk, &types);
-	cli_types_warn(&types);
-	bound = cli_json_bound(common, &types);
-	if (!bound)
-		snprintf(why, sizeof(why), "%s", skbext_errmsg());
-	problems = cli_problems(sk, common, &status, limits);
-	ret = judge(problems);
-	printed = common->json ?
-		  cli_print_json(status_json(sk, &status, &types, bound, why, problems)) :
-		  print_text(sk, &status, &types, bound, why, problems);
-	json_decref(problems);
-	cli_types_free(&types);
+	cli_types_warn(&look.types);
+	ret = judge(look.problems);
+	if (common->json)
+		printed = cli_print_json(status_json(sk, &look));
+	else
+		print_text(sk, &look);
+	look_end(&look);
 	return ret ? ret : printed;
 }
 
 json_t *cli_json_status(struct skbext *sk, const struct cli_common *common)
 {
-	struct skbext_status status = { .sz = sizeof(status) };
 	const struct cli_limits limits = { 0 };
-	json_t *bound, *problems, *all;
-	struct cli_types types;
-	char why[512] = "";
+	struct look look;
+	json_t *all;
 
-	if (skbext_status(sk, &status))
+	if (look_at(&look, sk, common, &limits))
 		return NULL;
-	cli_types_read(sk, &types);
-	cli_types_count(sk, &types);
-	bound = cli_json_bound(common, &types);
-	if (!bound)
-		snprintf(why, sizeof(why), "%s", skbext_errmsg());
-	problems = cli_problems(sk, common, &status, &limits);
-	all = status_json(sk, &status, &types, bound, why, problems);
-	json_decref(problems);
-	cli_types_free(&types);
+	all = status_json(sk, &look);
+	look_end(&look);
 	return all;
 }
 

@@ -24,13 +24,15 @@ struct forced {
 	int removed;
 	bool stopped;		/* those in bound */
 	json_t *bound;		/* NULL: nobody could look */
+	json_t *detached;	/* names of what attach had attached */
 	char why[512];		/* nobody could */
 };
 
 static int print_forced_json(const struct forced *f)
 {
-	json_t *all = json_pack("{s:b, s:o?}", "removed", f->removed,
-				f->stopped ? "stopped" : "not_stopped", f->bound);
+	json_t *all = json_pack("{s:b, s:o?, s:o}", "removed", f->removed,
+				f->stopped ? "stopped" : "not_stopped", f->bound,
+				"detached", f->detached);
 
 	if (all && !f->bound)
 		json_object_set_new(all, "bound_unknown", json_string(f->why));
@@ -49,8 +51,22 @@ static int print_forced(const struct forced *f)
 		printf(f->stopped ? "stopped: " : "not stopped, and nobody ends its records: ");
 		cli_print_bound(one);
 	}
+	json_array_foreach(f->detached, i, one)
+		printf("detached: %s\n", json_string_value(one));
 	json_decref(f->bound);
+	json_decref(f->detached);
 	return CLI_DONE;
+}
+
+static json_t *names_of(json_t *attached)
+{
+	json_t *names = json_array(), *one;
+	size_t i;
+
+	json_array_foreach(attached, i, one)
+		json_array_append(names, json_object_get(one, "name"));
+	json_decref(attached);
+	return names;
 }
 
 /* Those that are bound are stopped; only where that is not to be had they are not. */
@@ -61,6 +77,7 @@ static int unload_by_force(const struct cli_common *common)
 	snprintf(f.why, sizeof(f.why), "%s", f.bound ? "" : skbext_errmsg());
 	if (!f.bound && errno == ENOENT)
 		f.bound = json_array();
+	f.detached = names_of(cli_json_attached(common));
 	f.removed = skbext_unpin(common->bpffs);
 	f.stopped = f.removed >= 0;
 	if (!f.stopped && errno != EBUSY)
@@ -68,6 +85,7 @@ static int unload_by_force(const struct cli_common *common)
 	if (f.removed >= 0)
 		return common->json ? print_forced_json(&f) : print_forced(&f);
 	json_decref(f.bound);
+	json_decref(f.detached);
 	return cli_lib_error("unload");
 }
 

@@ -39,7 +39,7 @@ static const struct command cmd_help = {
 const struct command *const cli_commands[] = {
 	&cmd_load, &cmd_unload, &cmd_status, &cmd_doctor, &cmd_stats, &cmd_top, &cmd_dump, &cmd_add,
 	&cmd_find, &cmd_del, &cmd_purge, &cmd_demo, &cmd_bench, &cmd_trace, &cmd_bind,
-	&cmd_type, &cmd_metrics, &cmd_version, &cmd_help, NULL,
+	&cmd_attach, &cmd_detach, &cmd_type, &cmd_metrics, &cmd_version, &cmd_help, NULL,
 };
 
 const struct command *cli_find_command(const char *name)

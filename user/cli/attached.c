@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What `skbext attach` has attached, as attach, detach and status show it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const char *direction(const struct skbext_attached *a)
+{
+	return a->direction == SKBEXT_EGRESS ? "egress" : "ingress";
+}
+
+static json_t *program_json(const struct skbext_attached *a)
+{
+	json_t *one = json_pack("{s:s, s:I, s:s, s:s, s:b}", "name", a->program,
+				"id", (json_int_t)a->id, "section", a->section, "how", a->how,
+				"gone", a->gone);
+
+	if (a->dev)
+		json_object_update_new(one, json_pack("{s:s, s:I, s:I}", "dev", a->dev,
+						      "netns", (json_int_t)a->netns,
+						      "prio", (json_int_t)a->prio));
+	if (a->cgroup)
+		json_object_set_new(one, "cgroup", json_string(a->cgroup));
+	if (a->direction)
+		json_object_set_new(one, "direction", json_string(direction(a)));
+	return one;
+}
+
+static int collect(const struct skbext_attached *a, void *list)
+{
+	json_t *last = json_array_get(list, json_array_size(list) - 1);
+	const char *name = json_string_value(json_object_get(last, "name"));
+
+	if (!name || strcmp(name, a->name)) {
+		last = json_pack("{s:s, s:s, s:[]}", "name", a->name, "object", a->file, "programs");
+		json_array_append_new(list, last);
+	}
+	json_array_append_new(json_object_get(last, "programs"), program_json(a));
+	return 0;
+}
+
+json_t *cli_json_attached(const struct cli_common *common)
+{
+	json_t *list = json_array();
+
+	if (!skbext_for_each_attached(common->bpffs, collect, list))
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+static const char *text(const json_t *one, const char *key)
+{
+	const char *value = json_string_value(json_object_get(one, key));
+
+	return value ? value : "";
+}
+
+static void print_program(const json_t *p)
+{
+	bool placed = json_object_get(p, "direction");
+
+	printf("    %s: id %lld, ", text(p, "name"),
+	       (long long)json_integer_value(json_object_get(p, "id")));
+	if (placed)
+		printf("%s%s %s, ", text(p, "dev"), text(p, "cgroup"), text(p, "direction"));
+	printf("%s%s\n", placed ? text(p, "how") : text(p, "section"),
+	       json_is_true(json_object_get(p, "gone")) ? ", which has gone" : "");
+}
+
+void cli_print_attached(const json_t *one)
+{
+	const json_t *p;
+	size_t i;
+
+	printf("  %s: %s\n", text(one, "name"), text(one, "object"));
+	json_array_foreach(json_object_get(one, "programs"), i, p)
+		print_program(p);
+}
