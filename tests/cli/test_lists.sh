@@ -226,6 +226,12 @@ outputs_follow_their_schemas()
 		run "$skbext" $command --json
 		follows "${command// /-}"
 	done
+	run "$skbext" attach "$objs/attach_read.bpf.o" --dev lo --tracing --json
+	follows attach
+	run "$skbext" status --json
+	follows status
+	run "$skbext" detach --all --json
+	follows detach
 	run setpriv --bounding-set=-sys_admin "$skbext" status --json
 	follows status
 	run setpriv --bounding-set=-sys_admin "$skbext" type list --json

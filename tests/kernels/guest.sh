@@ -142,6 +142,35 @@ cli_bench()
 	[ "$ours" = exact ] || echo "mode $ours"
 }
 
+last_trail()	# VARIABLE of attach_read.bpf.c
+{
+	for _ in {1..5}; do echo x >/dev/udp/127.0.0.1/9; done 2>/dev/null
+	bpftool -j map dump name attach_r.bss | jq ".[0].formatted.value[\".bss\"][] | .$1 // empty"
+}
+
+# By tcx, or by clsact on kernels that have none; a program at a tracepoint sees the same packets.
+cli_attach()
+{
+	local write=$SKBEXT_TEST_OBJS/attach_write.bpf.o
+	ip link set lo up
+	"$skbext" load >/dev/null || { echo "load"; return; }
+	"$skbext" attach "$SKBEXT_TEST_OBJS/attach_read.bpf.o" --dev lo --tracing >/run/attached ||
+		echo "attach_read"
+	"$skbext" attach "$write" --dev lo --egress >>/run/attached || echo "attach_write"
+	[ "$(last_trail at_tc) $(last_trail at_trace)" = "123 123" ] ||
+		echo "trail: $(last_trail at_tc) $(last_trail at_trace)"
+	"$skbext" attach "$write" --dev lo --egress --prog three --name first --before one >>/run/attached ||
+		echo "attach --before"
+	"$skbext" attach "$write" --dev lo --egress --prog one --name last --prio 60 >>/run/attached ||
+		echo "attach --prio"
+	[ "$(last_trail at_tc)" = 31231 ] || echo "trail: $(last_trail at_tc)"
+	"$skbext" unload 2>/dev/null && echo "unload while they are attached"
+	"$skbext" detach --dev lo >/dev/null || echo "detach"
+	[ -z "$(tc qdisc show dev lo clsact)" ] || echo "clsact is left"
+	"$skbext" unload >/dev/null || echo "unload"
+	[ ! -e /sys/fs/bpf/skbext ] || echo "something is still pinned"
+}
+
 run_examples()
 {
 	local status
@@ -191,6 +220,8 @@ run_step()
 		result cli_not_proved "$(cli_not_proved 2>&1)"
 		result cli_records "$(cli_records 2>&1)"
 		result cli_policy_pin_removed "$(cli_policy_pin_removed 2>&1)"
+		result cli_attach "$(cli_attach 2>&1)"
+		echo "attached at: $(grep -oE 'tcx|clsact' /run/attached | sort -u)"
 		result cli_unload_damaged "$(cli_unload_damaged 2>&1)"
 		result cli_bench "$(cli_bench 2>&1)" ;;
 	paths)
