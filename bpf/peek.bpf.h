@@ -88,17 +88,25 @@ SKBEXT_FN int peek_slot(__u64 fronts, __u64 h)
 	return -1;
 }
 
+static __always_inline __u32 peek_missed_of(const struct skbext_watched *set)
+{
+	__u64 sum = 0;
+
+	if (!__skbext_read(&set->active[0]))
+		return 0;
+	return __skbext_sum(set->misses, sizeof(__u64), &sum) || sum != __skbext_read(&set->seen);
+}
+
 static long peek_missed(__u32 cpu, __u32 *missed)
 {
 	const struct skbext_watch *w = bpf_map_lookup_elem(&other_watches, &cpu);
-	__u64 sum = 0;
 
 	if (!w)
 		return 1;
 	if (__skbext_read(&w->opened) == __skbext_read(&w->closed))
 		return 0;
-	if (__skbext_sum(w->misses, sizeof(__u64), &sum) || sum != __skbext_read(&w->seen))
-		*missed = 1;
+	for (int i = 0; i < SKBEXT_SETS; i++)
+		*missed |= peek_missed_of(&w->set[i]);
 	return 0;
 }
 

@@ -49,8 +49,8 @@ static long learn_cpu(__u32 cpu, struct watched *from)
 
 	if (!w || n >= SKBEXT_WATCHED)
 		return 1;
-	w->active[n] = from->active + distance;
-	w->misses[n] = from->stats + distance +
+	w->set[learnt.set % SKBEXT_SETS].active[n] = from->active + distance;
+	w->set[learnt.set % SKBEXT_SETS].misses[n] = from->stats + distance +
 		       bpf_core_field_offset(struct bpf_prog_stats, misses);
 	return 0;
 }
@@ -72,10 +72,13 @@ static __always_inline void learn_program(struct bpf_prog *prog)
 			learnt.own[i] = (__u64)prog;
 }
 
+/* While one set replaces another, the one that is not armed may go. */
 static __always_inline void end_of_link(const struct bpf_link *link)
 {
 	__u64 prog = (__u64)link->prog;
 
+	if (learnt.set != SKBEXT_STATE->armed)
+		return;
 	for (int i = 0; prog && i < SKBEXT_MAX_OWN; i++)
 		if (prog == learnt.own[i])
 			__sync_fetch_and_or(&SKBEXT_STATE->watch, SKBEXT_WATCH_DEAD);
@@ -97,17 +100,18 @@ static __always_inline void sysctl_written(const struct ctl_table *table)
 		__sync_fetch_and_or(&SKBEXT_STATE->watch, SKBEXT_WATCH_DEAD);
 }
 
-/* A watched program runs on the CPU that this is of, or is suspended there. */
+/* A watched program of this set runs on the CPU that this is of, or is suspended there. */
 static __always_inline bool is_running(const struct skbext_watch *w)
 {
+	const struct skbext_watched *set = &w->set[learnt.set % SKBEXT_SETS];
 	__u32 running = 0;
 
 	for (int i = 0; i < SKBEXT_WATCHED; i++) {
 		__u32 active;
 
-		if (!w->active[i])
+		if (!set->active[i])
 			break;
-		if (bpf_probe_read_kernel(&active, sizeof(active), (void *)w->active[i]) || active)
+		if (bpf_probe_read_kernel(&active, sizeof(active), (void *)set->active[i]) || active)
 			running = 1;
 	}
 	return running;

@@ -8,7 +8,8 @@
 #ifndef SKBEXT_LAYOUT_H
 #define SKBEXT_LAYOUT_H
 
-#define SKBEXT_LAYOUT_VERSION	20		/* raise with every change here and in store.h */
+/* Raise with every change here, in store.h and in bpf/watch.h: one version replaces another by it. */
+#define SKBEXT_LAYOUT_VERSION	20
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
@@ -92,7 +93,7 @@ struct skbext_bucket {
 	(SKBEXT_REST_AT(payload, buckets) + SKBEXT_WORDS - SKBEXT_OBJECT(payload))
 
 /* The fewest buckets with this are as large as a value of skbext_watches: skbext_verify(). */
-#define SKBEXT_TAIL		320ULL
+#define SKBEXT_TAIL		448ULL
 
 #define SKBEXT_BYTES(payload, buckets)	\
 	(SKBEXT_GAP + (buckets) * (SKBEXT_FRONT(payload) + SKBEXT_REST(payload)) + SKBEXT_TAIL)
@@ -114,6 +115,8 @@ struct skbext_bucket {
  * that records are to be counted: without it the verifier takes out the jump to where that is done.
  */
 #define SKBEXT_LIMITED		(1U << 31)
+
+#define SKBEXT_SETS		2		/* of lifecycle programs */
 
 /* What operations look at, a constant away from the fronts, whose address they have at hand. */
 struct skbext_state {
@@ -138,12 +141,19 @@ struct skbext_state {
 	__u8 limited;			/* types that have a max */
 	__u8 marked;			/* counted or limited: SKBEXT_W_SHARED from the first on */
 	__u32 refs;			/* counters of each type with SKBEXT_F_COUNTED */
-	__u32 offset[SKBEXT_MAX_TYPES];	/* of each type's payload in an object */
+	__u16 offset[SKBEXT_MAX_TYPES];	/* of each type's payload in an object */
+	/*
+	 * Sets of lifecycle programs, of which there are two while one replaces the other. owner: the
+	 * id of the set's program that is pinned as op; 0: there is no such set. armed: the set whose
+	 * end ends all trust.
+	 */
+	__u32 owner[SKBEXT_SETS];
+	__u32 armed;
 	/* A cache line of its own: of types that have a max, how many records more there may be. */
 	__u64 left[SKBEXT_MAX_TYPES];
 };
-
 _Static_assert(sizeof(struct skbext_state) <= SKBEXT_GAP, "skbext: the gap is too small");
+_Static_assert(__builtin_offsetof(struct skbext_state, left) % SKBEXT_LINE == 0, "skbext: a shared line");
 
 struct skbext_type_info {
 	char name[SKBEXT_NAME_LEN];	/* "": this place is not taken */
@@ -201,9 +211,12 @@ struct skbext_cpu_stats {
 struct skbext_watch {
 	/* Interruptions of a release, and those seen through to their end. */
 	__u64 opened, closed;
-	__u64 seen;			/* sum of misses when somebody looked last */
-	__u64 active[SKBEXT_WATCHED];
-	__u64 misses[SKBEXT_WATCHED];
+	/* Of each set of programs. active[0] is 0: nobody looks at the others. */
+	struct skbext_watched {
+		__u64 active[SKBEXT_WATCHED];
+		__u64 misses[SKBEXT_WATCHED];
+		__u64 seen;		/* sum of misses when somebody looked last */
+	} set[SKBEXT_SETS];
 	struct skbext_cpu_stats stats;
 } __attribute__((aligned(64)));
 

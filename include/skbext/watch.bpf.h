@@ -38,13 +38,17 @@
  * interruption begun before active was read, active would not be 0, unless it is over; then its
  * misses are seen, and it is not closed, as opened was read before it.
  *
+ * While one set of programs replaces another (user/lib/replace.c) both are attached, and each is
+ * watched by its own. What one set does not run for the other one does, so that most that is missed
+ * then does no harm; it is taken for harm all the same.
+ *
  * Not covered: an NMI in which a packet is freed. And by nothing but the interrupted CPU's own order
  * are misses++ visible before active--: x86 keeps it, and load calls no other machine complete.
  */
 #ifndef SKBEXT_WATCH_BPF_H
 #define SKBEXT_WATCH_BPF_H
 
-/* Sums of the counters of one CPU. 0, or the kernel does not let them be read. */
+/* Sums of the counters of one CPU and set. 0, or the kernel does not let them be read. */
 static inline __attribute__((always_inline, unused))
 int __skbext_sum(const __u64 *addresses, __u32 size, __u64 *sum)
 {
@@ -64,12 +68,31 @@ int __skbext_sum(const __u64 *addresses, __u32 size, __u64 *sum)
 	return err;
 }
 
+/* Was a program of this set skipped? 0: none of them runs there, and none will be for this while. */
+static inline __attribute__((always_inline, unused))
+__u64 __skbext_look_in(struct skbext_watched *set)
+{
+	__u64 active = 0, misses = 0, seen;
+	int err;
+
+	if (!__skbext_read(&set->active[0]))
+		return 0;
+	err = __skbext_sum(set->active, sizeof(__u32), &active);
+	/* Between: all misses of a release that was seen to be over are in. */
+	seen = __skbext_fetch_add(&set->seen, 0);
+	err |= __skbext_sum(set->misses, sizeof(__u64), &misses);
+	if (err || misses != seen) {	/* the generation first: who sees the sum sees it too */
+		__skbext_fetch_add(&SKBEXT_STATE->watch, 1ULL << 32);
+		__sync_val_compare_and_swap(&set->seen, seen, misses);
+	}
+	return active | (err != 0);
+}
+
 static __attribute__((noinline, unused))
 long __skbext_look_at(__u32 cpu, void *unused __attribute__((unused)))
 {
 	struct skbext_watch *w = bpf_map_lookup_elem(&skbext_watches, &cpu);
-	__u64 opened, closed, active = 0, misses = 0, seen;
-	int err;
+	__u64 opened, closed, active = 0;
 
 	if (!w)
 		return 1;
@@ -77,15 +100,12 @@ long __skbext_look_at(__u32 cpu, void *unused __attribute__((unused)))
 	if (__skbext_read(&w->opened) == closed)
 		return 0;
 	opened = __skbext_fetch_add(&w->opened, 0);	/* before active is read */
-	err = __skbext_sum(w->active, sizeof(__u32), &active);
-	/* Between: all misses of a release that was seen to be over are in. */
-	seen = __skbext_fetch_add(&w->seen, 0);
-	err |= __skbext_sum(w->misses, sizeof(__u64), &misses);
-	if (err || misses != seen) {	/* the generation first: who sees the sum sees it too */
-		__skbext_fetch_add(&SKBEXT_STATE->watch, 1ULL << 32);
-		__sync_val_compare_and_swap(&w->seen, seen, misses);
-	}
-	if (!err && !active && __skbext_swap(&w->closed, closed, opened))
+#ifdef __clang__
+#pragma clang loop unroll(disable)
+#endif
+	for (int i = 0; i < SKBEXT_SETS; i++)
+		active |= __skbext_look_in(&w->set[i]);
+	if (!active && __skbext_swap(&w->closed, closed, opened))
 		__skbext_fetch_add(&SKBEXT_STATE->watch, closed - opened);
 	return 0;
 }

@@ -57,6 +57,7 @@ struct skbext {
 	struct bpf_object *ops;
 	struct hook_state hooks[MAX_HOOKS];
 	bool pinned;			/* close() leaves everything running */
+	unsigned int set;		/* of lifecycle programs: SKBEXT_SETS */
 };
 
 /* error.c: set errno and skbext_errmsg(), return err. */

@@ -106,7 +106,7 @@ static bool learnt_all(struct skbext *sk, const struct skbext_learnt *l)
 	if (bpf_map_lookup_elem(sk->map[MAP_WATCH], &cpu, &w))
 		return false;
 	for (int i = 0; i < SKBEXT_WATCHED; i++)
-		if (l->watched_id[i] && (!w.active[i] || !w.misses[i]))
+		if (l->watched_id[i] && (!w.set[sk->set].active[i] || !w.set[sk->set].misses[i]))
 			return false;
 	return true;
 }
@@ -114,7 +114,7 @@ static bool learnt_all(struct skbext *sk, const struct skbext_learnt *l)
 int watch_learn(struct skbext *sk)
 {
 	int fd = bpf_object__find_map_fd_by_name(sk->lifecycle, ".data.own");
-	struct skbext_learnt l = {};
+	struct skbext_learnt l = { .set = sk->set };
 	__u32 zero = 0;
 	int err;
 
