@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "bound.h"
+#include "dir.h"
 #include "internal.h"
 
 #define MAX_MAPS	64	/* of one program: the kernel's MAX_USED_MAPS */
@@ -18,7 +19,7 @@
 
 struct own {
 	__u32 map[MAP_REFS + 1];
-	__u32 prog[3 * MAX_HOOKS + 1];
+	__u32 prog[16 * MAX_HOOKS];
 	unsigned int nr_progs;
 };
 
@@ -71,15 +72,26 @@ static int own_progs_in(struct own *own, const char *dir, const char *sub)
 	return err == -ENOENT ? 0 : err;
 }
 
-static int own_progs(struct own *own, const char *dir)
+static int own_progs_of(const char *dir, void *arg)
 {
-	char op[PATH_LEN];
+	struct own *own = arg;
+	char op[PATH_LEN + NAME_MAX];
 	int err;
 
 	snprintf(op, sizeof(op), "%s/op", dir);
 	err = own_prog(own, op, false);
 	err = err == -ENOENT ? 0 : err;
 	return err ?: own_progs_in(own, dir, "links") ?: own_progs_in(own, dir, "progs");
+}
+
+/* While one version replaces another both have programs. */
+static int own_progs(struct own *own, const char *dir)
+{
+	int err = own_progs_of(dir, own);
+
+	if (!err)
+		dir_each_half_made(dir, own_progs_of, own);	/* not ours: what it says is no matter */
+	return err;
 }
 
 static int own_map(const char *dir, enum map_id which, __u32 *id)
@@ -310,19 +322,39 @@ void bound_free(struct bound_list *list)
 	*list = (struct bound_list){};
 }
 
+static int name_one(const struct bound *b, char *text, size_t size)
+{
+	char holder[sizeof(b->pin) + 16] = "";
+
+	if (b->nr_pids)
+		snprintf(holder, sizeof(holder), ", pid %u", b->pid[0]);
+	else if (b->pin[0])
+		snprintf(holder, sizeof(holder), ", pinned as %s", b->pin);
+	return snprintf(text, size, "%s (id %u%s)", b->name, b->id, holder);
+}
+
 void bound_name(const struct bound_list *list, char *text, size_t size)
 {
-	const struct bound *b = list->bound;
-	int used = snprintf(text, size, "%s (id %u", b->name, b->id);
+	int used = name_one(list->bound, text, size);
 
-	if (b->nr_pids && used < (int)size)
-		used += snprintf(text + used, size - used, ", pid %u", b->pid[0]);
-	else if (b->pin[0] && used < (int)size)
-		used += snprintf(text + used, size - used, ", pinned as %s", b->pin);
-	if (used < (int)size)
-		used += snprintf(text + used, size - used, ")");
 	if (list->nr > 1 && used < (int)size)
 		snprintf(text + used, size - used, " and %u more", list->nr - 1);
+}
+
+void bound_names(const struct bound_list *list, char *text, size_t size)
+{
+	char one[sizeof(list->bound->pin) + 128];
+	size_t used = 0;
+
+	for (unsigned int i = 0; i < list->nr; i++) {
+		int len = name_one(&list->bound[i], one, sizeof(one));
+
+		if (used + len + sizeof(", and 4294967295 more") > size) {
+			snprintf(text + used, size - used, "%s%u more", i ? ", and " : "", list->nr - i);
+			return;
+		}
+		used += snprintf(text + used, size - used, "%s%s", i ? ", " : "", one);
+	}
 }
 
 int skbext_for_each_bound(const char *bpffs_dir, int (*fn)(const struct skbext_bound *, void *),

@@ -35,6 +35,8 @@ int bound_read_users(const char *dir, int type, struct bound_list *list);
 void bound_free(struct bound_list *list);
 /* "NAME (id N, pid P)", and how many there are beside it. */
 void bound_name(const struct bound_list *list, char *text, size_t size);
+/* As many as there is room for, and how many there are beside them. */
+void bound_names(const struct bound_list *list, char *text, size_t size);
 
 /* holders.c: the pids and pins of those in the list. */
 void bound_find_holders(struct bound_list *list);

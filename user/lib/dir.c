@@ -151,7 +151,7 @@ static int lock_patiently(int fd, const char *dir)
 	return 0;
 }
 
-int dir_lock(const char *dir)
+static int lock_once(const char *dir)
 {
 	int fd = dir_open_at(AT_FDCWD, dir), err;
 
@@ -174,13 +174,33 @@ int dir_lock(const char *dir)
 	return err ?: fd;
 }
 
-/* The same directory as the one at this path now? Another unload may have removed it meanwhile. */
+/* The same directory as the one at this path now? */
 bool dir_is_at(int fd, const char *dir)
 {
 	struct stat here, there;
 
 	return !fstat(fd, &here) && !lstat(dir, &there) && here.st_ino == there.st_ino &&
 	       here.st_dev == there.st_dev;
+}
+
+/* Another unload or replace may have removed the directory while this one waited. */
+int dir_lock(const char *dir)
+{
+	int fd = lock_once(dir);
+
+	while (fd >= 0 && !dir_is_at(fd, dir)) {
+		close(fd);
+		fd = lock_once(dir);
+	}
+	return fd;
+}
+
+static bool is_listed(const char *name, const char *const *list)
+{
+	for (; *list; list++)
+		if (!strcmp(name, *list))
+			return true;
+	return false;
 }
 
 static int remove_names(int at, const char *sub)
@@ -227,20 +247,36 @@ int dir_remove(int fd, const char *dir, const char *const *subs, const char *con
 		    "removing %s: %s", dir, why_bpf(err));
 }
 
-/*
- * While load fills DIR-new-PID it has a lock on it. One without is what a load left that was
- * killed: also one in a container, whose pid says nothing here.
- */
-static int clean_one(const char *path, const char *const *subs, const char *const *files)
+bool dir_has_only(int fd, const char *const *subs, const char *const *files)
 {
-	int fd = dir_open_at(AT_FDCWD, path), err = -EBUSY;
+	DIR *d = fdopendir(dup(fd));
+	struct dirent *e;
+	bool only = d;
+
+	if (d)
+		rewinddir(d);
+	while (only && (e = readdir(d)))
+		only = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") ||
+		       is_listed(e->d_name, subs) || is_listed(e->d_name, files);
+	if (d)
+		closedir(d);
+	return only;
+}
+
+/*
+ * While load or replace fills DIR-new-PID it has a lock on it. One without is what one left that
+ * was killed: also one in a container, whose pid says nothing here.
+ */
+int dir_take(const char *path)
+{
+	int fd = dir_open_at(AT_FDCWD, path);
 
 	if (fd < 0)
 		return fd;
 	if (!flock(fd, LOCK_EX | LOCK_NB) && dir_is_at(fd, path))
-		err = dir_remove(fd, path, subs, files);
+		return fd;
 	close(fd);
-	return err;
+	return -EBUSY;
 }
 
 static bool is_half_made(const char *name, const char *base)
@@ -252,30 +288,26 @@ static bool is_half_made(const char *name, const char *base)
 	       *pid && strspn(pid, "0123456789") == strlen(pid);
 }
 
-int dir_clean_half_made(const char *dir, const char *const *subs, const char *const *files,
-			int *foreign)
+int dir_each_half_made(const char *dir, int (*fn)(const char *path, void *arg), void *arg)
 {
 	char parent[DIR_LEN], path[PATH_LEN + 256];
-	int removed = 0, err;
 	const char *base;
 	struct dirent *e;
+	int ret = 0;
 	DIR *d;
 
-	*foreign = 0;
 	if (split(dir, parent, &base) || !dir_is_bpffs(parent))
 		return 0;
 	d = opendir(parent);
-	while (d && (e = readdir(d))) {
+	while (!ret && d && (e = readdir(d))) {
 		if (!is_half_made(e->d_name, base))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", parent, e->d_name);
-		err = clean_one(path, subs, files);
-		removed += !err;
-		*foreign += err == -EPERM || err == -ELOOP || err == -ENOTDIR;
+		ret = fn(path, arg);
 	}
 	if (d)
 		closedir(d);
-	return removed;
+	return ret;
 }
 
 static int make_and_lock(const char *path)

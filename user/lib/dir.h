@@ -16,8 +16,10 @@ bool dir_is_at(int fd, const char *dir);
 int dir_make_locked(const char *dir, char *path, size_t size);
 /* Lists end with NULL. What else is in the directory stays, and so does the directory then. */
 int dir_remove(int fd, const char *dir, const char *const *subs, const char *const *files);
-/* Remove what killed loads have left; returns how many. *foreign: how many are not ours. */
-int dir_clean_half_made(const char *dir, const char *const *subs, const char *const *files,
-			int *foreign);
+bool dir_has_only(int fd, const char *const *subs, const char *const *files);
+/* Call fn for each DIR-new-N until it returns other than 0; returns that. */
+int dir_each_half_made(const char *dir, int (*fn)(const char *path, void *arg), void *arg);
+/* Lock one that was left behind. -EBUSY: somebody is at it. -EPERM, -ELOOP, -ENOTDIR: not ours. */
+int dir_take(const char *path);
 
 #endif /* SKBEXT_DIR_H */

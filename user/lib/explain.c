@@ -20,7 +20,7 @@ static __u32 attach_id(const struct hook_def *def)
 }
 
 /* Ids of types are counted in each BTF, and a module has one too. */
-static bool is_vmlinux(__u32 btf_id)
+bool btf_is_vmlinux(__u32 btf_id)
 {
 	char name[16] = "";
 	struct bpf_btf_info info = { .name = (__u64)name, .name_len = sizeof(name) };
@@ -46,7 +46,7 @@ static bool get_info(__u32 id, struct bpf_prog_info *info)
 	return got;
 }
 
-static __u32 id_of(int prog_fd)
+__u32 prog_id_of(int prog_fd)
 {
 	struct bpf_prog_info info = {};
 	__u32 len = sizeof(info);
@@ -56,7 +56,7 @@ static __u32 id_of(int prog_fd)
 
 unsigned int hook_others(const struct hook_def *def, int own_fd, char *names, size_t size)
 {
-	__u32 at = attach_id(def), own = id_of(own_fd), id = 0;
+	__u32 at = attach_id(def), own = prog_id_of(own_fd), id = 0;
 	struct bpf_prog_info info;
 	unsigned int n = 0;
 	size_t used = 0;
@@ -64,7 +64,7 @@ unsigned int hook_others(const struct hook_def *def, int own_fd, char *names, si
 	names[0] = 0;
 	while (at && !bpf_prog_get_next_id(id, &id)) {
 		if (id == own || !get_info(id, &info) || info.type != BPF_PROG_TYPE_TRACING ||
-		    info.attach_btf_id != at || !is_vmlinux(info.attach_btf_obj_id))
+		    info.attach_btf_id != at || !btf_is_vmlinux(info.attach_btf_obj_id))
 			continue;
 		if (used < size)
 			used += snprintf(names + used, size - used, "%s%s (%u)", n ? ", " : "",

@@ -146,27 +146,56 @@ static bool is_idle(const struct skbext *sk, const struct hook_def *def)
 	return true;
 }
 
-void hook_look(struct skbext *sk, unsigned int n)
+/* All 0: there is none, or the kernel does not tell. */
+struct prog_counts prog_counts(int prog_fd)
 {
-	struct hook_state *state = &sk->hooks[n];
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
 
-	state->prog_fd = pin_link_prog(sk->dir, &defs[n]);
-	state->unseen = state->prog_fd < 0 && state->prog_fd != -ENOENT ? state->prog_fd : 0;
+	if (prog_fd < 0 || bpf_obj_get_info_by_fd(prog_fd, &info, &len))
+		return (struct prog_counts){ 0 };
+	return (struct prog_counts){ info.recursion_misses, info.run_cnt, info.run_time_ns };
 }
 
-/* The program at this hook, < 0: none. Another process may have attached a policy hook since. */
-static int attached_prog(struct skbext *sk, unsigned int n)
+static void look(struct skbext *sk, unsigned int n)
 {
 	struct hook_state *state = &sk->hooks[n];
+	int fd = pin_link_prog(sk->dir, &defs[n]);
 
-	if (state->prog_fd < 0 && sk->pinned && defs[n].role == SKBEXT_ROLE_POLICY)
-		hook_look(sk, n);
-	return state->prog_fd;
+	state->found = fd >= 0;
+	state->counts = prog_counts(fd);
+	state->unseen = fd < 0 && fd != -ENOENT ? fd : 0;
+	if (fd >= 0)
+		close(fd);
+}
+
+/* All of the same directory: a replace may put another one there meanwhile. */
+void hooks_look(struct skbext *sk)
+{
+	__u64 number;
+
+	do {
+		number = pin_number(sk->dir);
+		for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++)
+			look(sk, i);
+	} while (number != pin_number(sk->dir));
+}
+
+/* Another process may have attached a policy hook since it was looked at. */
+static bool is_there(struct skbext *sk, unsigned int n)
+{
+	const struct hook_state *state = &sk->hooks[n];
+
+	if (state->prog_fd >= 0)
+		return true;
+	if (!state->found && sk->pinned && defs[n].role == SKBEXT_ROLE_POLICY)
+		look(sk, n);
+	return state->found;
 }
 
 static int seen(struct skbext *sk, unsigned int n)
 {
-	int err = attached_prog(sk, n) < 0 ? sk->hooks[n].unseen : 0;
+	int err = !is_there(sk, n) ? sk->hooks[n].unseen : 0;
 
 	return err ? fail(err, "cannot look at %s/links/%s, so nobody knows whether it is attached: %s",
 			  sk->dir, defs[n].name, why_bpf(err)) : 0;
@@ -265,8 +294,6 @@ void hooks_detach(struct skbext *sk)
 	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++) {
 		struct hook_state *state = &sk->hooks[i];
 
-		if (!state->link && state->prog_fd >= 0)	/* else it is the object's */
-			close(state->prog_fd);
 		bpf_link__destroy(state->link);
 		state->link = NULL;
 		state->prog_fd = -1;
@@ -292,7 +319,7 @@ static int no_tracepoint(const struct skbext *sk)
 	if (sk->want == SKBEXT_MODE_TRACEPOINT)
 		return fail(-EOPNOTSUPP, "on this kernel sk_buffs are used again without a trace, so the tracepoint mode would show packets the metadata of others; use --mode exact");
 	return fail(-EOPNOTSUPP, "only the exact mode works on this kernel, where sk_buffs are used again without a trace, but %s",
-		    sk->ctl->reason);
+		    sk->reason);
 }
 
 int hooks_load(struct skbext *sk, enum skbext_mode mode)
@@ -367,10 +394,10 @@ int hooks_attach(struct skbext *sk)
 	return err;
 }
 
-static bool is_attached(const struct skbext *sk)
+static bool is_attached(struct skbext *sk)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++)
-		if (defs[i].role == SKBEXT_ROLE_RELEASE && sk->hooks[i].prog_fd >= 0)
+		if (defs[i].role == SKBEXT_ROLE_RELEASE && is_there(sk, i))
 			return true;
 	return false;
 }
@@ -378,22 +405,16 @@ static bool is_attached(const struct skbext *sk)
 static int wake(struct skbext *sk, unsigned int n)
 {
 	struct hook_state *state = &sk->hooks[n];
-	int err;
 
-	if (!sk->lifecycle) {
-		state->prog_fd = pin_wake(sk->dir, defs[n].name);
-		return state->prog_fd < 0 ? state->prog_fd : 0;
-	}
-	err = attach_one(sk->lifecycle, &defs[n], state);
-	return err || !sk->pinned ? err :
-				    pin_link(sk->dir, defs[n].name, bpf_link__fd(state->link));
+	return sk->lifecycle ? attach_one(sk->lifecycle, &defs[n], state) :
+			       pin_wake(sk->dir, defs[n].name);
 }
 
 static int wake_for(struct skbext *sk, unsigned int n, const char *type)
 {
 	int err = seen(sk, n);
 
-	if (err || attached_prog(sk, n) >= 0)
+	if (err || is_there(sk, n))
 		return err;
 	err = wake(sk, n);
 	if (err == -EEXIST)
@@ -415,39 +436,25 @@ int hooks_wake(struct skbext *sk, const char *type, __u32 flags)
 	return err;
 }
 
-/* All 0: the kernel does not tell. */
-static void read_info(int prog_fd, struct bpf_prog_info *info)
+static struct prog_counts counts_of(const struct hook_state *state)
 {
-	__u32 len = sizeof(*info);
-
-	memset(info, 0, sizeof(*info));
-	if (bpf_obj_get_info_by_fd(prog_fd, info, &len))
-		memset(info, 0, sizeof(*info));
+	return state->prog_fd >= 0 ? prog_counts(state->prog_fd) : state->counts;
 }
 
-__u64 prog_misses(int prog_fd)
+static void count_runs(const struct hook_state *state, struct skbext_hook *hook)
 {
-	struct bpf_prog_info info;
+	struct prog_counts counts = counts_of(state);
 
-	read_info(prog_fd, &info);
-	return info.recursion_misses;
-}
-
-static void count_runs(int prog_fd, struct skbext_hook *hook)
-{
-	struct bpf_prog_info info;
-
-	read_info(prog_fd, &info);
-	hook->missed = info.recursion_misses;
-	hook->runs = info.run_cnt;
-	hook->run_time_ns = info.run_time_ns;
+	hook->missed = counts.missed;
+	hook->runs = counts.runs;
+	hook->run_time_ns = counts.run_time_ns;
 }
 
 void hooks_missed(struct skbext *sk, __u64 *by_role)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++)
-		if (attached_prog(sk, i) >= 0)
-			by_role[defs[i].role] += prog_misses(sk->hooks[i].prog_fd);
+		if (is_there(sk, i))
+			by_role[defs[i].role] += counts_of(&sk->hooks[i]).missed;
 }
 
 int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
@@ -463,14 +470,25 @@ int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
 	h.role = def->role;
 	h.mode = def->mode;
 	h.offered = vmlinux && offered(def, vmlinux);
-	h.attached = attached_prog(sk, n) >= 0;
+	h.attached = is_there(sk, n);
 	h.idle = !h.attached && sk->ctl && is_idle(sk, def);
 	if (h.attached)
-		count_runs(sk->hooks[n].prog_fd, &h);
+		count_runs(&sk->hooks[n], &h);
 	h.err = sk->hooks[n].err;
 	h.tried = sk->hooks[n].tried;
 	memcpy(hook, &h, hook->sz < sizeof(h) ? hook->sz : sizeof(h));
 	return 0;
+}
+
+/* Another version may have had fewer. What only looks at fates guards nothing. */
+const struct hook_def *hooks_lost(struct skbext *sk)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++)
+		if (in_mode(&defs[i], sk->ctl->mode) && defs[i].role != SKBEXT_ROLE_FATE &&
+		    !is_there(sk, i) && !is_idle(sk, &defs[i]) &&
+		    pin_has_program(sk->dir, defs[i].name))
+			return &defs[i];
+	return NULL;
 }
 
 const struct hook_def *hooks_missing(struct skbext *sk, enum skbext_mode mode)
@@ -478,7 +496,7 @@ const struct hook_def *hooks_missing(struct skbext *sk, enum skbext_mode mode)
 	const struct hook_def *fate = NULL;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(defs); i++) {
-		if (!in_mode(&defs[i], mode) || attached_prog(sk, i) >= 0 ||
+		if (!in_mode(&defs[i], mode) || is_there(sk, i) ||
 		    is_idle(sk, &defs[i]) ||
 		    (defs[i].optional && !hook_offered(defs[i].name)))
 			continue;

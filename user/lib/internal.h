@@ -23,9 +23,17 @@
 /* The maps of one skbext; all but the request are shared with bound objects. */
 enum map_id { MAP_CTL, MAP_SLOTS, MAP_STATS, MAP_WATCH, MAP_REFS, MAP_REQUEST, MAP_NR };
 
+struct prog_counts {
+	__u64 missed;			/* runs that the kernel skipped */
+	__u64 runs, run_time_ns;	/* while the kernel measures that */
+};
+
 struct hook_state {
-	struct bpf_link *link;	/* of this process; NULL when opened from pins */
-	int prog_fd;		/* -1: not attached */
+	/* Of this process. What is pinned is not kept open: it may be replaced. */
+	struct bpf_link *link;
+	int prog_fd;		/* of link, and its object's; -1: none */
+	bool found;		/* pinned, and looked at */
+	struct prog_counts counts;	/* at that time */
 	int err;
 	bool tried;
 	int unseen;		/* why what is pinned could not be looked at */
@@ -35,6 +43,7 @@ struct hook_state {
 
 struct skbext {
 	char dir[DIR_LEN];
+	struct skbext_open_opts asked;
 	__u32 capacity, payload, refs;
 	enum skbext_mode want;
 	bool require_complete;
@@ -43,9 +52,10 @@ struct skbext {
 	bool limits;			/* types may have a max */
 
 	int map[MAP_NR];		/* -1: not there */
-	int prog_op;
+	int prog_op;			/* -1 when it is pinned */
 	int type_map[SKBEXT_MAX_TYPES];	/* carries a type's BTF; -1: none */
 	struct skbext_ctl *ctl;		/* mmapped */
+	char *reason;			/* of ctl, but for one that is to replace another */
 	union {				/* mmapped too */
 		char *slots;		/* SKBEXT_BYTES(): the gap, all fronts, all rests */
 		struct skbext_state *state;	/* in the gap */
@@ -76,6 +86,8 @@ int object_quiet(enum libbpf_print_level level, const char *fmt, va_list args);
 struct btf *vmlinux_btf(void);
 /* Bytes of the buckets for so many records. */
 __u64 maps_bytes(__u32 capacity, __u32 payload);
+/* As many as that would be made. */
+bool maps_have(const struct skbext_ctl *ctl, __u32 capacity);
 int maps_create(struct skbext *sk);
 int maps_mmap(struct skbext *sk);
 void maps_close(struct skbext *sk);
@@ -99,6 +111,9 @@ int store_stopped(struct skbext *sk);	/* -ESTALE: programs find and add nothing 
  */
 __attribute__((format(printf, 2, 3))) void not_complete(struct skbext *sk, const char *fmt, ...);
 
+/* skbext.c: proves what is attached; what it finds missing goes into the reason. */
+void find_reasons(struct skbext *sk);
+
 /* hooks.c */
 struct hook_def {
 	const char *name;	/* the kernel's function or tracepoint */
@@ -120,11 +135,13 @@ bool hooks_silenced(void);
  * all others; NULL: none.
  */
 const struct hook_def *hooks_missing(struct skbext *sk, enum skbext_mode mode);
+/* The first whose program is pinned, as all are that load attaches, and whose link is not. */
+const struct hook_def *hooks_lost(struct skbext *sk);
 bool hooks_can_trace(void);	/* this kernel allows the tracepoint mode */
 bool hook_offered(const char *name);	/* this kernel, its modules included, has it */
 void hooks_explain(struct skbext *sk, int err);	/* why exact failed: into the reason */
-__u64 prog_misses(int prog_fd);
-void hook_look(struct skbext *sk, unsigned int n);	/* at its pinned link */
+struct prog_counts prog_counts(int prog_fd);
+void hooks_look(struct skbext *sk);	/* at the pinned links */
 int hooks_seen(struct skbext *sk);	/* an error: one of them could not be looked at */
 /* Adds the runs that the kernel skipped, by enum skbext_role. */
 void hooks_missed(struct skbext *sk, __u64 *by_role);
@@ -137,6 +154,8 @@ void proof_run(struct skbext *sk);
 
 /* explain.c: why this hook cannot be had, into the reason */
 void hook_explain(struct skbext *sk, const struct hook_def *def, int err);
+bool btf_is_vmlinux(__u32 btf_id);	/* the kernel's own, and not a module's */
+__u32 prog_id_of(int prog_fd);	/* 0: it is none */
 /* How many programs but this one are there, loaded for that hook, and the names of the first. */
 unsigned int hook_others(const struct hook_def *def, int own_fd, char *names, size_t size);
 
@@ -178,14 +197,25 @@ int btf_load_type(const struct btf *src, __u32 type_id, __u32 *int_id, __u32 *lo
 
 /* pin.c */
 int dir_lock(const char *dir);
-int pin_lock(struct skbext *sk);	/* and sees that it is still what is loaded there */
+/* And sees that it is still what is loaded there, and no killed replace has left anything. */
+int pin_lock(struct skbext *sk);
+int pin_lock_alone(struct skbext *sk);	/* without the second */
+void pin_forget_programs(struct skbext *sk);
+int pin_get_op(const struct skbext *sk);	/* a file descriptor, or an error and its message */
+__u64 pin_number(const char *dir);	/* another one after a replace */
+int pin_programs(struct skbext *sk, const char *dir);	/* maps and types too */
+int pin_links(struct skbext *sk, const char *dir);
+bool pin_has_program(const char *dir, const char *hook);
+int pin_remove(int fd, const char *dir);
+void pin_keep_modes(const char *from, const char *to);	/* whoever was let in stays in */
+bool pin_is_alone(const char *dir);	/* nothing else is in there */
+void pin_unlink_link(const char *dir, const char *hook);	/* detached when it returns */
 int pin_check_free(const char *dir);	/* -EEXIST: something is loaded there */
 int pin_open(struct skbext *sk);
-int pin_link(const char *dir, const char *hook, int link_fd);
 /* The program of a pinned link; -ENOENT: none. */
 int pin_link_prog(const char *dir, const struct hook_def *def);
 int damaged(const char *dir, const char *name);	/* -EUCLEAN: what is pinned there */
-int pin_wake(const char *dir, const char *hook);	/* attach a pinned program: its fd */
+int pin_wake(const char *dir, const char *hook);	/* attach a pinned program */
 const char *dir_or_default(const char *dir);
 
 #endif /* SKBEXT_INTERNAL_H */

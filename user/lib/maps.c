@@ -61,6 +61,12 @@ static __u32 buckets_for(__u32 capacity)
 	return n;
 }
 
+bool maps_have(const struct skbext_ctl *ctl, __u32 capacity)
+{
+	return ctl->buckets == buckets_for(capacity) ||
+	       ctl->buckets * SKBEXT_BUCKET_SLOTS == capacity;	/* as status shows it */
+}
+
 __u64 maps_bytes(__u32 capacity, __u32 payload)
 {
 	return SKBEXT_BYTES((__u64)payload, buckets_for(capacity));
@@ -228,6 +234,8 @@ int maps_mmap(struct skbext *sk)
 {
 	int err = map_one(sk, MAP_CTL, &sk->ctl_sz, &sk->ctl);
 
+	if (!err)
+		sk->reason = sk->ctl->reason;
 	err = err ?: map_one(sk, MAP_SLOTS, &sk->slots_sz, &sk->slots);
 	return err ?: map_one(sk, MAP_REFS, &sk->counters_sz, &sk->counters);
 }

@@ -35,7 +35,9 @@ int ops_load(struct skbext *sk)
 	if (err)
 		return fail(err, "loading BPF programs: %s", why_bpf(err));
 	sk->prog_op = dup(bpf_program__fd(bpf_object__find_program_by_name(sk->ops, "skbext_op")));
-	return sk->prog_op < 0 ? fail(-errno, "out of file descriptors; raise `ulimit -n`") : 0;
+	if (sk->prog_op < 0)
+		return fail(-errno, "out of file descriptors; raise `ulimit -n`");
+	return 0;
 }
 
 /*
@@ -58,11 +60,13 @@ static int check_address(__u64 skb)
 /* One request at a time per skbext: its caller has the lock on its directory. */
 int ops_request(struct skbext *sk, struct skbext_request *rq)
 {
+	int op = sk->pinned ? pin_get_op(sk) : dup(sk->prog_op), err;
 	__u32 zero = 0;
-	int err;
 
-	err = bpf_map_update_elem(sk->map[MAP_REQUEST], &zero, rq, BPF_ANY) ?
-	      -errno : run(sk->prog_op);
+	if (op < 0)
+		return sk->pinned ? op : fail(-errno, "out of file descriptors; raise `ulimit -n`");
+	err = bpf_map_update_elem(sk->map[MAP_REQUEST], &zero, rq, BPF_ANY) ? -errno : run(op);
+	close(op);
 	if (!err && bpf_map_lookup_elem(sk->map[MAP_REQUEST], &zero, rq))
 		err = -errno;
 	return err ? fail(err, "running the program %s/op: %s; `skbext unload` and load again",

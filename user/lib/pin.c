@@ -47,34 +47,32 @@ static int pin_fd(int fd, const char *dir, const char *name)
 	return fd >= 0 && bpf_obj_pin(fd, path) ? -errno : 0;
 }
 
-static int pin_hook(struct skbext *sk, unsigned int n, const char *links, const char *progs)
+static int make_sub(const char *dir, const char *name, char *path, size_t size)
 {
-	const struct hook_def *def = hook_def(n);
+	snprintf(path, size, "%s/%s", dir, name);
+	return mkdir(path, 0700) ? -errno : 0;
+}
+
+static int pin_prog(struct skbext *sk, const struct hook_def *def, const char *progs)
+{
 	struct bpf_program *prog = bpf_object__find_program_by_name(sk->lifecycle, def->prog);
-	int err = 0;
 
-	if (sk->hooks[n].link)
-		err = pin_fd(bpf_link__fd(sk->hooks[n].link), links, def->name);
-	if (!err && prog && bpf_program__fd(prog) >= 0 &&
-	    (sk->hooks[n].link || def->role == SKBEXT_ROLE_POLICY))
-		err = pin_fd(bpf_program__fd(prog), progs, def->name);
-	return err;
+	return prog && bpf_program__fd(prog) >= 0 ?
+	       pin_fd(bpf_program__fd(prog), progs, def->name) : 0;
 }
 
-static int pin_hooks(struct skbext *sk, const char *dir)
+int pin_links(struct skbext *sk, const char *dir)
 {
-	char links[DIR_LEN + 32], progs[DIR_LEN + 32];
-	int err;
+	char links[DIR_LEN + 32];
+	int err = make_sub(dir, "links", links, sizeof(links));
 
-	snprintf(links, sizeof(links), "%s/links", dir);
-	snprintf(progs, sizeof(progs), "%s/progs", dir);
-	err = mkdir(links, 0700) || mkdir(progs, 0700) ? -errno : 0;
 	for (int i = 0; !err && hook_def(i); i++)
-		err = pin_hook(sk, i, links, progs);
+		if (sk->hooks[i].link)
+			err = pin_fd(bpf_link__fd(sk->hooks[i].link), links, hook_def(i)->name);
 	return err;
 }
 
-static int pin_all(struct skbext *sk, const char *dir)
+int pin_programs(struct skbext *sk, const char *dir)
 {
 	char sub[DIR_LEN + 32];
 	int err = 0;
@@ -83,29 +81,120 @@ static int pin_all(struct skbext *sk, const char *dir)
 		err = pin_fd(sk->map[i], dir, map_pin_name(i));
 	err = err ?: pin_fd(sk->prog_op, dir, "op");
 
-	snprintf(sub, sizeof(sub), "%s/types", dir);
-	err = err ?: mkdir(sub, 0700) ? -errno : 0;
+	err = err ?: make_sub(dir, "types", sub, sizeof(sub));
 	for (int i = 0; !err && i < SKBEXT_MAX_TYPES; i++)
 		err = type_pin(sk, i, dir);
-	return err ?: pin_hooks(sk, dir);
+	err = err ?: make_sub(dir, "progs", sub, sizeof(sub));
+	for (int i = 0; !err && hook_def(i); i++)
+		err = pin_prog(sk, hook_def(i), sub);
+	return err;
+}
+
+bool pin_has_program(const char *dir, const char *hook)
+{
+	char path[PATH_LEN];
+
+	snprintf(path, sizeof(path), "%s/progs/%s", dir, hook);
+	return !access(path, F_OK);
+}
+
+int pin_remove(int fd, const char *dir)
+{
+	return dir_remove(fd, dir, subs, files);
+}
+
+static void keep_mode(const char *from, const char *to, const char *name)
+{
+	char path[PATH_LEN];
+	struct stat was;
+
+	snprintf(path, sizeof(path), "%s/%s", from, name);
+	if (stat(path, &was))
+		return;
+	snprintf(path, sizeof(path), "%s/%s", to, name);
+	if (!chown(path, -1, was.st_gid))
+		chmod(path, was.st_mode & 07777);
+}
+
+void pin_keep_modes(const char *from, const char *to)
+{
+	keep_mode(from, to, ".");
+	for (int i = 0; subs[i]; i++)
+		keep_mode(from, to, subs[i]);
+	for (int i = 0; files[i]; i++)
+		keep_mode(from, to, files[i]);
+}
+
+bool pin_is_alone(const char *dir)
+{
+	int fd = dir_open_at(AT_FDCWD, dir);
+	bool alone = fd >= 0 && dir_has_only(fd, subs, files);
+
+	if (fd >= 0)
+		close(fd);
+	return alone;
+}
+
+struct cleaned {
+	int removed, foreign;
+};
+
+static int clean_one(const char *path, void *arg)
+{
+	struct cleaned *c = arg;
+	int fd = dir_take(path), err = fd < 0 ? fd : pin_remove(fd, path);
+
+	if (fd >= 0)
+		close(fd);
+	c->removed += !err;
+	c->foreign += err == -EPERM || err == -ELOOP || err == -ENOTDIR;
+	return 0;
+}
+
+/* What was killed has left it, and nothing is loaded beside it. */
+static struct cleaned clean_half_made(const char *dir)
+{
+	struct cleaned c = {};
+
+	dir_each_half_made(dir, clean_one, &c);
+	return c;
+}
+
+__u64 pin_number(const char *dir)
+{
+	struct stat st;
+
+	return stat(dir, &st) ? 0 : st.st_ino;
+}
+
+/* What this process has of its own goes: from now on it knows programs by their pins alone. */
+void pin_forget_programs(struct skbext *sk)
+{
+	hooks_detach(sk);
+	bpf_object__close(sk->ops);
+	sk->ops = NULL;
+	if (sk->prog_op >= 0)
+		close(sk->prog_op);
+	sk->prog_op = -1;
+	hooks_look(sk);
 }
 
 int skbext_pin(struct skbext *sk)
 {
-	int err = pin_check_free(sk->dir), fd, foreign;
+	int err = pin_check_free(sk->dir), fd;
 	char tmp[DIR_LEN + 24];
 
 	if (err)
 		return err;
 	if (!sk->lifecycle)
 		return fail(-EINVAL, "only what is loaded and attached can be pinned; call skbext_attach() first");
-	dir_clean_half_made(sk->dir, subs, files, &foreign);
+	clean_half_made(sk->dir);
 	fd = dir_make_locked(sk->dir, tmp, sizeof(tmp));
-	err = fd < 0 ? fd : pin_all(sk, tmp);
+	err = fd < 0 ? fd : pin_programs(sk, tmp) ?: pin_links(sk, tmp);
 	if (!err && rename(tmp, sk->dir))
 		err = -errno;
 	if (err && fd >= 0)
-		dir_remove(fd, tmp, subs, files);
+		pin_remove(fd, tmp);
 	if (fd >= 0)
 		close(fd);
 	if (err)
@@ -115,6 +204,7 @@ int skbext_pin(struct skbext *sk)
 				    "pinning under %s: %s",
 			    sk->dir, why_bpf(err));
 	sk->pinned = true;
+	pin_forget_programs(sk);
 	return 0;
 }
 
@@ -183,10 +273,6 @@ static int unpin(const char *dir, enum unpin how)
 
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
-	if (!dir_is_at(fd, dir)) {	/* another unload removed it while this one waited */
-		close(fd);
-		return unpin(dir, how);
-	}
 	if (!rmdir(dir)) {	/* an unload was killed before its last step */
 		close(fd);
 		return 1;
@@ -197,7 +283,7 @@ static int unpin(const char *dir, enum unpin how)
 	if (how == UNPIN_FORCE)
 		attached_end_all(dir);
 	if (!err || how == UNPIN_FORCE)
-		err = dir_remove(fd, dir, subs, files);
+		err = pin_remove(fd, dir);
 	close(fd);
 	return err ?: 1;
 }
@@ -205,20 +291,24 @@ static int unpin(const char *dir, enum unpin how)
 static int unpin_all(const char *bpffs_dir, enum unpin how)
 {
 	const char *dir = dir_or_default(bpffs_dir);
+	struct cleaned left;
 	struct stat st;
-	int removed, foreign, err;
+	int err;
 
 	if (strlen(dir) >= DIR_LEN)
 		return fail(-ENAMETOOLONG, "'%s' is too long for a directory", dir);
-	removed = dir_clean_half_made(dir, subs, files, &foreign) > 0;
 	err = lstat(dir, &st) ? -errno : 0;
 	if (err && err != -ENOENT && err != -ENOTDIR)
 		return fail(err, "%s: %s", dir, why_bpf(err));
 	err = err ? 0 : unpin(dir, how);
-	if (!err && !removed && foreign)
+	if (err < 0)
+		return err;
+	/* Not before: a replace may have left it, and what is loaded goes on while somebody is bound. */
+	left = clean_half_made(dir);
+	if (!err && !left.removed && left.foreign)
 		return fail(-EPERM, "%d of %s-new-* belong to somebody else or are links, and were not touched; look at them and remove them",
-			    foreign, dir);
-	return err ?: removed;
+			    left.foreign, dir);
+	return err ?: left.removed > 0;
 }
 
 int skbext_unpin(const char *bpffs_dir)
@@ -340,7 +430,7 @@ static bool is_program(int fd)
 	       info.type == BPF_PROG_TYPE_SYSCALL;
 }
 
-int pin_link(const char *dir, const char *hook, int link_fd)
+static int pin_link(const char *dir, const char *hook, int link_fd)
 {
 	char name[DIR_LEN];
 
@@ -360,8 +450,6 @@ int pin_wake(const char *dir, const char *hook)
 	err = link < 0 ? -errno : pin_link(dir, hook, link);
 	if (link >= 0)
 		close(link);
-	if (!err)
-		return prog;
 	if (prog >= 0)
 		close(prog);
 	return err;
@@ -416,6 +504,20 @@ int pin_link_prog(const char *dir, const struct hook_def *def)
 	return err ?: get_program(dir, def, info.prog_id);
 }
 
+void pin_unlink_link(const char *dir, const char *hook)
+{
+	char name[DIR_LEN], path[PATH_LEN];
+	int link;
+
+	snprintf(name, sizeof(name), "links/%s", hook);
+	link = get(dir, name);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	unlink(path);
+	/* The kernel detaches here, and not in a worker as without a descriptor. */
+	if (link >= 0)
+		close(link);
+}
+
 static __u32 map_id(int fd)
 {
 	struct bpf_map_info info = {};
@@ -425,26 +527,44 @@ static __u32 map_id(int fd)
 }
 
 /* Between open and lock another process may have unloaded it, and loaded another one. */
-int pin_lock(struct skbext *sk)
+static int check_same(const struct skbext *sk)
 {
-	int lock = dir_lock(sk->dir), ctl;
+	int ctl = get(sk->dir, "ctl");
 	bool same;
 
-	if (lock < 0)
-		return lock;
-	ctl = get(sk->dir, "ctl");
-	if (ctl < 0 && errno != ENOENT) {
-		close(lock);
+	if (ctl < 0 && errno != ENOENT)
 		return not_got(sk->dir, "ctl", -errno);
-	}
 	same = ctl >= 0 && map_id(ctl) == map_id(sk->map[MAP_CTL]);
 	if (ctl >= 0)
 		close(ctl);
-	if (same)
-		return lock;
-	close(lock);
-	return fail(-ESTALE, "what was loaded under %s has been unloaded meanwhile; try again with what is loaded now",
-		    sk->dir);
+	return same ? 0 : fail(-ESTALE, "what was loaded under %s has been unloaded meanwhile; try again with what is loaded now",
+			       sk->dir);
+}
+
+int pin_lock_alone(struct skbext *sk)
+{
+	int lock = dir_lock(sk->dir), err = lock < 0 ? lock : check_same(sk);
+
+	if (lock >= 0 && err)
+		close(lock);
+	return err ?: lock;
+}
+
+int pin_lock(struct skbext *sk)
+{
+	return pin_lock_alone(sk);
+}
+
+int pin_get_op(const struct skbext *sk)
+{
+	int fd = get(sk->dir, "op");
+
+	if (fd < 0)
+		return not_got(sk->dir, "op", -errno);
+	if (is_program(fd))
+		return fd;
+	close(fd);
+	return damaged(sk->dir, "op");
 }
 
 /* Maps, programs and links, and what a command opens beside them. */
@@ -452,8 +572,9 @@ int pin_lock(struct skbext *sk)
 
 int pin_open(struct skbext *sk)
 {
-	int err = need_files(PIN_FILES);
+	int err = need_files(PIN_FILES), op;
 
+	sk->pinned = true;	/* whatever is there, it is not this handle's to stop */
 	for (int i = 0; !err && i < MAP_NR; i++) {
 		sk->map[i] = get(sk->dir, map_pin_name(i));
 		if (sk->map[i] >= 0)
@@ -473,13 +594,13 @@ int pin_open(struct skbext *sk)
 	err = err ?: check_ctl(sk) ?: maps_mmap(sk) ?: check_maps(sk);
 	if (err)
 		return err;
-	sk->prog_op = get(sk->dir, "op");
-	if (sk->prog_op < 0)
-		return not_got(sk->dir, "op", -errno);
-	if (!is_program(sk->prog_op))
-		return damaged(sk->dir, "op");
-	for (int i = 0; hook_def(i); i++)
-		hook_look(sk, i);
-	sk->pinned = true;
+	sk->capacity = sk->ctl->buckets * SKBEXT_BUCKET_SLOTS;
+	sk->payload = sk->ctl->payload;
+	sk->refs = sk->ctl->refs;
+	op = pin_get_op(sk);
+	if (op < 0)
+		return op;
+	close(op);
+	hooks_look(sk);
 	return 0;
 }

@@ -368,7 +368,7 @@ static struct run prove(void)
 
 static void prove_and_tell(struct skbext *sk, char *found, bool *proved)
 {
-	size_t before = strlen(sk->ctl->reason);
+	size_t before = strlen(sk->reason);
 	struct run run = prove();
 
 	if (run.err)
@@ -377,7 +377,7 @@ static void prove_and_tell(struct skbext *sk, char *found, bool *proved)
 		conclude(sk, &run);
 	*proved = !run.err;
 	proof__destroy(run.obj);
-	strcpy(found, sk->ctl->reason + before);
+	strcpy(found, sk->reason + before);
 	if (before && found[0])		/* "; " */
 		memmove(found, found + 2, strlen(found + 2) + 1);
 }

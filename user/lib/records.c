@@ -180,8 +180,11 @@ int skbext_stats(struct skbext *sk, struct skbext_stats *stats)
 	__u64 sum[SKBEXT_STAT_NR] = {};
 	struct skbext_stats st = { .sz = stats->sz };
 	__u64 missed[SKBEXT_ROLE_WATCH + 1] = {};
-	int err = sum_cpus(sk, sum) ?: hooks_seen(sk);
+	int err;
 
+	if (sk->pinned)
+		hooks_look(sk);
+	err = sum_cpus(sk, sum) ?: hooks_seen(sk);
 	if (err)
 		return err;
 	hooks_missed(sk, missed);

@@ -34,6 +34,7 @@ static int set_opts(struct skbext *sk, const struct skbext_open_opts *o)
 {
 	__u64 bytes;
 
+	sk->asked = *o;
 	sk->capacity = o->capacity ?: SKBEXT_DEFAULT_CAPACITY;
 	sk->payload = ((o->payload ?: SKBEXT_DEFAULT_PAYLOAD) + 7) / 8 * 8;
 	sk->refs = o->refs ?: SKBEXT_DEFAULT_REFS;
@@ -83,15 +84,9 @@ struct skbext *skbext_open_pinned(const char *bpffs_dir)
 	int err = sk ? pin_open(sk) : 0;
 
 	if (err) {
-		sk->pinned = true;	/* not ours to stop */
 		skbext_close(sk);
 		errno = -err;
 		return NULL;
-	}
-	if (sk) {
-		sk->capacity = sk->ctl->buckets * SKBEXT_BUCKET_SLOTS;
-		sk->payload = sk->ctl->payload;
-		sk->refs = sk->ctl->refs;
 	}
 	return sk;
 }
@@ -107,11 +102,11 @@ static int no_exact(struct skbext *sk, int err)
 {
 	const char *asked = sk->require_complete ? "--require complete" : "--mode exact";
 
-	sk->ctl->reason[0] = 0;
+	sk->reason[0] = 0;
 	hooks_explain(sk, err);
 	if (!sk->require_complete && sk->want != SKBEXT_MODE_EXACT)
 		return 0;
-	return fail(-EOPNOTSUPP, "%s needs the exact mode, but %s; %s", asked, sk->ctl->reason,
+	return fail(-EOPNOTSUPP, "%s needs the exact mode, but %s; %s", asked, sk->reason,
 		    hooks_can_trace() ? "omit it for a partial guarantee" :
 					"this kernel can do without it in no mode");
 }
@@ -126,6 +121,7 @@ int skbext_load(struct skbext *sk)
 	err = err ?: need_files(LOAD_FILES) ?: maps_create(sk) ?: ops_load(sk);
 	if (err)
 		return err;
+	sk->state->owner[0] = prog_id_of(sk->prog_op);
 	if (sk->want != SKBEXT_MODE_TRACEPOINT) {
 		err = load_mode(sk, SKBEXT_MODE_EXACT);
 		err = err ? no_exact(sk, err) : -EALREADY;
@@ -162,6 +158,14 @@ static void judge_machine(struct skbext *sk)
 #endif
 }
 
+void find_reasons(struct skbext *sk)
+{
+	if (sk->ctl->mode != SKBEXT_MODE_EXACT)
+		return;
+	proof_run(sk);
+	judge_machine(sk);
+}
+
 int skbext_attach(struct skbext *sk)
 {
 	struct skbext_status st = { .sz = sizeof(st) };
@@ -174,10 +178,7 @@ int skbext_attach(struct skbext *sk)
 	if (err)
 		return errno == -err && err == -EOPNOTSUPP ? err :
 		       fail(err, "attaching the lifecycle programs: %s", why_bpf(err));
-	if (sk->ctl->mode == SKBEXT_MODE_EXACT) {
-		proof_run(sk);
-		judge_machine(sk);
-	}
+	find_reasons(sk);
 	skbext_status(sk, &st);
 	if (sk->require_complete && st.guarantee != SKBEXT_GUARANTEE_COMPLETE) {
 		hooks_detach(sk);
@@ -206,7 +207,7 @@ void skbext_close(struct skbext *sk)
 
 void not_complete(struct skbext *sk, const char *fmt, ...)
 {
-	char *reason = sk->ctl->reason;
+	char *reason = sk->reason;
 	size_t used = strnlen(reason, SKBEXT_REASON_LEN - 1);
 	va_list args;
 
