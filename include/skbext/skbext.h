@@ -107,6 +107,24 @@ SKBEXT_API int skbext_attach(struct skbext *sk);
 SKBEXT_API int skbext_pin(struct skbext *sk);
 
 /**
+ * skbext_replace - put this library's programs in place of those that are loaded
+ * @sk: what skbext_open() has just made, for the directory where it is loaded
+ * For a newer skbext of the same layout. Maps, records, types and bound programs stay; no packet
+ * passes without hooks, and nothing is ended. The new programs are proved before the old ones go.
+ * Capacity, payload, refs and mode are those that are loaded: others are refused, 0 is any. A process
+ * that is killed in the middle leaves the old or the new, whole; the next call that takes the lock on
+ * the directory removes what is left of the others. The directory is another one after that.
+ * Counters of skipped runs (missed_hooks and its parts) begin at 0 again, as programs have them.
+ * Returns: 0: @sk is as skbext_open_pinned() gives it. -ENOENT: nothing is loaded. -ESTALE: it has
+ * another layout, and skbext_errmsg() names the programs that must be bound again; it is stopped, or
+ * one of its hooks is gone. -EINVAL: other options than those that are loaded. -EBUSY: a bound
+ * program is attached at a function or tracepoint of the hooks, where the order of programs matters:
+ * skbext_errmsg() names it. -EOPNOTSUPP: the guarantee would be less. -EEXIST: files of others are in
+ * the directory. -EPERM: this takes CAP_SYS_ADMIN. After an error what was loaded is as before.
+ */
+SKBEXT_API int skbext_replace(struct skbext *sk);
+
+/**
  * skbext_unpin - detach and remove what is pinned under a directory, also what is damaged or of
  * another version
  * @bpffs_dir: NULL: SKBEXT_DEFAULT_BPFFS. Only names that skbext pins are removed.

@@ -164,6 +164,34 @@ test_issue_line()
 	expect_nothing_left "load, add, dump, unload"
 }
 
+# Where nothing is loaded it loads; then what is loaded goes on in the programs of this version.
+test_load_replace()
+{
+	local skb=0xffff888000001000 before
+
+	load --replace --type a:16 --capacity 100
+	[[ $out == "loaded: mode "*" a:16" ]] || wrong "the first: $out"
+	sk add $skb a 0011
+	expect_done add
+	before=$(cd "$dir/links" && ls)
+	load --replace --type a:16 --type b:8 --capacity 100
+	[[ $out == "replaced: mode "*" a:16 b:8" ]] || wrong "the second: $out"
+	load --replace --json
+	expect_json '.replaced and (.types | map(.name)) == ["a", "b"]' "the third"
+	[ "$(cd "$dir/links" && ls)" = "$before" ] || wrong "other hooks than before"
+	sk find $skb a
+	[[ $out == *0011* ]] || wrong "the record: $out $err"
+	sk load --replace --capacity 5000
+	expect_error 1 "another capacity" "capacity 5000 cannot replace" "unload and load"
+	sk load --replace --type a:8
+	expect_error 1 "a type of another size" "type a is known with 16 bytes"
+	sk load --replace --payload 9999
+	expect_error 2 "no payload" --payload
+	sk find $skb a
+	[[ $out == *0011* ]] || wrong "the record, after what was refused: $out $err"
+	unload
+}
+
 test_load_line()
 {
 	load --type a:16 --type b:8,noclone,drop-udp --capacity 100

@@ -14,7 +14,7 @@ out=$root/.output
 tmp=$(mktemp -d)
 # Slow when emulated, and the kernels between the oldest and the newest have nothing for them that
 # those have not.
-OUTERMOST='test_trace test_measure test_api_bind test_api_records test_hostile'
+OUTERMOST='test_replace test_trace test_measure test_api_bind test_api_records test_hostile'
 LIMIT=2700	# seconds for one kernel on a busy machine; usual is a quarter of it
 
 cleanup()

@@ -17,9 +17,13 @@ struct request {
 	struct skbext_open_opts opts;
 	struct cli_type types[MAX_SPECS];
 	unsigned int nr_types;
+	bool replace, replaced;
 };
 
-enum { OPT_TYPE = CLI_OPT_OWN, OPT_CAPACITY, OPT_PAYLOAD, OPT_REFS, OPT_MODE, OPT_REQUIRE };
+enum {
+	OPT_TYPE = CLI_OPT_OWN, OPT_CAPACITY, OPT_PAYLOAD, OPT_REFS, OPT_MODE, OPT_REQUIRE,
+	OPT_REPLACE
+};
 
 static void add_spec(struct request *req, const char *spec)
 {
@@ -56,6 +60,9 @@ static void parse(struct request *req, int argc, char **argv)
 				cli_usage_error("--require knows only complete, not '%s'", optarg);
 			req->opts.require_complete = true;
 			break;
+		case OPT_REPLACE:
+			req->replace = true;
+			break;
 		}
 	}
 	cli_want_args(argc, 0, 0);
@@ -91,10 +98,11 @@ static int add_types(struct skbext *sk, const struct request *req)
 	return 0;
 }
 
-static void print_line(const struct skbext_status *status, const struct cli_types *types)
+static void print_line(const struct request *req, const struct skbext_status *status,
+		       const struct cli_types *types)
 {
-	printf("loaded: mode %s, guarantee %s, capacity %u, types%s",
-	       skbext_mode_name(status->mode), skbext_guarantee_name(status->guarantee),
+	printf("%s: mode %s, guarantee %s, capacity %u, types%s",
+	       req->replaced ? "replaced" : "loaded", skbext_mode_name(status->mode), skbext_guarantee_name(status->guarantee),
 	       status->capacity, types->nr ? "" : " none");
 	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++) {
 		const struct skbext_type_info *info = &types->type[id].info;
@@ -113,14 +121,15 @@ static int report(struct skbext *sk, const struct request *req,
 
 	cli_types_read(sk, &types);
 	if (req->common.json)
-		ret = cli_print_json(json_pack("{s:s, s:s, s:s, s:I, s:o}",
+		ret = cli_print_json(json_pack("{s:b, s:s, s:s, s:s, s:I, s:o}",
+					       "replaced", req->replaced,
 					       "mode", skbext_mode_name(status->mode),
 					       "guarantee", skbext_guarantee_name(status->guarantee),
 					       "reason", status->reason,
 					       "capacity", (json_int_t)status->capacity,
 					       "types", cli_json_types(&types)));
 	else
-		print_line(status, &types);
+		print_line(req, status, &types);
 	cli_types_free(&types);
 	if (status->guarantee == SKBEXT_GUARANTEE_PARTIAL)
 		cli_error("warning: guarantee partial%s: %s; `skbext status` tells what holds",
@@ -129,27 +138,55 @@ static int report(struct skbext *sk, const struct request *req,
 	return ret;
 }
 
-static int run(int argc, char **argv)
+/* All that may fail comes before the pins, but for printing. */
+static int load(struct skbext *sk, const struct request *req)
 {
 	struct skbext_status status = { .sz = sizeof(status) };
+
+	if (refuse_second(req))
+		return CLI_FAILED;
+	if (skbext_load(sk) || skbext_attach(sk) || add_types(sk, req) ||
+	    skbext_status(sk, &status) || skbext_pin(sk))
+		return cli_lib_error("load");
+	return report(sk, req, &status);
+}
+
+/* Types first: one that is refused is refused with all as it was. */
+static int add_types_to_loaded(const struct request *req)
+{
+	struct skbext *loaded = req->nr_types ? skbext_open_pinned(req->common.bpffs) : NULL;
+	int err = loaded ? add_types(loaded, req) : 0;
+
+	skbext_close(loaded);
+	return err;
+}
+
+static int replace(struct skbext *sk, struct request *req)
+{
+	struct skbext_status status = { .sz = sizeof(status) };
+
+	if (add_types_to_loaded(req))
+		return cli_lib_error("replace what is loaded");
+	if (skbext_replace(sk))
+		return errno == ENOENT ? load(sk, req) : cli_lib_error("replace what is loaded");
+	req->replaced = true;
+	return skbext_status(sk, &status) ? cli_lib_error("show what replaced it") :
+					    report(sk, req, &status);
+}
+
+static int run(int argc, char **argv)
+{
 	struct request req = { .opts.sz = sizeof(req.opts) };
 	struct skbext *sk;
 	int ret;
 
 	parse(&req, argc, argv);
-	if (refuse_second(&req))
-		return CLI_FAILED;
 	sk = skbext_open(&req.opts);
 	if (!sk && errno == EINVAL)
 		cli_usage_error("%s", skbext_errmsg());
 	if (!sk)
 		return cli_lib_error("load");
-	/* All that may fail comes before the pins, but for printing. */
-	if (skbext_load(sk) || skbext_attach(sk) || add_types(sk, &req) ||
-	    skbext_status(sk, &status) || skbext_pin(sk))
-		ret = cli_lib_error("load");
-	else
-		ret = report(sk, &req, &status);
+	ret = req.replace ? replace(sk, &req) : load(sk, &req);
 	skbext_close(sk);
 	return ret;
 }
@@ -173,6 +210,10 @@ static const struct cli_option options[] = {
 	  "permits fentry)" },
 	{ "require", OPT_REQUIRE, "complete",
 	  "fail where the guarantee would be partial" },
+	{ "replace", OPT_REPLACE, NULL,
+	  "put the programs of this version in place of those that are\n"
+	  "loaded: records, types and bound programs go on. Options are\n"
+	  "to be as they are loaded, or omitted. Nothing loaded: load" },
 	{ 0 },
 };
 

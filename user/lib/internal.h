@@ -195,6 +195,23 @@ bool ctl_is_whole(const struct skbext_ctl *ctl);
 /* btf_copy.c: a BTF of its own for one type, in the kernel. */
 int btf_load_type(const struct btf *src, __u32 type_id, __u32 *int_id, __u32 *loaded_id);
 
+/*
+ * hook_order.c: -EBUSY: a bound program is attached at a hook where it matters that ours, which came
+ * first, are not attached anew.
+ */
+int order_check(struct skbext *sk);
+
+/*
+ * settle.c: end what a replace that was killed has left. The caller has the lock on the directory, in
+ * all of these.
+ */
+int settle(struct skbext *sk);
+int settle_place(const struct skbext *sk);	/* the set that is in place; -1: it cannot be told */
+/* From now on that one counts. Returns the other one, or an error. */
+int settle_arm(struct skbext *sk);
+/* Detach what is pinned in DIR-new-N, which fd has the lock on, and remove it. */
+int settle_retire(struct skbext *sk, unsigned int set, int fd, const char *path);
+
 /* pin.c */
 int dir_lock(const char *dir);
 /* And sees that it is still what is loaded there, and no killed replace has left anything. */

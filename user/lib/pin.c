@@ -552,7 +552,11 @@ int pin_lock_alone(struct skbext *sk)
 
 int pin_lock(struct skbext *sk)
 {
-	return pin_lock_alone(sk);
+	int lock = pin_lock_alone(sk);
+
+	if (lock >= 0)
+		settle(sk);	/* what it cannot end does no harm */
+	return lock;
 }
 
 int pin_get_op(const struct skbext *sk)
