@@ -226,10 +226,10 @@ run_args()
 	sk "${args[@]}"
 }
 
-# How many lines are on stderr, but for the one with which trace begins.
+# How many lines are on stderr, but for those with which trace begins and ends.
 err_lines()
 {
-	grep -vc '^skbext: tracing in ' "$tmp/err"
+	grep -vcE '^skbext: (tracing in |[0-9]+ packets seen)' "$tmp/err"
 }
 
 # What it prints, without what may differ from run to run.

@@ -115,6 +115,63 @@ no_bpffs_nothing_touched()
 	rm -rf "$tmp/plain"/*
 }
 
+# each_refuses WORD [COMMAND]...: each says so of $tmp/bpf/site, in one line
+each_refuses()
+{
+	local word=$1 command
+	shift
+	for command; do
+		run "$skbext" $command --bpffs "$tmp/bpf/site"
+		refused "$command" "$word"
+	done
+}
+
+# Neither "not permitted; run as root" to root, nor "is loaded; unload it", which then fails.
+directories_that_are_none()
+{
+	local all=(status stats dump purge "type list" unload "unload --force" load)
+	bpftool map create "$tmp/bpf/site" type array key 4 value 8 entries 1 name other
+	each_refuses "not a directory" "${all[@]}" "bind $objs/root_adds.bpf.o $tmp/bound.o"
+	[ -e "$tmp/bpf/site" ] || wrong "another's pin was removed"
+	rm "$tmp/bpf/site"
+	ln -s nowhere "$tmp/bpf/site"
+	each_refuses "symbolic link" "${all[@]}"
+	rm "$tmp/bpf/site"
+	mkdir "$tmp/plain/site"
+	touch "$tmp/plain/site/ctl"
+	mount --bind "$tmp/plain" "$tmp/bpf"
+	each_refuses bpffs "${all[@]}"
+	umount "$tmp/bpf"
+	rm -rf "$tmp/plain/site"
+}
+
+# A link in the place of one of its own directories goes, what it points to stays.
+links_in_place_of_its_directories()
+{
+	local sub
+	for sub in links types progs; do
+		must "$skbext" load --bpffs "$tmp/bpf/site" --type a:8 --mode tracepoint
+		rm -rf "$tmp/bpf/site/$sub"
+		ln -s "$tmp/victim" "$tmp/bpf/site/$sub"
+		run "$skbext" unload --bpffs "$tmp/bpf/site"
+		[ "$status" = 0 ] || refused "unload, $sub" "unload --force"
+		[[ $err != *CAP_SYS_ADMIN* ]] || wrong "$sub: root is told to be root: $err"
+		run "$skbext" unload --force --bpffs "$tmp/bpf/site"
+		[ "$status" = 0 ] || wrong "unload --force, $sub: $err"
+		[ ! -e "$tmp/bpf/site" ] || wrong "$sub: it is left"
+		victim_is_whole "$sub"
+	done
+}
+
+# One line, also where the kernel refuses a type's BTF.
+root_without_capabilities()
+{
+	must "$skbext" load --bpffs "$tmp/bpf/site" --type a:8 --mode tracepoint
+	run setpriv --bounding-set=-all --inh-caps=-all "$skbext" bind --bpffs "$tmp/bpf/site" \
+		"$objs/root_adds.bpf.o" "$tmp/bound.o"
+	[ "$status" = 0 ] && [ -z "$err" ] || refused "bind without capabilities"
+}
+
 names_are_no_patterns()
 {
 	mkdir "$tmp/bpf/site-new-12"
@@ -556,6 +613,9 @@ status_that_cannot_look()
 
 run_case links_of_others_are_not_followed
 run_case no_bpffs_nothing_touched
+run_case directories_that_are_none
+run_case links_in_place_of_its_directories
+run_case root_without_capabilities
 run_case names_are_no_patterns
 run_case load_where_others_write_is_refused
 run_case load_in_a_container

@@ -5,6 +5,7 @@
  * version.
  */
 #include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <time.h>
 
@@ -57,11 +58,17 @@ static int own_progs_in(struct own *own, const char *dir, const char *sub)
 	struct dirent *e;
 	int err = 0;
 	DIR *d;
+	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, sub);
-	d = opendir(path);
-	if (!d)
-		return errno == ENOENT ? 0 : -errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		err = -errno;
+		if (fd >= 0)
+			close(fd);
+		return err == -ENOENT ? 0 : err;
+	}
 	while (!err && (e = readdir(d))) {
 		if (e->d_type != DT_REG)
 			continue;
@@ -264,6 +271,8 @@ int bound_read(const char *dir, struct bound_list *list)
 		       fail(-errno, "no skbext is loaded under %s; `skbext load` first", dir) :
 		       fail(-errno, "%s cannot be reached: %s", dir, why_bpf(-errno));
 	err = learn_own(dir, &own);
+	if (err)
+		return fail(err, "looking at the pins under %s: %s", dir, why_bpf(err));
 	while (!err) {
 		if (bpf_prog_get_next_id(id, &id)) {
 			err = errno == ENOENT ? 0 : -errno;

@@ -148,6 +148,7 @@ static int copy_type(struct copy *c, __u32 id)
 int btf_load_type(const struct btf *src, __u32 type_id, __u32 *int_id, __u32 *loaded_id)
 {
 	struct copy c = { .from = src, .to = btf__new_empty() };
+	libbpf_print_fn_t print = libbpf_set_print(object_quiet);
 	int id, fd = -1;
 
 	c.ids = calloc(btf__type_cnt(src), sizeof(*c.ids));
@@ -160,6 +161,7 @@ int btf_load_type(const struct btf *src, __u32 type_id, __u32 *int_id, __u32 *lo
 	*loaded_id = id;
 	fd = dup(btf__fd(c.to));
 out:
+	libbpf_set_print(print);
 	btf__free(c.to);
 	free(c.ids);
 	return fd;

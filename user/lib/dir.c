@@ -151,23 +151,35 @@ static int lock_patiently(int fd, const char *dir)
 	return 0;
 }
 
+int dir_fault(const char *dir)
+{
+	struct stat st;
+
+	if (lstat(dir, &st))
+		return errno == ENOENT || errno == ENOTDIR ?
+		       fail(-ENOENT, "no skbext is loaded under %s; `skbext load` first", dir) :
+		       fail(-errno, "%s: %s", dir, why_bpf(-errno));
+	if (S_ISLNK(st.st_mode))
+		return fail(-ELOOP, "%s is a symbolic link; give the directory itself", dir);
+	if (!S_ISDIR(st.st_mode))
+		return fail(-ENOTDIR, "%s is there and not a directory; remove it, or give another with --bpffs",
+			    dir);
+	if (!dir_is_bpffs(dir))
+		return fail(-ENODEV, "%s is no bpffs; give the directory of a loaded skbext, or omit --bpffs",
+			    dir);
+	return 0;
+}
+
 static int lock_once(const char *dir)
 {
 	int fd = dir_open_at(AT_FDCWD, dir), err;
 
-	switch (fd) {
-	case -EXDEV:
-		return fail(-ENODEV, "%s is no bpffs; nothing of skbext can be there", dir);
-	case -EPERM:
-		return fail(-EPERM, "%s belongs to somebody else; run as that user, or remove it",
-			    dir);
-	case -ELOOP:
-		return fail(-ELOOP, "%s is a symbolic link; give the directory itself", dir);
-	case -ENOENT:
+	if (fd == -EPERM)
+		return fail(fd, "%s belongs to somebody else; run as that user, or remove it", dir);
+	if (fd == -ENOENT)
 		return fail(fd, "%s is gone; is it still loaded?", dir);
-	}
 	if (fd < 0)
-		return fail(fd, "locking %s: %s", dir, why_bpf(fd));
+		return dir_fault(dir) ?: fail(fd, "locking %s: %s", dir, why_bpf(fd));
 	err = lock_patiently(fd, dir);
 	if (err)
 		close(fd);
@@ -209,6 +221,8 @@ static int remove_names(int at, const char *sub)
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 
+	if (fd == -ENOTDIR || fd == -ELOOP)	/* a link may go, what it points to not */
+		return unlinkat(at, sub, 0) ? -errno : 0;
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
 	err = d ? 0 : -errno;

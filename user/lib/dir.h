@@ -11,6 +11,8 @@ bool dir_is_bpffs(const char *path);
 int dir_check_parent(const char *dir);
 /* A file descriptor; a link, another's directory and one that is not of a bpffs are refused. */
 int dir_open_at(int at, const char *name);
+/* Why nothing can be loaded there, or be looked at; 0: it is a directory of a bpffs. */
+int dir_fault(const char *dir);
 bool dir_is_at(int fd, const char *dir);
 /* Make DIR-new-N, and lock it before anybody can take it for left behind. path: which it is. */
 int dir_make_locked(const char *dir, char *path, size_t size);

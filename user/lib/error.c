@@ -19,15 +19,17 @@ int fail(int err, const char *fmt, ...)
 	return err;
 }
 
-/* The level in force is in brackets. Without securityfs nobody can tell. */
+/* The level in force is in brackets. Without securityfs nobody can tell. Keeps errno. */
 static bool is_confidential(void)
 {
+	int kept = errno;
 	FILE *f = fopen("/sys/kernel/security/lockdown", "re");
 	char line[128] = "";
 	bool found = f && fgets(line, sizeof(line), f) && strstr(line, "[confidentiality]");
 
 	if (f)
 		fclose(f);
+	errno = kept;
 	return found;
 }
 

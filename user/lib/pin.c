@@ -35,7 +35,7 @@ int pin_check_free(const char *dir)
 	int err = dir_check_parent(dir);
 
 	if (!err && !lstat(dir, &st))
-		err = fail(-EEXIST, "an skbext is loaded under %s; `skbext unload` it first", dir);
+		err = dir_fault(dir) ?: fail(-EEXIST, "an skbext is loaded under %s; `skbext unload` it first", dir);
 	return err;
 }
 
@@ -571,6 +571,17 @@ int pin_get_op(const struct skbext *sk)
 	return damaged(sk->dir, "op");
 }
 
+static int not_opened(const char *dir, enum map_id which, int err)
+{
+	int fault = dir_fault(dir);
+
+	if (fault && fault != -EPERM && fault != -EACCES)
+		return fault;
+	if (err == -EPERM || err == -EACCES)
+		return fail(-EPERM, "%s: not permitted; run as root (CAP_BPF and CAP_PERFMON)", dir);
+	return fault ?: not_got(dir, map_pin_name(which), err);
+}
+
 /* Maps, programs and links, and what a command opens beside them. */
 #define PIN_FILES	40
 
@@ -584,16 +595,7 @@ int pin_open(struct skbext *sk)
 		if (sk->map[i] >= 0)
 			continue;
 		err = -errno;
-		if (err == -EPERM || err == -EACCES)
-			return fail(-EPERM,
-				    "%s: not permitted; run as root (CAP_BPF and CAP_PERFMON)",
-				    sk->dir);
-		if (!access(sk->dir, F_OK) && !dir_is_bpffs(sk->dir))
-			return fail(-ENODEV, "%s is no bpffs; give the directory of a loaded skbext, or leave --bpffs away", sk->dir);
-		if (access(sk->dir, F_OK) && (errno == ENOENT || errno == ENOTDIR))
-			return fail(-ENOENT, "no skbext is loaded under %s; `skbext load` first",
-				    sk->dir);
-		return not_got(sk->dir, map_pin_name(i), err);
+		return not_opened(sk->dir, i, err);
 	}
 	err = err ?: check_ctl(sk) ?: maps_mmap(sk) ?: check_maps(sk);
 	if (err)
