@@ -19,6 +19,8 @@ COMMAND=status CALL=bpf FAULT=ENOSPC faults 40
 COMMAND=dump CALL=bpf FAULT=EMFILE faults 12
 # Without a first program libbpf gives no names, and load did not know its own pins.
 COMMAND=load CALL=bpf FIRST=3 FAULT=EBUSY faults
+# A full disk under its result was a second line, behind the warning.
+COMMAND=load CALL=write FAULT=ENOSPC faults
 # It hid why the directory could not be looked at.
 COMMAND='status type_list' CALL=access FAULT=ENOMEM faults
 exit $status

@@ -131,7 +131,8 @@ static int report(struct skbext *sk, const struct request *req,
 	else
 		print_line(req, status, &types);
 	cli_types_free(&types);
-	if (status->guarantee == SKBEXT_GUARANTEE_PARTIAL)
+	/* Where the result cannot be written, that is the one line. */
+	if (status->guarantee == SKBEXT_GUARANTEE_PARTIAL && !fflush(stdout))
 		cli_error("warning: guarantee partial%s: %s; `skbext status` tells what holds",
 			  status->mode == SKBEXT_MODE_TRACEPOINT ?
 			  ", clones cannot be followed" : "", status->reason);
