@@ -82,13 +82,15 @@ SKBEXT_API struct skbext *skbext_open(const struct skbext_open_opts *opts);
  * skbext_open_pinned - a handle on the skbext that is loaded
  * @bpffs_dir: NULL: SKBEXT_DEFAULT_BPFFS
  * Returns: a handle. NULL: -ENOENT (not loaded), -EPERM, -ESTALE (pinned by another version of
- * skbext: layout differs), -EUCLEAN (pins are missing or damaged), -ENODEV (no bpffs).
+ * skbext: layout differs), -EUCLEAN (pins are missing or damaged), -ENODEV (no bpffs), -ENOTDIR, -ELOOP
+ * (a file or a link is there).
  */
 SKBEXT_API struct skbext *skbext_open_pinned(const char *bpffs_dir);
 
 /**
  * skbext_load - make the maps and load the programs
- * Returns: 0. -EPERM, -EOPNOTSUPP (no BTF, or mode exact is not to be had), -ENOMEM.
+ * Returns: 0. -EPERM, -EOPNOTSUPP (no BTF, or mode exact is not to be had), -ENOMEM, -EAGAIN (the
+ * kernel refused a first trial; maps would have no names).
  */
 SKBEXT_API int skbext_load(struct skbext *sk);
 
