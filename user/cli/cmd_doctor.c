@@ -89,15 +89,21 @@ static void check_bpffs(struct check *c, const struct cli_common *common)
 {
 	char dir[4096], *slash;
 	struct statfs fs;
+	int failed;
 
 	snprintf(dir, sizeof(dir), "%s", cli_bpffs(common));
 	slash = strrchr(dir, '/');
 	if (slash)
 		slash[slash == dir] = 0;
 	c->name = "bpffs";
-	c->ok = !statfs(dir, &fs) && (__u32)fs.f_type == BPF_FS;
+	failed = statfs(dir, &fs) ? errno : 0;
+	c->ok = !failed && (__u32)fs.f_type == BPF_FS;
 	c->remedy = "mount -t bpf -o mode=0700 bpf /sys/fs/bpf (`skbext load` does that one itself)";
-	snprintf(c->detail, sizeof(c->detail), "%.120s is %sa bpffs", dir, c->ok ? "" : "not ");
+	if (failed)
+		snprintf(c->detail, sizeof(c->detail), "%.120s: %s", dir, strerror(failed));
+	else
+		snprintf(c->detail, sizeof(c->detail), "%.120s is %sa bpffs", dir,
+			 c->ok ? "" : "not ");
 }
 
 /* The JIT makes the trampolines of fentry. Unreadable counts as on: CONFIG_BPF_JIT_ALWAYS_ON. */
