@@ -189,7 +189,10 @@ undone_demo() { no_cgroup; }
 undone_type_remove() { has_type || grep -q 'nothing was undone' "$tmp/err"; }
 # What looks damaged is down, which is written too.
 undone_textfile() { [ "$(ls -A "$tmp/text")" = x.prom ] && grep -qxE "old|skbext_up 0" "$tmp/text/x.prom"; }
-undone_bind() { ! has_type && [ -z "$(compgen -G "$tmp/bound.o*")" ]; }
+undone_bind()
+{
+	! has_type && [ -z "$(compgen -G "$tmp/bound.o*")" ] || grep -q 'nothing was undone' "$tmp/err"
+}
 
 # The next command. Where no pin and no process is left, nothing is.
 next()	# COMMAND
