@@ -7,6 +7,7 @@
 #	KERNEL=label	only that one, which may also be one that is not in the list
 #	MATRIX=list	the rows of that file instead (tests/kernels/matrix.list, `make matrix`): other
 #			images, other machines and other settings. KERNEL= then is a row's name
+#	STEPS="name..."	only these steps of guest.sh
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root" || exit 1
@@ -15,7 +16,7 @@ tmp=$(mktemp -d)
 # Slow when emulated, and the kernels between the oldest and the newest have nothing for them that
 # those have not.
 OUTERMOST='test_replace test_trace test_measure test_api_bind test_api_records test_hostile'
-LIMIT=2700	# seconds for one kernel on a busy machine; usual is a quarter of it
+LIMIT=${LIMIT:-2700}	# seconds for one kernel on a busy machine; usual is a quarter of it
 
 cleanup()
 {
@@ -54,6 +55,7 @@ row()	# NAME: sets kernel, options, settings
 	for word; do
 		case $word in
 		cpus=*) options+=(--cpus "${word#*=}") ;;
+		hole=*) options+=(--hole "${word#*=}") ;;
 		append=*) options+=(--append "${word#*=}") ;;
 		*) settings+=("with-$word") ;;
 		esac
@@ -70,6 +72,7 @@ longest_first()
 # The steps of tests/kernels/guest.sh that are no test programs come first and last.
 steps()	# LABEL
 {
+	[ -z "$STEPS" ] || { tr ' ' '\n' <<<"$STEPS"; return; }
 	echo cli
 	kernel_tests "$1"
 	echo paths
