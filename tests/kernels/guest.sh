@@ -52,7 +52,7 @@ cli_complete()
 
 field()	# NAME: of status --json
 {
-	"$skbext" status --json | jq -r ".$1"
+	"$skbext" status --json 2>/dev/null | jq -r ".$1"
 }
 
 # What cannot be proved is not complete, and everybody says why.
