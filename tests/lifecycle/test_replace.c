@@ -355,6 +355,35 @@ static void records_stay(void)
 	ASSERT_OK(skbext_del(sk, skb, NULL), "del");
 }
 
+static int count_attached(const struct skbext_attached *a, void *arg)
+{
+	ASSERT_TRUE(!strcmp(a->name, "kept") && !strcmp(a->program, "root_adds"), a->program);
+	++*(int *)arg;
+	return 0;
+}
+
+/* What skbext_attach_file() pinned in the directory goes on as well. */
+static void attached_stay(void)
+{
+	const char *const one[] = { "root_adds", NULL };
+	struct skbext_attach_opts at = {
+		.sz = sizeof(at), .name = "kept", .dev = "lo", .programs = one,
+		.direction = SKBEXT_INGRESS,
+	};
+	char file[512];
+	int n = 0;
+
+	if (!up())
+		return;
+	snprintf(file, sizeof(file), "%s/root_adds.bpf.o", api_objs);
+	ASSERT_GE(skbext_attach_file(file, &at, api_bpffs), 0, skbext_errmsg());
+	ASSERT_OK(replace(), skbext_errmsg());
+	ASSERT_OK(skbext_for_each_attached(api_bpffs, count_attached, &n), skbext_errmsg());
+	ASSERT_EQ(n, 1, "attached");
+	ASSERT_OK(skbext_detach("kept", api_bpffs), skbext_errmsg());
+	ASSERT_EQ(skbext_detach("kept", api_bpffs), -ENOENT, "only once");
+}
+
 /* Others may have been let in. */
 static void modes_stay(void)
 {
@@ -659,6 +688,7 @@ int main(int argc, char **argv)
 	TEST_CASE(packets_pass_meanwhile);
 	TEST_CASE(types_keep_their_hooks);
 	TEST_CASE(records_stay);
+	TEST_CASE(attached_stay);
 	TEST_CASE(modes_stay);
 	TEST_CASE(killed_in_the_middle);
 	TEST_CASE(unload_refused_between);

@@ -55,6 +55,8 @@ int attached_create(const char *dir, struct attached *a);	/* the map's fd */
 int attached_open(const char *path);				/* the same */
 int attached_write(int fd, const struct attached *a);
 int attached_pin(const char *dir, const struct attached *a, const char *what, int fd);
+/* Pin all of it in another directory as well. */
+int attached_copy(const char *from, const char *to);
 void attached_leave_dir(const char *dir);	/* remove it if it is empty */
 /* All that are there, also half made ones. The caller frees .all. */
 int attached_read(const char *dir, struct attached_list *list);

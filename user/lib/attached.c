@@ -51,6 +51,40 @@ static int make_dir(const char *dir)
 	return fd < 0 ? fd : 0;
 }
 
+static int pin_again(const char *from, const char *to, const char *name)
+{
+	char path[PATH_LEN + NAME_MAX];
+	int fd, err;
+
+	snprintf(path, sizeof(path), "%s/attached/%s", from, name);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "%s/attached/%s", to, name);
+	err = pin_at(path, fd);
+	close(fd);
+	return err;
+}
+
+int attached_copy(const char *from, const char *to)
+{
+	char path[PATH_LEN];
+	struct dirent *e;
+	int err;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/attached", from);
+	d = opendir(path);
+	if (!d)
+		return errno == ENOENT ? 0 : -errno;
+	err = make_dir(to);
+	while (!err && (e = readdir(d)))
+		if (e->d_type == DT_REG)
+			err = pin_again(from, to, e->d_name);
+	closedir(d);
+	return err;
+}
+
 void attached_leave_dir(const char *dir)
 {
 	char path[PATH_LEN];

@@ -23,6 +23,7 @@
  */
 #include <fcntl.h>
 
+#include "attach.h"
 #include "bound.h"
 #include "dir.h"
 #include "internal.h"
@@ -150,7 +151,7 @@ static int put_beside(struct skbext *sk, const char *path)
 
 	if (err)
 		return err;
-	err = pin_programs(sk, path);
+	err = pin_programs(sk, path) ?: attached_copy(sk->dir, path);
 	if (err)
 		return fail(err, "pinning under %s: %s", path, why_bpf(err));
 	sk->state->owner[sk->set] = prog_id_of(sk->prog_op);
