@@ -73,6 +73,10 @@
  * object at once is atomic. A record that is not shared belongs to its owner alone, as do the first
  * slot's counters while it has that slot.
  *
+ * A MAX OF RECORDS. A word with a type that has one is SHARED from the start, also with one holder. So
+ * each end of such a record is a call, which counts (limit.h). Where no type has a max, the verifier
+ * leaves none of that (V7).
+ *
  * BY ADDRESS. User space that adds or deletes is not an owner. It first sets SKBEXT_STATE->by_address
  * and waits until all programs have seen it. From then on owners change words only from exactly what
  * they read, and release ends every record of an address, not the first one found (outside.h).

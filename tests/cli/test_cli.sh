@@ -282,15 +282,15 @@ test_stats()
 	expect_done "del a type"
 	sk stats --json
 	expect_done stats
-	expect_json 'keys == (["live","capacity","orphans","adds","adds_more","add_failed","dels",
+	expect_json 'keys == (["live","capacity","orphans","adds","adds_more","add_failed","add_limited","dels",
 		"dels_emptied","cow","shares","share_failed","releases","scrubbed","udp_dropped",
-		"replaced","purged_stale","fate_dropped","fate_consumed","missed_hooks",
+		"share_limited","replaced","purged_stale","fate_dropped","fate_consumed","missed_hooks",
 		"distrusted","refs","purged","missed_releases","missed_shares","missed_policies",
 		"distrusts","untrusted","shares_distrusted","lost"] | sort)' keys
 	expect_json '[.live, .adds, .adds_more, .dels, .dels_emptied] == [2, 2, 1, 1, 0]' counts
 	sk stats
 	expect_done "stats as text"
-	[ "$(grep -cE '^[a-z_]+ +[0-9]+  [a-z]' <<<"$out")" = 28 ] ||
+	[ "$(grep -cE '^[a-z_]+ +[0-9]+  [a-z]' <<<"$out")" = 30 ] ||
 		wrong "a counter without explanation: $out"
 	sk del 0xffff888000001000
 	expect_done "del all types"
@@ -400,7 +400,7 @@ test_lost()
 	expect_error 1 "find of what is distrusted"
 	for command in stats status; do
 		sk $command --json
-		expect_json '.lost == { "add_failed": 1, "share_failed": 0, "missed_shares": 0,
+		expect_json '.lost == { "add_failed": 1, "add_limited": 0, "share_failed": 0, "share_limited": 0, "missed_shares": 0,
 			"shares_distrusted": 0, "distrusted": 1, "untrusted": 8, "purged": 0 }' \
 			"$command --json"
 		sk $command
@@ -973,12 +973,21 @@ test_type_max()
 	expect_json '.add_limited == 1 and .add_failed == 0' "stats"
 	sk type list --json
 	expect_json '.types[0].max == 3 and .types[0].records == 3' "type list"
+	sk load --replace
+	expect 0 "another version takes over"
+	sk add "$(address 4)" a 01
+	expect_error 1 "one beyond the max, after that" "type a" max
 	sk del "$(address 2)" a
 	expect_done del
 	sk add "$(address 4)" a 01
 	expect_done "in the place of what was deleted"
 	sk add "$(address 5)" a 01
 	expect_error 1 "one beyond the max again" "type a" max
+	unload
+
+	load --type b:4
+	sk load --replace --type a:4,max=3
+	expect_error 1 "a max, where none was when it was loaded" "type a" "unload, and load"
 	unload
 
 	sk load --capacity 100 --type a:4,max=100000

@@ -353,7 +353,7 @@ static int check_max(const struct skbext *sk, const struct skbext_type_info *t, 
 		return fail(-EINVAL, "max=%u of type %s is out of range; give 1 to %u, the capacity, or load with a larger --capacity",
 			    max, t->name, capacity);
 	if (!sk->ctl->limits)
-		return fail(-EOPNOTSUPP, "type %s cannot have a max, since nothing was loaded that counts records; load with a type that has one, or with skbext_open_opts.limits",
+		return fail(-EOPNOTSUPP, "type %s cannot have a max, since no type had one when skbext was loaded, and records are not counted; unload, and load with it",
 			    t->name);
 	if (t->max && t->max != max)
 		return fail(-EEXIST, "type %s has max=%u, not %u; `skbext type remove` it, or unload and load again",
