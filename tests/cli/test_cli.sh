@@ -661,7 +661,7 @@ test_completion()
 	out=$(offered skbext unl) err='' status=0
 	[ "$out" = unload ] || wrong "skbext unl<TAB> offers: $out"
 	out=$(offered skbext load --re)
-	[ "$out" = $'--refs\n--require' ] || wrong "skbext load --re<TAB> offers: $out"
+	[ "$out" = $'--refs\n--require\n--replace' ] || wrong "skbext load --re<TAB> offers: $out"
 	out=$(offered skbext dump --)
 	[ "$out" = $'--type\n--filter\n--older\n--sort\n--top\n--fields\n--json\n--jsonl\n--bpffs\n--debug\n--help' ] || wrong "skbext dump --<TAB> offers: $out"
 	# Each option that help knows is one that the command takes.
