@@ -144,6 +144,7 @@ struct btf_dump;
 struct cli_types {
 	unsigned int nr;
 	char unread[256];	/* why there is BTF that could not be read */
+	char uncounted[256];	/* why .stats is not known; "": it is, or was not asked for */
 	struct skbext_stats stats;	/* capacity is 0: not known */
 	struct {
 		struct skbext_type_info info;
@@ -155,7 +156,7 @@ struct cli_types {
 };
 
 void cli_types_read(struct skbext *sk, struct cli_types *types);
-void cli_types_count(struct skbext *sk, struct cli_types *types);	/* their records, too */
+void cli_types_count(struct skbext *sk, struct cli_types *types);	/* .stats, or .uncounted */
 void cli_types_warn(const struct cli_types *types);	/* a line on stderr if some is unread */
 void cli_types_free(struct cli_types *types);
 json_t *cli_json_types(const struct cli_types *types);

@@ -42,7 +42,6 @@ static void look_end(struct look *look)
 static json_t *status_json(struct skbext *sk, const struct look *look)
 {
 	const struct skbext_status *status = &look->status;
-	struct skbext_stats stats = { .sz = sizeof(stats) };
 	char ctl[20];
 	json_t *all;
 
@@ -58,10 +57,10 @@ static json_t *status_json(struct skbext *sk, const struct look *look)
 			"payload_used", (json_int_t)status->payload_used,
 			"ctl", ctl, "reason", status->reason, "bound", look->bound,
 			"attached", look->attached, "problems", look->problems);
-	if (all && !skbext_stats(sk, &stats))
-		json_object_set_new(all, "lost", cli_json_lost(&stats));
+	if (all && look->types.uncounted[0])
+		json_object_set_new(all, "lost_unknown", json_string(look->types.uncounted));
 	else if (all)
-		json_object_set_new(all, "lost_unknown", json_string(skbext_errmsg()));
+		json_object_set_new(all, "lost", cli_json_lost(&look->types.stats));
 	if (all && !look->bound)
 		json_object_set_new(all, "bound_unknown", json_string(look->why));
 	return all;
@@ -119,7 +118,6 @@ static void print_types(const struct cli_types *types)
 static void print_text(struct skbext *sk, const struct look *look)
 {
 	const struct skbext_status *status = &look->status;
-	struct skbext_stats stats = { .sz = sizeof(stats) };
 	const char *holds_not = cli_holds_not(status);
 
 	if (json_array_size(look->problems))
@@ -140,10 +138,10 @@ static void print_text(struct skbext *sk, const struct look *look)
 	print_types(&look->types);
 	print_bound(look->bound, look->why);
 	print_attached(look->attached);
-	if (!skbext_stats(sk, &stats))
-		cli_print_lost(&stats);
+	if (look->types.uncounted[0])
+		printf("lost       unknown: %s\n", look->types.uncounted);
 	else
-		printf("lost       unknown: %s\n", skbext_errmsg());
+		cli_print_lost(&look->types.stats);
 	if (!json_array_size(look->problems))
 		print_problems(look->problems);
 }

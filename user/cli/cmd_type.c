@@ -42,6 +42,8 @@ static int list_json(const struct cli_types *types, const json_t *bound, const c
 		json_object_set_new(all, "bound_types_unknown", users_of(bound, NULL));
 	else
 		json_object_set_new(all, "bound_unknown", json_string(why));
+	if (types->uncounted[0])
+		json_object_set_new(all, "records_unknown", json_string(types->uncounted));
 	return cli_print_list(all, "types");
 }
 
@@ -80,6 +82,8 @@ static int list_text(const struct cli_types *types, const json_t *bound, const c
 	}
 	if (!bound)
 		printf("who uses them is not known: %s\n", why);
+	if (types->uncounted[0])
+		printf("how many records have them is not known: %s\n", types->uncounted);
 	return CLI_DONE;
 }
 
@@ -91,7 +95,7 @@ static int list(struct skbext *sk, const struct cli_common *common)
 
 	cli_types_read(sk, &types);
 	cli_types_count(sk, &types);
-	bound = cli_json_bound(common, &types);
+	bound = cli_json_bound(common, &types);	/* last: its error is asked for below */
 	ret = common->json ? list_json(&types, bound, skbext_errmsg()) :
 			     list_text(&types, bound, skbext_errmsg());
 	json_decref(bound);

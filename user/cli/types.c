@@ -30,7 +30,10 @@ void cli_types_read(struct skbext *sk, struct cli_types *types)
 void cli_types_count(struct skbext *sk, struct cli_types *types)
 {
 	types->stats.sz = sizeof(types->stats);
-	skbext_stats(sk, &types->stats);
+	if (!skbext_stats(sk, &types->stats))
+		return;
+	types->stats.capacity = 0;
+	snprintf(types->uncounted, sizeof(types->uncounted), "%s", skbext_errmsg());
 }
 
 void cli_types_warn(const struct cli_types *types)
