@@ -108,7 +108,6 @@
 
 /**
  * skbext_find - the payload of extension @name of this skb
- *
  * As skb_ext_find(): clones may share it, so it is read only. To write, call skbext_add().
  * Returns: the payload; NULL: not active.
  */
@@ -136,9 +135,8 @@
 	__skbext_exist(skb, __SKBEXT_REF(name))
 
 /**
- * skbext_del - take extension @name from this skb; clones keep theirs
- *
- * As skb_ext_del(). Returns: 0, or -ENOENT: it was not active.
+ * skbext_del - take extension @name from this skb, as skb_ext_del(); clones keep theirs
+ * Returns: 0, or -ENOENT: it was not active.
  */
 #define skbext_del(skb, name)	/* as SKBEXT_TYPE() declared it */ \
 	__skbext_del(skb, __SKBEXT_REF(name))
