@@ -291,13 +291,15 @@ watch_ends_well()
 {
 	local pid
 	must "$skbext" load || return
+	: >"$tmp/out"
 	"$skbext" stats --watch 3600 >"$tmp/out" 2>"$tmp/err" &
 	pid=$!
-	# Ignored in the background of a script, until the command waits for it.
+	# From its first line on it waits for an interrupt.
 	for _ in {1..300}; do
-		kill -INT $pid 2>/dev/null || break
+		[ ! -s "$tmp/out" ] || break
 		sleep 0.1
 	done
+	kill -INT $pid
 	wait $pid
 	status=$?
 	[ "$status" = 0 ] && [ ! -s "$tmp/err" ] || wrong "status $status: $(cat "$tmp/err")"
