@@ -7,14 +7,8 @@
 
 [ -n "$IN_NETNS" ] || IN_NETNS=1 exec unshare --mount --net "$0" "$@"	# mounts: tracefs
 
-root=$(cd "$(dirname "$0")/../.." && pwd)
-PATH=$PATH:/usr/sbin:/sbin
-skbext=${SKBEXT:-$root/.output/skbext}
-objs=${SKBEXT_TEST_OBJS:-$root/.output/tests}
+. "$(dirname "$0")/../lib/cases.sh"
 dir=/sys/fs/bpf/skbext-bpftool-$$
-tmp=$(mktemp -d)
-only=$1
-. "$root/tests/lib/cases.sh"
 
 after_case()
 {

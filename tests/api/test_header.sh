@@ -4,14 +4,9 @@
 # skbext.bpf.h as users compile it: README's own program at every optimization, with the warnings
 # that they have on; what the compiler says of a mistake; skeletons in C and C++.
 
-root=$(cd "$(dirname "$0")/../.." && pwd)
-PATH=$PATH:/usr/sbin:/sbin
-skbext=${SKBEXT:-$root/.output/skbext}
+. "$(dirname "$0")/../lib/cases.sh"
 bpftool=$("$root/scripts/setup" bpftool 2>/dev/null)
 dir=/sys/fs/bpf/skbext-header-$$
-tmp=$(mktemp -d)
-only=$1
-. "$root/tests/lib/cases.sh"
 trap 'rm -rf "$tmp" "$dir-pins"; "$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1' EXIT
 
 # compile SOURCE OBJECT [FLAG...]

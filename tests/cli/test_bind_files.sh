@@ -8,12 +8,7 @@
 
 [ -n "$IN_MOUNTS" ] || IN_MOUNTS=1 exec unshare --mount --propagation private "$0" "$@"
 
-root=$(cd "$(dirname "$0")/../.." && pwd)
-skbext=${SKBEXT:-$root/.output/skbext}
-objs=${SKBEXT_TEST_OBJS:-$root/.output/tests}
-tmp=$(mktemp -d)
-only=$1
-. "$root/tests/lib/cases.sh"
+. "$(dirname "$0")/../lib/cases.sh"
 
 command -v strace >/dev/null || { echo "SKIP bind_files: no strace"; exit 0; }
 [ "$(id -u)" = 0 ] || { echo "SKIP bind_files: not root"; exit 0; }

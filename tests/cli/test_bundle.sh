@@ -3,13 +3,8 @@
 #
 # `skbext doctor --bundle`: what a bug report needs is in it, and what is nobody's business is not.
 
-root=$(cd "$(dirname "$0")/../.." && pwd)
-PATH=$PATH:/usr/sbin:/sbin
-skbext=${SKBEXT:-$root/.output/skbext}
+. "$(dirname "$0")/../lib/cases.sh"
 dir=/sys/fs/bpf/skbext-bundle-$$
-tmp=$(mktemp -d)
-only=$1
-. "$root/tests/lib/cases.sh"
 
 cleanup()
 {

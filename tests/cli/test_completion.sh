@@ -4,11 +4,7 @@
 # Completion, by asking the shells: bash through the function that it is told to call, zsh on a
 # terminal of its own, as somebody who presses tab.
 
-root=$(cd "$(dirname "$0")/../.." && pwd)
-skbext=${SKBEXT:-$root/.output/skbext}
-tmp=$(mktemp -d)
-only=$1
-. "$root/tests/lib/cases.sh"
+. "$(dirname "$0")/../lib/cases.sh"
 trap 'rm -rf "$tmp"' EXIT
 
 # in_bash WORD...: what bash offers for the last of them, in $offered

@@ -8,13 +8,7 @@
 
 [ -n "$IN_NETNS" ] || IN_NETNS=1 exec unshare --mount --net "$0" "$@"
 
-root=$(cd "$(dirname "$0")/../.." && pwd)
-PATH=$PATH:/usr/sbin:/sbin
-skbext=${SKBEXT:-$root/.output/skbext}
-objs=${SKBEXT_TEST_OBJS:-$root/.output/tests}
-tmp=$(mktemp -d)
-only=$1
-. "$root/tests/lib/cases.sh"
+. "$(dirname "$0")/../lib/cases.sh"
 
 for tool in jq tc script bpftool; do
 	command -v $tool >/dev/null || { echo "FAIL lists: no $tool; scripts/setup test brings it"; exit 1; }

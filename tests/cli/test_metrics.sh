@@ -4,13 +4,8 @@
 # `skbext metrics`: what it prints is well formed, for promtool too where that is installed; its values
 # are those of stats and status; what it writes to a file is there whole or not at all.
 
-root=$(cd "$(dirname "$0")/../.." && pwd)
-PATH=$PATH:/usr/sbin:/sbin
-skbext=${SKBEXT:-$root/.output/skbext}
+. "$(dirname "$0")/../lib/cases.sh"
 dir=/sys/fs/bpf/skbext-metrics-$$
-tmp=$(mktemp -d)
-only=$1
-. "$root/tests/lib/cases.sh"
 
 cleanup()
 {

@@ -8,12 +8,7 @@
 
 [ -n "$IN_NETNS" ] || IN_NETNS=1 exec unshare --mount --net "$0" "$@"
 
-root=$(cd "$(dirname "$0")/../.." && pwd)
-PATH=$PATH:/usr/sbin:/sbin
-skbext=${SKBEXT:-$root/.output/skbext}
-tmp=$(mktemp -d)
-only=$1
-. "$root/tests/lib/cases.sh"
+. "$(dirname "$0")/../lib/cases.sh"
 
 for tool in jq tmux; do
 	command -v $tool >/dev/null || { echo "FAIL top: no $tool; scripts/setup test brings it"; exit 1; }

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# Cases of a test that is a script, as tests/lib/test.h has them for C. Sourced, with
-#	$tmp	a directory of the test's own
-#	$only	the case to run; "": all
+# Cases of a test that is a script, as tests/lib/test.h has them for C. Sourced first, it sets
+#	$root	the tree
+#	$skbext, $objs	the command and the objects that are tested
+#	$tmp	a directory of the test's own, which the test removes
+#	$only	the case to run, the script's argument; "": all
 # and then
 #	run_case NAME	runs the function of that name and prints its line; before_case and
 #			after_case, where the test has them, run around it
@@ -11,6 +13,12 @@
 # tell.
 # shellcheck shell=bash
 
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+PATH=$PATH:/usr/sbin:/sbin
+skbext=${SKBEXT:-$root/.output/skbext}
+objs=${SKBEXT_TEST_OBJS:-$root/.output/tests}
+tmp=$(mktemp -d)
+only=${1:-}
 failed=0
 
 wrong()

@@ -10,8 +10,6 @@
 #	HERD7=command	instead of herd7 (Debian: herdtools7)
 
 cd "$(dirname "$0")" || exit 1
-tmp=$(mktemp -d)
-only=$1
 . ../lib/cases.sh
 trap 'rm -rf "$tmp"' EXIT
 herd7=${HERD7:-herd7}

@@ -4,11 +4,7 @@
 # Building and installing as packagers do: by an ordinary user, in a path with a space, without the
 # running kernel's BTF, with flags of their own, to directories of their own.
 
-root=$(cd "$(dirname "$0")/../.." && pwd)
-PATH=$PATH:/usr/sbin:/sbin
-tmp=$(mktemp -d)
-only=$1
-. "$root/tests/lib/cases.sh"
+. "$(dirname "$0")/../lib/cases.sh"
 trap 'rm -rf "$tmp"' EXIT
 export -n MAKEFLAGS MAKELEVEL MFLAGS
 

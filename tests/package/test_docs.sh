@@ -7,12 +7,7 @@
 [ -n "$IN_NS" ] || [ "$(id -u)" != 0 ] ||
 	IN_NS=1 exec unshare --mount --net --propagation private "$0" "$@"
 
-root=$(cd "$(dirname "$0")/../.." && pwd)
-PATH=$PATH:/usr/sbin:/sbin
-skbext=${SKBEXT:-$root/.output/skbext}
-tmp=$(mktemp -d)
-only=$1
-. "$root/tests/lib/cases.sh"
+. "$(dirname "$0")/../lib/cases.sh"
 trap '[ -z "$IN_NS" ] || "$skbext" unload --force >/dev/null 2>&1; rm -rf "$tmp"' EXIT
 
 # ---- README

@@ -7,13 +7,8 @@
 [ -n "$IN_NS" ] || [ "$(id -u)" != 0 ] ||
 	IN_NS=1 exec unshare --mount --net --propagation private "$0" "$@"
 
-root=$(cd "$(dirname "$0")/../.." && pwd)
-PATH=$PATH:/usr/sbin:/sbin
-skbext=${SKBEXT:-$root/.output/skbext}
+. "$(dirname "$0")/../lib/cases.sh"
 files=$root/user/operate
-tmp=$(mktemp -d)
-only=$1
-. "$root/tests/lib/cases.sh"
 
 cleanup()
 {

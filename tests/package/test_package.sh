@@ -4,12 +4,8 @@
 # `make deb`: the packages are built, lintian finds no error in them, what they bring works where
 # they are unpacked, and dpkg removes all of it.
 
-root=$(cd "$(dirname "$0")/../.." && pwd)
-PATH=$PATH:/usr/sbin:/sbin
+. "$(dirname "$0")/../lib/cases.sh"
 debs=$root/.output/deb
-tmp=$(mktemp -d)
-only=$1
-. "$root/tests/lib/cases.sh"
 triplet=$(gcc -print-multiarch)
 trap 'rm -rf "$tmp" "$debs"' EXIT
 
