@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <time.h>
 
 #ifndef SKBEXT_VERSION
 #define SKBEXT_VERSION "0.1"
@@ -108,6 +109,10 @@ int cli_print_list(json_t *value, const char *list);
 
 /* --jsonl was given: each object is one line. */
 extern bool cli_lines;
+
+/* clock.c: seconds; the second one only ever goes on. */
+double cli_clock(clockid_t clock);
+double cli_now(void);
 
 /* wait.c: SIGINT and SIGTERM end the command from now on only where it waits for that. */
 void cli_expect_interrupt(void);

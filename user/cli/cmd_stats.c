@@ -2,7 +2,6 @@
 /* skbext stats: the counters; with --watch their rates, interval by interval. */
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -101,14 +100,6 @@ static void print_json_rates(const struct interval *iv)
 	cli_print_json(json);
 }
 
-static double seconds_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
-
 static int watch(const struct cli_common *common, unsigned int seconds)
 {
 	void (*show)(const struct interval *iv) = common->json ? print_json_rates :
@@ -119,11 +110,11 @@ static int watch(const struct cli_common *common, unsigned int seconds)
 	cli_expect_interrupt();
 	if (read_stats(common, &iv.before))
 		return CLI_FAILED;
-	then = seconds_now();
+	then = cli_now();
 	while (!cli_interrupted_within(seconds)) {
 		if (read_stats(common, &iv.now))
 			return CLI_FAILED;
-		at = seconds_now();
+		at = cli_now();
 		iv.seconds = at - then;
 		show(&iv);
 		if (fflush(stdout))

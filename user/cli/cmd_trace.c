@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "trace/parts.h"
 #include "trace.skel.h"
@@ -22,14 +21,6 @@ static volatile sig_atomic_t interrupted;
 static void on_interrupt(int sig __attribute__((unused)))
 {
 	interrupted = 1;
-}
-
-double trace_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 static void catch_signals(void)
@@ -45,7 +36,7 @@ static bool enough(const struct trace_run *t)
 {
 	const struct trace_options *o = &t->opts;
 
-	if (interrupted || ferror(stdout) || (o->duration && trace_now() - t->began >= o->duration))
+	if (interrupted || ferror(stdout) || (o->duration && cli_now() - t->began >= o->duration))
 		return true;
 	return o->count && (o->summary ? trace_counts(t)->shown : t->printed) >= o->count;
 }

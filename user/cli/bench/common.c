@@ -13,7 +13,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <skbext/layout.h>
@@ -49,14 +48,6 @@ json_t *figure_json(struct figure *f)
 
 	return json_pack("{s:f, s:f, s:f}", "median", median, "min", f->nr ? f->v[0] : 0,
 			 "max", f->nr ? f->v[f->nr - 1] : 0);
-}
-
-double bench_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 void bench_pin_cpu(int cpu)

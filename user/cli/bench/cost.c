@@ -62,15 +62,15 @@ static int load_time(struct bench *b)
 	struct figure load = {}, attach = {}, total = {};
 
 	for (unsigned int i = 0; i < b->rounds; i++) {
-		double start = bench_now(), loaded, end;
+		double start = cli_now(), loaded, end;
 		struct skbext *sk = skbext_open(NULL);
 
 		if (!sk || skbext_load(sk))
 			return cli_lib_error("run the bench: load");
-		loaded = bench_now();
+		loaded = cli_now();
 		if (skbext_attach(sk) || skbext_pin(sk))
 			return cli_lib_error("run the bench: attach");
-		end = bench_now();
+		end = cli_now();
 		figure_add(&load, loaded - start);
 		figure_add(&attach, end - loaded);
 		figure_add(&total, end - start);

@@ -29,7 +29,6 @@ void figure_add(struct figure *f, double v);
 double figure_median(struct figure *f);
 json_t *figure_json(struct figure *f);		/* {"median":, "min":, "max":} */
 
-double bench_now(void);				/* seconds */
 void bench_pin_cpu(int cpu);
 void bench_say(const struct bench *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int bench_error(const char *what, int err);	/* prints, CLI_FAILED */

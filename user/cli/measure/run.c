@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "parts.h"
@@ -32,14 +31,6 @@ static void catch_signals(void)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 /* Marks that are still there. In batches: deleted under us, a key would begin a walk anew. */
@@ -146,10 +137,10 @@ static int watch(struct measure_run *m)
 
 	fprintf(stderr, "skbext: measuring for %llu s, Ctrl-C ends it\n", m->seconds);
 	cli_progress("measuring");
-	m->began = now();
-	while (!interrupted && now() - m->began < m->seconds)
+	m->began = cli_now();
+	while (!interrupted && cli_now() - m->began < m->seconds)
 		usleep(PAUSE_US);
-	m->ended = now();
+	m->ended = cli_now();
 	measure_stop_marking(m);
 	err = settle(m);
 	measure_stop(m);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* skbext top: a snapshot of what is loaded, as JSON. */
-#include <time.h>
 
 #include "parts.h"
 
@@ -72,19 +71,11 @@ static int add_state(json_t *snapshot, struct skbext *sk)
 	return 0;
 }
 
-static double seconds(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
-
 /* Opened anew each time, so that it sees an unload, and follows a new load. */
 json_t *top_read(const struct cli_common *common)
 {
-	json_t *snapshot = json_pack("{s:f, s:f}", "time", seconds(CLOCK_REALTIME),
-				     "clock", seconds(CLOCK_MONOTONIC));
+	json_t *snapshot = json_pack("{s:f, s:f}", "time", cli_clock(CLOCK_REALTIME),
+				     "clock", cli_now());
 	struct skbext *sk = skbext_open_pinned(common->bpffs);
 
 	if (!sk || add_state(snapshot, sk))

@@ -29,14 +29,6 @@ static void on_interrupt(int sig __attribute__((unused)))
 	interrupted = 1;
 }
 
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
-
 static chtype attributes(enum top_look look)
 {
 	static const chtype plain[] = { A_NORMAL, A_REVERSE, A_BOLD, A_BOLD };
@@ -142,22 +134,22 @@ static void wait_for(double seconds)
 
 static void run(struct top *t)
 {
-	double next = now() + t->interval;
+	double next = cli_now() + t->interval;
 	unsigned int scroll = 0;
 	bool on = true;
 	int key;
 
 	while (on && !interrupted) {
 		draw(t, &scroll);
-		wait_for(t->view.paused ? LONGEST : next - now());
+		wait_for(t->view.paused ? LONGEST : next - cli_now());
 		while (on && (key = getch()) != ERR)
 			on = take_key(t, key, &scroll);
-		if (next > now() + t->interval)
-			next = now() + t->interval;
-		if (t->view.paused || now() < next)
+		if (next > cli_now() + t->interval)
+			next = cli_now() + t->interval;
+		if (t->view.paused || cli_now() < next)
 			continue;
 		top_next(t);
-		next = now() + t->interval;
+		next = cli_now() + t->interval;
 	}
 }
 

@@ -298,7 +298,7 @@ int trace_start(struct trace_run *t)
 	skbext_status(t->sk, &t->status);
 	if (t->loaded)
 		cli_types_read(t->loaded, &t->types);
-	t->began = trace_now();
+	t->began = cli_now();
 	return CLI_DONE;
 }
 

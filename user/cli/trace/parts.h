@@ -65,6 +65,4 @@ json_t *trace_json_counts(const struct trace_run *t);
 const struct trace_counts *trace_counts(const struct trace_run *t);
 void trace_age_text(char *text, size_t size, double ns);
 
-double trace_now(void);
-
 #endif /* SKBEXT_TRACE_PARTS_H */

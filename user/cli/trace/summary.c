@@ -142,7 +142,7 @@ static int print_json(const struct trace_run *t, const struct groups *g)
 	return cli_print_json(json_pack("{s:s, s:s, s:f, s:o, s:o, s:o}",
 					"mode", skbext_mode_name(t->status.mode),
 					"guarantee", skbext_guarantee_name(t->status.guarantee),
-					"seconds", trace_now() - t->began,
+					"seconds", cli_now() - t->began,
 					"counts", trace_json_counts(t), "fates", fates,
 					"places", places));
 }
