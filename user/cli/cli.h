@@ -194,6 +194,7 @@ struct cli_counter {
 };
 
 extern const struct cli_counter cli_counters[];
+__u64 cli_stat(const struct skbext_stats *stats, size_t offset);
 __u64 cli_count(const struct skbext_stats *stats, const struct cli_counter *counter);
 json_t *cli_json_stats(const struct skbext_stats *stats);
 
@@ -234,9 +235,13 @@ struct cli_limits {
 	const __u64 *lost, *missed;
 };
 
-/* An array of what is wrong and what to do about it, the worst first; empty: healthy. */
+/*
+ * An array of what is wrong and what to do about it, the worst first; empty: healthy. uncounted: why
+ * stats could not be read; "": they were.
+ */
 json_t *cli_problems(struct skbext *sk, const struct cli_common *common,
-		     const struct skbext_status *status, const struct cli_limits *limits);
+		     const struct skbext_status *status, const struct skbext_stats *stats,
+		     const char *uncounted, const struct cli_limits *limits);
 
 /* dead.c: how many programs hold an skbext that is no more, and the first; 0 also if it may not look. */
 unsigned int cli_find_dead(const struct cli_common *common, char *first, size_t size);

@@ -27,7 +27,8 @@ static int look_at(struct look *look, struct skbext *sk, const struct cli_common
 	if (!look->bound)
 		snprintf(look->why, sizeof(look->why), "%s", skbext_errmsg());
 	look->attached = cli_json_attached(common);
-	look->problems = cli_problems(sk, common, &look->status, limits);
+	look->problems = cli_problems(sk, common, &look->status, &look->types.stats,
+				      look->types.uncounted, limits);
 	return 0;
 }
 

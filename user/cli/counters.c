@@ -39,9 +39,14 @@ const struct cli_counter cli_counters[] = {
 	{ 0 },
 };
 
+__u64 cli_stat(const struct skbext_stats *stats, size_t offset)
+{
+	return *(const __u64 *)((const char *)stats + offset);
+}
+
 __u64 cli_count(const struct skbext_stats *stats, const struct cli_counter *counter)
 {
-	return *(const __u64 *)((const char *)stats + counter->offset);
+	return cli_stat(stats, counter->offset);
 }
 
 json_t *cli_json_stats(const struct skbext_stats *stats)

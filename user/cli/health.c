@@ -70,17 +70,17 @@ static void check_others(json_t *problems, const struct cli_common *common)
 }
 
 json_t *cli_problems(struct skbext *sk, const struct cli_common *common,
-		     const struct skbext_status *status, const struct cli_limits *limits)
+		     const struct skbext_status *status, const struct skbext_stats *stats,
+		     const char *uncounted, const struct cli_limits *limits)
 {
-	struct skbext_stats stats = { .sz = sizeof(stats) };
 	json_t *problems = json_array();
 
 	check_hooks(problems, sk, status);
-	if (skbext_stats(sk, &stats)) {
-		add(problems, "its counters cannot be read: %s", skbext_errmsg());
+	if (uncounted[0]) {
+		add(problems, "its counters cannot be read: %s", uncounted);
 	} else {
-		check_room(problems, &stats);
-		check_limits(problems, &stats, limits);
+		check_room(problems, stats);
+		check_limits(problems, stats, limits);
 	}
 	check_others(problems, common);
 	return problems;

@@ -24,7 +24,7 @@ const struct cli_cause cli_causes[] = {
 
 __u64 cli_cause_value(const struct skbext_stats *stats, const struct cli_cause *cause)
 {
-	return *(const __u64 *)((const char *)stats + cause->offset);
+	return cli_stat(stats, cause->offset);
 }
 
 json_t *cli_json_lost(const struct skbext_stats *stats)

@@ -70,10 +70,10 @@ static void single(struct out *o, const char *name, double value, const char *he
 }
 
 static void write_health(struct out *o, struct skbext *sk, const struct cli_common *common,
-			 const struct skbext_status *st)
+			 const struct skbext_status *st, const struct skbext_stats *stats)
 {
 	const struct cli_limits limits = { 0 };
-	json_t *problems = cli_problems(sk, common, st, &limits);
+	json_t *problems = cli_problems(sk, common, st, stats, "", &limits);
 
 	single(o, "healthy", !json_array_size(problems), "whether `skbext status` finds no problem");
 	json_decref(problems);
@@ -194,7 +194,7 @@ int metrics_write(struct skbext *sk, const struct cli_common *common, FILE *to, 
 	if (skbext_status(sk, &status) || skbext_stats(sk, &stats))
 		return cli_lib_error("read what is loaded");
 	write_status(&o, &status);
-	write_health(&o, sk, common, &status);
+	write_health(&o, sk, common, &status, &stats);
 	write_counters(&o, &stats);
 	write_types(&o, sk);
 	if (write_memory(&o, common) || write_hooks(&o, sk, status.mode))
