@@ -19,20 +19,6 @@ static __u32 attach_id(const struct hook_def *def)
 	return id > 0 ? id : 0;
 }
 
-/* Ids of types are counted in each BTF, and a module has one too. */
-bool btf_is_vmlinux(__u32 btf_id)
-{
-	char name[16] = "";
-	struct bpf_btf_info info = { .name = (__u64)name, .name_len = sizeof(name) };
-	__u32 len = sizeof(info);
-	int fd = bpf_btf_get_fd_by_id(btf_id);
-	bool is = fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) && !strcmp(name, "vmlinux");
-
-	if (fd >= 0)
-		close(fd);
-	return is;
-}
-
 static bool get_info(__u32 id, struct bpf_prog_info *info)
 {
 	__u32 len = sizeof(*info);
@@ -44,14 +30,6 @@ static bool get_info(__u32 id, struct bpf_prog_info *info)
 	if (fd >= 0)
 		close(fd);
 	return got;
-}
-
-__u32 prog_id_of(int prog_fd)
-{
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-
-	return prog_fd < 0 || bpf_obj_get_info_by_fd(prog_fd, &info, &len) ? 0 : info.id;
 }
 
 unsigned int hook_others(const struct hook_def *def, int own_fd, char *names, size_t size)

@@ -146,17 +146,6 @@ static bool is_idle(const struct skbext *sk, const struct hook_def *def)
 	return true;
 }
 
-/* All 0: there is none, or the kernel does not tell. */
-struct prog_counts prog_counts(int prog_fd)
-{
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-
-	if (prog_fd < 0 || bpf_obj_get_info_by_fd(prog_fd, &info, &len))
-		return (struct prog_counts){ 0 };
-	return (struct prog_counts){ info.recursion_misses, info.run_cnt, info.run_time_ns };
-}
-
 static void look(struct skbext *sk, unsigned int n)
 {
 	struct hook_state *state = &sk->hooks[n];

@@ -82,8 +82,14 @@ int need_files(unsigned int n);
 /* For libbpf_set_print(): shows nothing, unless skbext_debug() is on. */
 int object_quiet(enum libbpf_print_level level, const char *fmt, va_list args);
 
+/* kernel.c */
+struct btf *vmlinux_btf(void);	/* NULL: none that can be read; not the caller's to free */
+bool btf_is_vmlinux(__u32 btf_id);	/* the kernel's own, and not a module's */
+__u32 prog_id_of(int prog_fd);	/* 0: it is none */
+__u32 map_id_of(int map_fd);	/* the same */
+struct prog_counts prog_counts(int prog_fd);
+
 /* maps.c */
-struct btf *vmlinux_btf(void);
 /* Bytes of the buckets for so many records. */
 __u64 maps_bytes(__u32 capacity, __u32 payload);
 /* As many as that would be made. */
@@ -140,7 +146,6 @@ const struct hook_def *hooks_lost(struct skbext *sk);
 bool hooks_can_trace(void);	/* this kernel allows the tracepoint mode */
 bool hook_offered(const char *name);	/* this kernel, its modules included, has it */
 void hooks_explain(struct skbext *sk, int err);	/* why exact failed: into the reason */
-struct prog_counts prog_counts(int prog_fd);
 void hooks_look(struct skbext *sk);	/* at the pinned links */
 int hooks_seen(struct skbext *sk);	/* an error: one of them could not be looked at */
 /* Adds the runs that the kernel skipped, by enum skbext_role. */
@@ -154,8 +159,6 @@ void proof_run(struct skbext *sk);
 
 /* explain.c: why this hook cannot be had, into the reason */
 void hook_explain(struct skbext *sk, const struct hook_def *def, int err);
-bool btf_is_vmlinux(__u32 btf_id);	/* the kernel's own, and not a module's */
-__u32 prog_id_of(int prog_fd);	/* 0: it is none */
 /* How many programs but this one are there, loaded for that hook, and the names of the first. */
 unsigned int hook_others(const struct hook_def *def, int own_fd, char *names, size_t size);
 

@@ -72,29 +72,6 @@ __u64 maps_bytes(__u32 capacity, __u32 payload)
 	return SKBEXT_BYTES((__u64)payload, buckets_for(capacity));
 }
 
-/*
- * Megabytes, and the same as long as the machine runs: kept.
- * libbpf says on stderr what the caller says in its own words.
- */
-struct btf *vmlinux_btf(void)
-{
-	static struct btf *kept;
-	struct btf *btf = __atomic_load_n(&kept, __ATOMIC_ACQUIRE), *none = NULL;
-	libbpf_print_fn_t print;
-
-	if (btf)
-		return btf;
-	print = libbpf_set_print(object_quiet);
-	btf = btf__load_vmlinux_btf();
-	libbpf_set_print(print);
-	if (btf && !__atomic_compare_exchange_n(&kept, &none, btf, false, __ATOMIC_ACQ_REL,
-						__ATOMIC_ACQUIRE)) {
-		btf__free(btf);
-		btf = none;
-	}
-	return btf;
-}
-
 static __u32 sizeof_sk_buff(void)
 {
 	struct btf *btf = vmlinux_btf();

@@ -518,14 +518,6 @@ void pin_unlink_link(const char *dir, const char *hook)
 		close(link);
 }
 
-static __u32 map_id(int fd)
-{
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-
-	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
-}
-
 /* Between open and lock another process may have unloaded it, and loaded another one. */
 static int check_same(const struct skbext *sk)
 {
@@ -534,7 +526,7 @@ static int check_same(const struct skbext *sk)
 
 	if (ctl < 0 && errno != ENOENT)
 		return not_got(sk->dir, "ctl", -errno);
-	same = ctl >= 0 && map_id(ctl) == map_id(sk->map[MAP_CTL]);
+	same = ctl >= 0 && map_id_of(ctl) == map_id_of(sk->map[MAP_CTL]);
 	if (ctl >= 0)
 		close(ctl);
 	return same ? 0 : fail(-ESTALE, "what was loaded under %s has been unloaded meanwhile; try again with what is loaded now",

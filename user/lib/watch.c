@@ -34,15 +34,11 @@ static bool preempts_softirqs(void)
 	return btf__find_by_name_kind(vmlinux_btf(), "rt_spin_lock", BTF_KIND_FUNC) > 0;
 }
 
-static __u32 prog_id(struct bpf_object *obj, const char *name)
+static __u32 id_in(struct bpf_object *obj, const char *name)
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(obj, name);
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
 
-	if (!prog || bpf_program__fd(prog) < 0)
-		return 0;
-	return bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len) ? 0 : info.id;
+	return prog ? prog_id_of(bpf_program__fd(prog)) : 0;
 }
 
 static bool name_watched(struct bpf_object *obj, struct skbext_learnt *l)
@@ -51,7 +47,7 @@ static bool name_watched(struct bpf_object *obj, struct skbext_learnt *l)
 	int n = 0;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(watched); i++) {
-		__u32 id = watched[i].rt && !rt ? 0 : prog_id(obj, watched[i].name);
+		__u32 id = watched[i].rt && !rt ? 0 : id_in(obj, watched[i].name);
 
 		if (id && n == SKBEXT_WATCHED)
 			return false;
@@ -68,7 +64,7 @@ static bool name_own(struct bpf_object *obj, struct skbext_learnt *l)
 	int n = 0;
 
 	for (int i = 0; (def = hook_def(i)); i++) {
-		__u32 id = def->mode == SKBEXT_MODE_EXACT ? prog_id(obj, def->prog) : 0;
+		__u32 id = def->mode == SKBEXT_MODE_EXACT ? id_in(obj, def->prog) : 0;
 
 		if (id && n == SKBEXT_MAX_OWN)
 			return false;
