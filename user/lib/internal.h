@@ -89,6 +89,10 @@ __u32 prog_id_of(int prog_fd);	/* 0: it is none */
 __u32 map_id_of(int map_fd);	/* the same */
 struct prog_counts prog_counts(int prog_fd);
 
+/* map_table.c */
+const char *map_pin_name(enum map_id id);
+struct bpf_map *map_in_object(const struct bpf_object *obj, enum map_id id);
+
 /* maps.c */
 /* Bytes of the buckets for so many records. */
 __u64 maps_bytes(__u32 capacity, __u32 payload);
@@ -97,7 +101,6 @@ bool maps_have(const struct skbext_ctl *ctl, __u32 capacity);
 int maps_create(struct skbext *sk);
 int maps_mmap(struct skbext *sk);
 void maps_close(struct skbext *sk);
-const char *map_pin_name(enum map_id id);
 int maps_bind(struct bpf_object *obj, const int *fds, const struct skbext_ctl *ctl);
 int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbext_ctl *ctl,
 	     const struct skbext_load *load);

@@ -12,31 +12,6 @@
 #include "internal.h"
 #include "../../bpf/request.h"
 
-static const struct {
-	const char *in_object, *pin, *unbound;	/* where it has another name until it is bound */
-} names[MAP_NR] = {
-	[MAP_CTL] = { ".data.skbext", "ctl", NULL },
-	[MAP_SLOTS] = { ".data.skbext_slots", "slots", NULL },
-	[MAP_STATS] = { "skbext_stats", "stats", NULL },
-	[MAP_WATCH] = { "skbext_watches", "watches", NULL },
-	[MAP_REFS] = { "skbext_refs", "refs", "unbound_skbext_refs" },
-	[MAP_REQUEST] = { ".data.request", "request", NULL },
-};
-
-const char *map_pin_name(enum map_id id)
-{
-	return names[id].pin;
-}
-
-int skbext_map_pin(unsigned int n, const char **map_name, const char **pin)
-{
-	if (n > MAP_REFS)
-		return fail(-ENOENT, "there is no map %u to share", n);
-	*map_name = names[n].in_object;
-	*pin = names[n].pin;
-	return 0;
-}
-
 static bool is_prime(__u32 n)
 {
 	for (__u32 i = 2; i * i <= n; i++)
@@ -200,9 +175,9 @@ static int map_one(struct skbext *sk, enum map_id id, size_t *size, void *where)
 	p = *size ? mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, sk->map[id], 0) :
 		    MAP_FAILED;
 	if (p == MAP_FAILED && *size && errno == ENOMEM)
-		return fail(-ENOMEM, "mapping %s: %s", names[id].pin, why_bpf(-ENOMEM));
+		return fail(-ENOMEM, "mapping %s: %s", map_pin_name(id), why_bpf(-ENOMEM));
 	if (p == MAP_FAILED)
-		return damaged(sk->dir, names[id].pin);
+		return damaged(sk->dir, map_pin_name(id));
 	*(void **)where = p;
 	return 0;
 }
@@ -313,14 +288,6 @@ static int put_map(struct bpf_map *map, int fd)
 	return err ?: bpf_map__reuse_fd(map, fd);
 }
 
-static struct bpf_map *map_in_object(const struct bpf_object *obj, enum map_id id)
-{
-	struct bpf_map *map = bpf_object__find_map_by_name(obj, names[id].in_object);
-
-	return map || !names[id].unbound ? map :
-	       bpf_object__find_map_by_name(obj, names[id].unbound);
-}
-
 /*
  * Give an object these maps and the constants that go with them: all of them, so that it is not for
  * the verifier to see which are missing. A map that it does not use is not there.
@@ -340,7 +307,7 @@ int maps_bind(struct bpf_object *obj, const int *fds, const struct skbext_ctl *c
 
 		err = map && fds[i] >= 0 ? put_map(map, fds[i]) : 0;
 		if (err)
-			return fail(err, "map %s of object %s: %s", names[i].in_object,
+			return fail(err, "map %s of object %s: %s", bpf_map__name(map),
 				    bpf_object__name(obj), why_bpf(err));
 	}
 	return 0;
