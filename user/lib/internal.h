@@ -115,7 +115,7 @@ bool store_can_stop(const char *dir);
 int store_stopped(struct skbext *sk);	/* -ESTALE: programs find and add nothing any more */
 
 /*
- * skbext.c: a reason why what is being loaded is not `complete`; it stays with
+ * reason.c: a reason why what is being loaded is not `complete`; it stays with
  * what is loaded. Call it between maps_create() and skbext_pin().
  */
 __attribute__((format(printf, 2, 3))) void not_complete(struct skbext *sk, const char *fmt, ...);

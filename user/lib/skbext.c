@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* A handle's life: open, load, attach, close; and what it says about itself. */
-#include <stdarg.h>
-
 #include "internal.h"
 
 static struct skbext *new_handle(const char *dir)
@@ -203,21 +201,6 @@ void skbext_close(struct skbext *sk)
 			close(sk->type_map[i]);
 	maps_close(sk);
 	free(sk);
-}
-
-void not_complete(struct skbext *sk, const char *fmt, ...)
-{
-	char *reason = sk->reason;
-	size_t used = strnlen(reason, SKBEXT_REASON_LEN - 1);
-	va_list args;
-
-	if (used && used + 3 < SKBEXT_REASON_LEN) {
-		strcpy(reason + used, "; ");
-		used += 2;
-	}
-	va_start(args, fmt);
-	vsnprintf(reason + used, SKBEXT_REASON_LEN - used, fmt, args);
-	va_end(args);
 }
 
 /* What load saw missing, and what has changed since. */
