@@ -2,7 +2,7 @@
 /*
  * The exact mode: a record ends where the kernel drops skb->extensions and is shared where the
  * kernel shares them. All hooks run before the function's body and none of these can fail after
- * that. Each program has the name of its function behind skbext_: user/lib/hooks.c.
+ * that. Each program has the name of its function behind skbext_: user/lib/hook_table.c.
  */
 #include "lifecycle.bpf.h"
 #include "watch.bpf.h"

@@ -26,9 +26,7 @@ static const struct bound *bound_of(const struct bound_list *list, __u32 id)
 /* Those that end, share or purge records; in the exact mode fates only count. */
 static bool matters(const struct hook_def *def, enum skbext_mode mode)
 {
-	if (def->mode != mode && def->mode != SKBEXT_MODE_AUTO)
-		return false;
-	return def->role != SKBEXT_ROLE_WATCH &&
+	return hook_in_mode(def, mode) && def->role != SKBEXT_ROLE_WATCH &&
 	       (def->role != SKBEXT_ROLE_FATE || mode == SKBEXT_MODE_TRACEPOINT);
 }
 

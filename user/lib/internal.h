@@ -123,16 +123,33 @@ __attribute__((format(printf, 2, 3))) void not_complete(struct skbext *sk, const
 /* skbext.c: proves what is attached; what it finds missing goes into the reason. */
 void find_reasons(struct skbext *sk);
 
-/* hooks.c */
+/* hook_table.c */
+enum hook_watched {		/* what of it is missed ends trust: watch.c */
+	NOT_WATCHED, WATCHED,
+	WATCHED_ON_RT,		/* only where softirqs are preempted */
+};
+
 struct hook_def {
 	const char *name;	/* the kernel's function or tracepoint */
 	const char *prog;	/* our program at it; its pin has the hook's name */
 	const char *kind;
 	enum skbext_role role;
-	enum skbext_mode mode;
+	enum skbext_mode mode;	/* SKBEXT_MODE_AUTO: both */
 	bool optional;		/* a kernel without it has nothing to hook there */
+	enum hook_watched watched;
+	__u32 dropped_with, kept_with;	/* POLICY, one of them: SKBEXT_F_ of the types */
 };
-const struct hook_def *hook_def(unsigned int n);
+const struct hook_def *hook_def(unsigned int n);	/* NULL behind the last */
+const struct hook_def *hook_named(const char *name);	/* NULL: no such */
+bool hook_in_mode(const struct hook_def *def, enum skbext_mode mode);
+/* At this policy point a type with these flags has to be dropped. */
+bool hook_drops(const struct hook_def *def, __u32 flags);
+
+/* hook_offered.c */
+bool hook_offered(const struct hook_def *def);	/* this kernel, its modules included, has it */
+bool births_in_sight(void);	/* this kernel allows the tracepoint mode */
+
+/* hooks.c */
 int hooks_load(struct skbext *sk, enum skbext_mode mode);
 int hooks_attach(struct skbext *sk);
 /* Attach what this type, with its policy, needs. */
@@ -146,8 +163,6 @@ bool hooks_silenced(void);
 const struct hook_def *hooks_missing(struct skbext *sk, enum skbext_mode mode);
 /* The first whose program is pinned, as all are that load attaches, and whose link is not. */
 const struct hook_def *hooks_lost(struct skbext *sk);
-bool hooks_can_trace(void);	/* this kernel allows the tracepoint mode */
-bool hook_offered(const char *name);	/* this kernel, its modules included, has it */
 void hooks_explain(struct skbext *sk, int err);	/* why exact failed: into the reason */
 void hooks_look(struct skbext *sk);	/* at the pinned links */
 int hooks_seen(struct skbext *sk);	/* an error: one of them could not be looked at */

@@ -335,7 +335,7 @@ static void conclude(struct skbext *sk, const struct run *run)
 static struct run prove_once(void)
 {
 	struct run run = { .obj = proof__open(), .what = "its programs" };
-	bool ip6 = hook_offered("ip6_copy_metadata");
+	bool ip6 = hook_offered(hook_named("ip6_copy_metadata"));
 
 	run.err = run.obj ? 0 : -errno;
 	if (!run.err)

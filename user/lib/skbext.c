@@ -105,7 +105,7 @@ static int no_exact(struct skbext *sk, int err)
 	if (!sk->require_complete && sk->want != SKBEXT_MODE_EXACT)
 		return 0;
 	return fail(-EOPNOTSUPP, "%s needs the exact mode, but %s; %s", asked, sk->reason,
-		    hooks_can_trace() ? "omit it for a partial guarantee" :
+		    births_in_sight() ? "omit it for a partial guarantee" :
 					"this kernel can do without it in no mode");
 }
 

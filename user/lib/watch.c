@@ -9,25 +9,6 @@
 
 _Static_assert(SKBEXT_MAX_OWN >= MAX_HOOKS, "all hooks have their place");
 
-/*
- * Which programs something can interrupt that needs them: include/skbext/watch.bpf.h tells why. In
- * tracepoint mode what is missed elsewhere is purged at the next birth, so that those count, and
- * what ends an fclone companion, which has none.
- */
-static const struct {
-	const char *name;
-	bool rt;	/* only where softirqs are preempted */
-} watched[] = {
-	{ "skbext_skb_release_head_state", false },
-	{ "skbext___consume_stateless_skb", false },
-	{ "skbext_skb_scrub_packet", false },
-	{ "skbext_napi_skb_free_stolen_head", true },
-	{ "skbext_napi_reuse_skb", true },
-	{ "skbext___udp_enqueue_schedule_skb", true },
-	{ "skbext_kmem_cache_alloc", false },
-	{ "skbext_tcp_probe", false },
-};
-
 /* A function that only PREEMPT_RT has. */
 static bool preempts_softirqs(void)
 {
@@ -41,13 +22,20 @@ static __u32 id_in(struct bpf_object *obj, const char *name)
 	return prog ? prog_id_of(bpf_program__fd(prog)) : 0;
 }
 
+/* Which programs something can interrupt that needs them: include/skbext/watch.bpf.h tells why. */
+static bool is_watched(const struct hook_def *def, bool rt)
+{
+	return def->watched == WATCHED || (def->watched == WATCHED_ON_RT && rt);
+}
+
 static bool name_watched(struct bpf_object *obj, struct skbext_learnt *l)
 {
 	bool rt = preempts_softirqs();
+	const struct hook_def *def;
 	int n = 0;
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(watched); i++) {
-		__u32 id = watched[i].rt && !rt ? 0 : id_in(obj, watched[i].name);
+	for (int i = 0; (def = hook_def(i)); i++) {
+		__u32 id = is_watched(def, rt) ? id_in(obj, def->prog) : 0;
 
 		if (id && n == SKBEXT_WATCHED)
 			return false;
