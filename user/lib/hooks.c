@@ -8,73 +8,6 @@
 #include "exact.skel.h"
 #include "tracepoint.skel.h"
 
-/*
- * A policy point has nothing to do while there is no type that it drops, and a program there costs
- * every packet that passes: it is attached with the first such type.
- */
-static bool is_idle(const struct skbext *sk, const struct hook_def *def)
-{
-	if (def->role != SKBEXT_ROLE_POLICY || sk->all_hooks)
-		return false;
-	for (int i = 0; i < SKBEXT_MAX_TYPES; i++)
-		if (sk->ctl->types[i].name[0] && hook_drops(def, sk->ctl->types[i].flags))
-			return false;
-	return true;
-}
-
-static void look(struct skbext *sk, unsigned int n)
-{
-	struct hook_state *state = &sk->hooks[n];
-	int fd = pin_link_prog(sk->dir, hook_def(n));
-
-	state->found = fd >= 0;
-	state->counts = prog_counts(fd);
-	state->unseen = fd < 0 && fd != -ENOENT ? fd : 0;
-	if (fd >= 0)
-		close(fd);
-}
-
-/* All of the same directory: a replace may put another one there meanwhile. */
-void hooks_look(struct skbext *sk)
-{
-	__u64 number;
-
-	do {
-		number = pin_number(sk->dir);
-		for (unsigned int i = 0; hook_def(i); i++)
-			look(sk, i);
-	} while (number != pin_number(sk->dir));
-}
-
-/* Another process may have attached a policy hook since it was looked at. */
-static bool is_there(struct skbext *sk, unsigned int n)
-{
-	const struct hook_state *state = &sk->hooks[n];
-
-	if (state->prog_fd >= 0)
-		return true;
-	if (!state->found && sk->pinned && hook_def(n)->role == SKBEXT_ROLE_POLICY)
-		look(sk, n);
-	return state->found;
-}
-
-static int seen(struct skbext *sk, unsigned int n)
-{
-	int err = !is_there(sk, n) ? sk->hooks[n].unseen : 0;
-
-	return err ? fail(err, "cannot look at %s/links/%s, so nobody knows whether it is attached: %s",
-			  sk->dir, hook_def(n)->name, why_bpf(err)) : 0;
-}
-
-int hooks_seen(struct skbext *sk)
-{
-	int err = 0;
-
-	for (unsigned int i = 0; !err && hook_def(i); i++)
-		err = hook_in_mode(hook_def(i), sk->ctl->mode) ? seen(sk, i) : 0;
-	return err;
-}
-
 static struct bpf_object *open_mode(enum skbext_mode mode)
 {
 	size_t size;
@@ -231,7 +164,7 @@ int hooks_attach(struct skbext *sk)
 
 	/* Also behind one that fails: each is told by its own error. */
 	for (unsigned int i = 0; all && hook_def(i); i++)
-		if (hook_in_mode(hook_def(i), mode) && !is_idle(sk, hook_def(i)))
+		if (hook_in_mode(hook_def(i), mode) && !hook_is_idle(sk, hook_def(i)))
 			keep_first(&err, attach_one(sk->lifecycle, hook_def(i), &sk->hooks[i]));
 	libbpf_set_print(print);
 	if (err)
@@ -242,7 +175,7 @@ int hooks_attach(struct skbext *sk)
 static bool is_attached(struct skbext *sk)
 {
 	for (unsigned int i = 0; hook_def(i); i++)
-		if (hook_def(i)->role == SKBEXT_ROLE_RELEASE && is_there(sk, i))
+		if (hook_def(i)->role == SKBEXT_ROLE_RELEASE && hook_is_there(sk, i))
 			return true;
 	return false;
 }
@@ -257,9 +190,9 @@ static int wake(struct skbext *sk, unsigned int n)
 
 static int wake_for(struct skbext *sk, unsigned int n, const char *type)
 {
-	int err = seen(sk, n);
+	int err = hook_seen(sk, n);
 
-	if (err || is_there(sk, n))
+	if (err || hook_is_there(sk, n))
 		return err;
 	err = wake(sk, n);
 	if (err == -EEXIST)
@@ -279,74 +212,4 @@ int hooks_wake(struct skbext *sk, const char *type, __u32 flags)
 		    hook_drops(hook_def(i), flags))
 			err = wake_for(sk, i, type);
 	return err;
-}
-
-static struct prog_counts counts_of(const struct hook_state *state)
-{
-	return state->prog_fd >= 0 ? prog_counts(state->prog_fd) : state->counts;
-}
-
-static void count_runs(const struct hook_state *state, struct skbext_hook *hook)
-{
-	struct prog_counts counts = counts_of(state);
-
-	hook->missed = counts.missed;
-	hook->runs = counts.runs;
-	hook->run_time_ns = counts.run_time_ns;
-}
-
-void hooks_missed(struct skbext *sk, __u64 *by_role)
-{
-	for (unsigned int i = 0; hook_def(i); i++)
-		if (is_there(sk, i))
-			by_role[hook_def(i)->role] += counts_of(&sk->hooks[i]).missed;
-}
-
-int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
-{
-	const struct hook_def *def = hook_def(n);
-	struct skbext_hook h = { .sz = hook->sz };
-
-	if (!def)
-		return -ENOENT;
-	h.name = def->name;
-	h.kind = def->kind;
-	h.role = def->role;
-	h.mode = def->mode;
-	h.offered = hook_offered(def);
-	h.attached = is_there(sk, n);
-	h.idle = !h.attached && sk->ctl && is_idle(sk, def);
-	if (h.attached)
-		count_runs(&sk->hooks[n], &h);
-	h.err = sk->hooks[n].err;
-	h.tried = sk->hooks[n].tried;
-	memcpy(hook, &h, hook->sz < sizeof(h) ? hook->sz : sizeof(h));
-	return 0;
-}
-
-/* Another version may have had fewer. What only looks at fates guards nothing. */
-const struct hook_def *hooks_lost(struct skbext *sk)
-{
-	for (unsigned int i = 0; hook_def(i); i++)
-		if (hook_in_mode(hook_def(i), sk->ctl->mode) && hook_def(i)->role != SKBEXT_ROLE_FATE &&
-		    !is_there(sk, i) && !is_idle(sk, hook_def(i)) &&
-		    pin_has_program(sk->dir, hook_def(i)->name))
-			return hook_def(i);
-	return NULL;
-}
-
-const struct hook_def *hooks_missing(struct skbext *sk, enum skbext_mode mode)
-{
-	const struct hook_def *fate = NULL;
-
-	for (unsigned int i = 0; hook_def(i); i++) {
-		if (!hook_in_mode(hook_def(i), mode) || is_there(sk, i) ||
-		    is_idle(sk, hook_def(i)) ||
-		    (hook_def(i)->optional && !hook_offered(hook_def(i))))
-			continue;
-		if (hook_def(i)->role != SKBEXT_ROLE_FATE)
-			return hook_def(i);
-		fate = fate ?: hook_def(i);
-	}
-	return fate;
 }

@@ -149,13 +149,14 @@ bool hook_drops(const struct hook_def *def, __u32 flags);
 bool hook_offered(const struct hook_def *def);	/* this kernel, its modules included, has it */
 bool births_in_sight(void);	/* this kernel allows the tracepoint mode */
 
-/* hooks.c */
-int hooks_load(struct skbext *sk, enum skbext_mode mode);
-int hooks_attach(struct skbext *sk);
-/* Attach what this type, with its policy, needs. */
-int hooks_wake(struct skbext *sk, const char *type, __u32 flags);
-void hooks_detach(struct skbext *sk);
-bool hooks_silenced(void);
+/* hook_state.c */
+bool hook_is_idle(const struct skbext *sk, const struct hook_def *def);
+bool hook_is_there(struct skbext *sk, unsigned int n);
+int hook_seen(struct skbext *sk, unsigned int n);
+void hooks_look(struct skbext *sk);	/* at the pinned links */
+int hooks_seen(struct skbext *sk);	/* an error: one of them could not be looked at */
+/* Adds the runs that the kernel skipped, by enum skbext_role. */
+void hooks_missed(struct skbext *sk, __u64 *by_role);
 /*
  * The first hook of the mode that is not attached and should be, one that only looks at fates after
  * all others; NULL: none.
@@ -163,11 +164,15 @@ bool hooks_silenced(void);
 const struct hook_def *hooks_missing(struct skbext *sk, enum skbext_mode mode);
 /* The first whose program is pinned, as all are that load attaches, and whose link is not. */
 const struct hook_def *hooks_lost(struct skbext *sk);
+
+/* hooks.c */
+int hooks_load(struct skbext *sk, enum skbext_mode mode);
+int hooks_attach(struct skbext *sk);
+/* Attach what this type, with its policy, needs. */
+int hooks_wake(struct skbext *sk, const char *type, __u32 flags);
+void hooks_detach(struct skbext *sk);
+bool hooks_silenced(void);
 void hooks_explain(struct skbext *sk, int err);	/* why exact failed: into the reason */
-void hooks_look(struct skbext *sk);	/* at the pinned links */
-int hooks_seen(struct skbext *sk);	/* an error: one of them could not be looked at */
-/* Adds the runs that the kernel skipped, by enum skbext_role. */
-void hooks_missed(struct skbext *sk, __u64 *by_role);
 
 /*
  * proof.c: what is attached in the exact mode fires. What does not goes into the reason, and so
