@@ -110,6 +110,8 @@ int memory_fits(__u64 bytes);
 
 /* records.c */
 void store_kill(struct skbext *sk);
+
+/* stop.c */
 int store_stop(const char *dir);	/* what is pinned there, whatever else is damaged */
 bool store_can_stop(const char *dir);
 int store_stopped(struct skbext *sk);	/* -ESTALE: programs find and add nothing any more */

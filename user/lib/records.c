@@ -3,8 +3,6 @@
  * The store as seen from user space, through mmap: records, counters, and its end.
  * Reads with the store's own source.
  */
-#include <sys/mman.h>
-
 #include "cpus.h"
 #include "internal.h"
 
@@ -244,69 +242,4 @@ void store_kill(struct skbext *sk)
 	grace();
 	take_all_slots(sk);
 	memset(sk->counters, 0, sk->ctl->refs * SKBEXT_MAX_TYPES * sizeof(*sk->counters));
-}
-
-/*
- * Unload has begun, or a hook is gone: whoever registers or adds now would wait for what never
- * comes.
- */
-int store_stopped(struct skbext *sk)
-{
-	if (!(__atomic_load_n(&sk->state->watch, __ATOMIC_ACQUIRE) & SKBEXT_WATCH_DEAD))
-		return 0;
-	return fail(-ESTALE, "what is loaded under %s is stopped, programs find and add nothing (`skbext status` tells why); unload and load again",
-		    sk->dir);
-}
-
-/* A map that skbext made, by what every layout since 16 has in common. */
-static int open_slots(const char *dir)
-{
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-	char path[PATH_LEN];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, map_pin_name(MAP_SLOTS));
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return -errno;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_MAP_TYPE_ARRAY &&
-	    info.map_flags & BPF_F_MMAPABLE && info.value_size >= SKBEXT_GAP &&
-	    !strcmp(info.name, "skbext_slots"))
-		return fd;
-	close(fd);
-	return -EUCLEAN;
-}
-
-/* Sets these bits of what is pinned there. By one file descriptor and one page. */
-static int set_watch(const char *dir, __u64 bits)
-{
-	int fd = open_slots(dir), err;
-	size_t page = sysconf(_SC_PAGESIZE);
-	struct skbext_state *state;
-
-	if (fd < 0)
-		return fd;
-	state = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	err = state == MAP_FAILED ? -errno : 0;
-	close(fd);
-	if (err)
-		return err;
-	__atomic_fetch_or(&state->watch, bits, __ATOMIC_SEQ_CST);
-	munmap(state, page);
-	return 0;
-}
-
-/*
- * The least that makes all bound programs find and add nothing: SKBEXT_WATCH_DEAD, which ends all
- * trust.
- */
-int store_stop(const char *dir)
-{
-	return set_watch(dir, SKBEXT_WATCH_DEAD);
-}
-
-bool store_can_stop(const char *dir)
-{
-	return !set_watch(dir, 0);
 }
