@@ -240,27 +240,44 @@ int settle_arm(struct skbext *sk);
 /* Detach what is pinned in DIR-new-N, which fd has the lock on, and remove it. */
 int settle_retire(struct skbext *sk, unsigned int set, int fd, const char *path);
 
-/* pin.c */
-int dir_lock(const char *dir);
-/* And sees that it is still what is loaded there, and no killed replace has left anything. */
-int pin_lock(struct skbext *sk);
-int pin_lock_alone(struct skbext *sk);	/* without the second */
-void pin_forget_programs(struct skbext *sk);
+/* pin.c: what DIR holds. */
+int pin_put(int fd, const char *dir, const char *name);	/* -1: nothing to pin */
+int pin_get(const char *dir, const char *name);	/* as bpf_obj_get(): an fd, or -1 and errno */
+int pin_not_got(const char *dir, const char *name, int err);	/* why: the errno of pin_get() */
+int pin_make_sub(const char *dir, const char *name, char *path, size_t size);
 int pin_get_op(const struct skbext *sk);	/* a file descriptor, or an error and its message */
-__u64 pin_number(const char *dir);	/* another one after a replace */
-int pin_programs(struct skbext *sk, const char *dir);	/* maps and types too */
-int pin_links(struct skbext *sk, const char *dir);
-bool pin_has_program(const char *dir, const char *hook);
+int damaged(const char *dir, const char *name);	/* -EUCLEAN: what is pinned there */
 int pin_remove(int fd, const char *dir);
 void pin_keep_modes(const char *from, const char *to);	/* whoever was let in stays in */
 bool pin_is_alone(const char *dir);	/* nothing else is in there */
-void pin_unlink_link(const char *dir, const char *hook);	/* detached when it returns */
-int pin_check_free(const char *dir);	/* -EEXIST: something is loaded there */
-int pin_open(struct skbext *sk);
-/* The program of a pinned link; -ENOENT: none. */
+__u64 pin_number(const char *dir);	/* another one after a replace */
+struct cleaned { int removed, foreign; };
+/* Remove each DIR-new-N that something killed has left; nothing is loaded beside it. */
+struct cleaned pin_clean(const char *dir);
+
+/* pin_link.c */
+bool pin_has_program(const char *dir, const char *hook);
+/* The program of a pinned link, for its counters. -ENOENT: none; else it could not be looked at. */
 int pin_link_prog(const char *dir, const struct hook_def *def);
-int damaged(const char *dir, const char *name);	/* -EUCLEAN: what is pinned there */
 int pin_wake(const char *dir, const char *hook);	/* attach a pinned program */
+void pin_unlink_link(const char *dir, const char *hook);	/* detached when it returns */
+
+/* pin_open.c */
+int pin_open(struct skbext *sk);
+
+/* pin_loaded.c */
+int pin_check_free(const char *dir);	/* -EEXIST: something is loaded there */
+int pin_programs(struct skbext *sk, const char *dir);	/* maps and types too */
+int pin_links(struct skbext *sk, const char *dir);
+void pin_forget_programs(struct skbext *sk);
+
+/* lock.c: a lock on the directory of what is loaded. An fd, which close() ends. */
+/* And sees that it is still what is loaded there, and no killed replace has left anything. */
+int pin_lock(struct skbext *sk);
+int pin_lock_alone(struct skbext *sk);	/* without the second */
+
+/* dir.c */
+int dir_lock(const char *dir);
 const char *dir_or_default(const char *dir);
 
 #endif /* SKBEXT_INTERNAL_H */
