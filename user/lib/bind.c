@@ -147,10 +147,8 @@ int skbext_bind_to(struct skbext *sk, struct bpf_object *obj)
 	if (!sk->ctl)
 		return fail(-EINVAL,
 			    "only what is loaded can be bound to; call skbext_load() first");
-	lock = sk->pinned ? pin_lock(sk) : -1;
-	err = sk->pinned && lock < 0 ? lock : store_stopped(sk) ?: bind_object(sk, obj);
-	if (lock >= 0)
-		close(lock);
+	err = lock_pinned(sk, &lock) ?: store_stopped(sk) ?: bind_object(sk, obj);
+	unlock(lock);
 	return err;
 }
 

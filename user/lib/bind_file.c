@@ -223,8 +223,7 @@ int skbext_bind_file(const char *in, const char *out, const char *bpffs_dir)
 			types_forget_but(sk, known);
 	}
 	free(image.data);
-	if (lock >= 0)
-		close(lock);
+	unlock(lock);
 	skbext_close(sk);
 	if (err)
 		errno = -err;

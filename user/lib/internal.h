@@ -275,6 +275,8 @@ void pin_forget_programs(struct skbext *sk);
 /* And sees that it is still what is loaded there, and no killed replace has left anything. */
 int pin_lock(struct skbext *sk);
 int pin_lock_alone(struct skbext *sk);	/* without the second */
+int lock_pinned(struct skbext *sk, int *lock);	/* pin_lock() if it is pinned, for unlock() */
+void unlock(int lock);
 
 /* dir.c */
 int dir_lock(const char *dir);

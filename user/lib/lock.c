@@ -34,3 +34,16 @@ int pin_lock(struct skbext *sk)
 		settle(sk);	/* what it cannot end does no harm */
 	return lock;
 }
+
+/* What is not pinned no other process has. */
+int lock_pinned(struct skbext *sk, int *lock)
+{
+	*lock = sk->pinned ? pin_lock(sk) : -1;
+	return sk->pinned && *lock < 0 ? *lock : 0;
+}
+
+void unlock(int lock)
+{
+	if (lock >= 0)
+		close(lock);
+}

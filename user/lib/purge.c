@@ -74,19 +74,16 @@ int records_strip(struct skbext *sk, __u8 types)
 
 int skbext_purge(struct skbext *sk, __u64 *ended)
 {
-	int lock = -1;
+	int lock, err;
 	long n;
 
 	if (!sk->ctl)
 		return fail(-EINVAL, "this skbext is not loaded; call skbext_load() first");
-	if (sk->pinned) {
-		lock = pin_lock(sk);
-		if (lock < 0)
-			return lock;
-	}
+	err = lock_pinned(sk, &lock);
+	if (err)
+		return err;
 	n = purge(sk);
-	if (lock >= 0)
-		close(lock);
+	unlock(lock);
 	if (n < 0)
 		return n;
 	if (ended)

@@ -336,12 +336,9 @@ int skbext_type_add(struct skbext *sk, const char *name, __u32 size, __u32 flags
 	if (!sk->ctl)
 		return fail(-EINVAL,
 			"types are added to an skbext that is loaded; call skbext_load() first");
-	lock = sk->pinned ? pin_lock(sk) : -1;
-	if (sk->pinned && lock < 0)
-		return lock;
-	id = store_stopped(sk) ?: type_register(sk, name, size, flags, NULL, 0);
-	if (lock >= 0)
-		close(lock);
+	id = lock_pinned(sk, &lock) ?: store_stopped(sk) ?:
+	     type_register(sk, name, size, flags, NULL, 0);
+	unlock(lock);
 	return id;
 }
 
@@ -370,15 +367,11 @@ int skbext_type_limit(struct skbext *sk, const char *name, __u32 max)
 
 	if (!sk->ctl)
 		return fail(-EINVAL, "types of an skbext that is loaded have a max; call skbext_load() first");
-	lock = sk->pinned ? pin_lock(sk) : -1;
-	if (sk->pinned && lock < 0)
-		return lock;
-	id = skbext_type_find(sk, name);
+	id = lock_pinned(sk, &lock) ?: skbext_type_find(sk, name);
 	err = id < 0 ? id : check_max(sk, &sk->ctl->types[id], max);
 	if (!err && !sk->ctl->types[id].max)
 		set_max(sk, id, max);
-	if (lock >= 0)
-		close(lock);
+	unlock(lock);
 	return err;
 }
 
