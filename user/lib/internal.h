@@ -205,17 +205,36 @@ int ops_meddle(struct skbext *sk, int (*request)(struct skbext *sk, void *arg), 
 /* grace.c: all BPF programs that were running have ended. */
 int grace(void);
 
+/* type_btf.c */
+int type_pin(struct skbext *sk, unsigned int id, const char *dir);
+/* Of a new type, under the name that it will have. NULL: it has none. */
+int type_keep_btf(struct skbext *sk, unsigned int id, const char *name, const struct btf *btf,
+		  __u32 type_id);
+/* Of a type that is known, and has none yet. Returns its id. */
+int type_adopt_btf(struct skbext *sk, int id, const struct btf *btf, __u32 type_id);
+void type_drop_btf(struct skbext *sk, unsigned int id);
+
 /* types.c */
+static inline bool type_is_there(const struct skbext_type_info *t)
+{
+	return t->name[0] && !t->removed;
+}
+bool type_name_is_valid(const char *name);
 __u32 types_room(const struct skbext_ctl *ctl);	/* bytes of an object that types have taken */
-int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags,
-		  const struct btf *btf, __u32 type_id);
-void type_forget(struct skbext *sk, unsigned int id);
 __u8 types_taken(const struct skbext_ctl *ctl);	/* a bit for each */
+/* What type_enter() would refuse: a type that is known otherwise, or that has no room. */
+int type_check(struct skbext *sk, const char *name, __u32 size, __u32 flags);
+/* Returns its id. Its hooks are attached, and type_check() agrees. */
+int type_enter(struct skbext *sk, const char *name, __u32 size, __u32 flags,
+	       const struct btf *btf, __u32 type_id);
+void type_forget(struct skbext *sk, unsigned int id);
 void types_forget_but(struct skbext *sk, __u8 known);	/* those registered since */
 void types_use(struct skbext *sk, __u8 types);	/* from now on their places are theirs for good */
-int type_pin(struct skbext *sk, unsigned int id, const char *dir);
+void type_set_max(struct skbext *sk, int id, __u32 max);
 
-bool type_name_is_valid(const char *name);
+/* type_change.c: type_check(), the hooks, type_enter(). The caller has the lock. */
+int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags,
+		  const struct btf *btf, __u32 type_id);
 
 /* ctl.c: the numbers of a control map that is pinned are those that load and bind write. */
 bool ctl_is_whole(const struct skbext_ctl *ctl);
