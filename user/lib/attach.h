@@ -61,7 +61,8 @@ void attached_leave_dir(const char *dir);	/* remove it if it is empty */
 /* All that are there, also half made ones. The caller frees .all. */
 int attached_read(const char *dir, struct attached_list *list);
 const struct attached *attached_find(const struct attached_list *list, const char *name);
-/* Its devices and cgroups are not there any more. */
+
+/* attached_show.c: its devices and cgroups are not there any more. */
 bool attached_is_gone(const char *dir, const struct attached *a);
 
 /* detach.c; the caller has the lock. */
