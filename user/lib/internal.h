@@ -100,6 +100,8 @@ __u64 maps_bytes(__u32 capacity, __u32 payload);
 bool maps_have(const struct skbext_ctl *ctl, __u32 capacity);
 int maps_create(struct skbext *sk);
 int maps_mmap(struct skbext *sk);
+/* For munmap(). -EUCLEAN: it is not the array of skbext. */
+int map_memory(const struct skbext *sk, enum map_id id, size_t *size, void *where);
 void maps_close(struct skbext *sk);
 int maps_bind(struct bpf_object *obj, const int *fds, const struct skbext_ctl *ctl);
 int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbext_ctl *ctl,

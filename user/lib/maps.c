@@ -150,28 +150,22 @@ int maps_create(struct skbext *sk)
 	return err;
 }
 
-/*
- * The size that mmap() of an array map takes;
- * the kernel pads values to 8 bytes and the whole to pages.
- */
-static size_t map_bytes(int fd, struct bpf_map_info *info)
+/* Bytes of an array map; the kernel pads values to 8. 0: it is none. */
+static size_t map_bytes(int fd)
 {
-	__u32 len = sizeof(*info);
-	size_t page = sysconf(_SC_PAGESIZE);
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
 
-	memset(info, 0, sizeof(*info));
-	if (bpf_obj_get_info_by_fd(fd, info, &len))
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
 		return 0;
-	return ((size_t)(info->value_size + 7) / 8 * 8 * info->max_entries + page - 1) / page *
-	       page;
+	return (size_t)(info.value_size + 7) / 8 * 8 * info.max_entries;
 }
 
-static int map_one(struct skbext *sk, enum map_id id, size_t *size, void *where)
+int map_memory(const struct skbext *sk, enum map_id id, size_t *size, void *where)
 {
-	struct bpf_map_info info;
 	void *p;
 
-	*size = map_bytes(sk->map[id], &info);
+	*size = map_bytes(sk->map[id]);
 	p = *size ? mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, sk->map[id], 0) :
 		    MAP_FAILED;
 	if (p == MAP_FAILED && *size && errno == ENOMEM)
@@ -184,12 +178,12 @@ static int map_one(struct skbext *sk, enum map_id id, size_t *size, void *where)
 
 int maps_mmap(struct skbext *sk)
 {
-	int err = map_one(sk, MAP_CTL, &sk->ctl_sz, &sk->ctl);
+	int err = map_memory(sk, MAP_CTL, &sk->ctl_sz, &sk->ctl);
 
 	if (!err)
 		sk->reason = sk->ctl->reason;
-	err = err ?: map_one(sk, MAP_SLOTS, &sk->slots_sz, &sk->slots);
-	return err ?: map_one(sk, MAP_REFS, &sk->counters_sz, &sk->counters);
+	err = err ?: map_memory(sk, MAP_SLOTS, &sk->slots_sz, &sk->slots);
+	return err ?: map_memory(sk, MAP_REFS, &sk->counters_sz, &sk->counters);
 }
 
 void maps_close(struct skbext *sk)

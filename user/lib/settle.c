@@ -9,38 +9,23 @@
 #include "dir.h"
 #include "internal.h"
 
-/* One value for each CPU number, as the kernel has them. */
-static struct skbext_watch *map_watches(const struct skbext *sk, size_t *size, __u32 *cpus)
-{
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-	void *p;
-
-	if (bpf_obj_get_info_by_fd(sk->map[MAP_WATCH], &info, &len))
-		return NULL;
-	*cpus = info.max_entries;
-	*size = sizeof(struct skbext_watch) * *cpus;
-	p = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, sk->map[MAP_WATCH], 0);
-	return p == MAP_FAILED ? NULL : p;
-}
-
 /* Nobody looks at the counters of this set's programs when it returns 0. */
 static int forget_set(struct skbext *sk, unsigned int set)
 {
-	struct skbext_watch *w;
-	size_t size;
-	__u32 cpus;
+	struct skbext_watch *w;		/* one for each CPU number, as the kernel has them */
+	size_t size, cpus;
 	int err;
 
 	if (!sk->state->owner[set])
 		return 0;
-	w = map_watches(sk, &size, &cpus);
-	if (!w)
-		return fail(-errno, "mapping %s/%s: %s", sk->dir, map_pin_name(MAP_WATCH), why_bpf(-errno));
-	for (__u32 cpu = 0; cpu < cpus; cpu++)
+	err = map_memory(sk, MAP_WATCH, &size, &w);
+	if (err)
+		return err;
+	cpus = size / sizeof(*w);
+	for (size_t cpu = 0; cpu < cpus; cpu++)
 		__atomic_store_n(&w[cpu].set[set].active[0], 0, __ATOMIC_SEQ_CST);
 	err = grace();
-	for (__u32 cpu = 0; !err && cpu < cpus; cpu++)
+	for (size_t cpu = 0; !err && cpu < cpus; cpu++)
 		memset(&w[cpu].set[set], 0, sizeof(w[cpu].set[set]));
 	munmap(w, size);
 	if (!err)
