@@ -152,7 +152,10 @@ SKBEXT_API int skbext_unpin_unused(const char *bpffs_dir);
  */
 SKBEXT_API int skbext_unpin_force(const char *bpffs_dir);
 
-/** skbext_close - end a handle; NULL is legal. What is not pinned is detached and gone. */
+/**
+ * skbext_close - end a handle; NULL is legal. What is not pinned is detached and gone. errno stays
+ * as it was.
+ */
 SKBEXT_API void skbext_close(struct skbext *sk);
 
 /**

@@ -232,7 +232,7 @@ static int attach_each(struct attach_job *j)
 static int attach_all(struct attach_job *j)
 {
 	int err = set_ids(j);
-	char why[512];
+	struct failure failure;
 
 	if (err)
 		return err;
@@ -241,12 +241,11 @@ static int attach_all(struct attach_job *j)
 		return fail(j->map, "pinning below %s/attached: %s", j->sk->dir, why_bpf(j->map));
 	err = keep_prog_arrays(j) ?: attach_each(j);
 	close(j->map);
-	if (err) {
-		snprintf(why, sizeof(why), "%s", skbext_errmsg());
-		attached_end(j->sk->dir, &j->a);
-		fail(err, "%s", why);
-	}
-	return err;
+	if (!err)
+		return 0;
+	failure = failure_keep(err);
+	attached_end(j->sk->dir, &j->a);
+	return fail_again(&failure);
 }
 
 static int refuse_second(const struct attach_job *j)
@@ -310,10 +309,7 @@ int skbext_attach_file(const char *file, const struct skbext_attach_opts *opts,
 	bpf_object__close(j->obj);
 	skbext_close(j->sk);
 	free(j->others.all);
-	if (!err)
-		err = j->left_out;
+	err = err ?: (int)j->left_out;
 	free(j);
-	if (err < 0)
-		errno = -err;
-	return err;
+	return set_errno(err);
 }

@@ -158,7 +158,5 @@ int skbext_bind(struct bpf_object *obj, const char *bpffs_dir)
 	int err = sk ? skbext_bind_to(sk, obj) : -errno;
 
 	skbext_close(sk);
-	if (err)
-		errno = -err;
-	return err;
+	return set_errno(err);
 }

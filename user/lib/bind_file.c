@@ -225,7 +225,5 @@ int skbext_bind_file(const char *in, const char *out, const char *bpffs_dir)
 	free(image.data);
 	unlock(lock);
 	skbext_close(sk);
-	if (err)
-		errno = -err;
-	return err;
+	return set_errno(err);
 }

@@ -5,7 +5,7 @@
 
 #include "internal.h"
 
-static _Thread_local char message[512] = "no error";
+static _Thread_local char message[MESSAGE_LEN] = "no error";
 static bool debugging;		/* what libbpf and the verifier say is shown */
 
 int fail(int err, const char *fmt, ...)
@@ -17,6 +17,26 @@ int fail(int err, const char *fmt, ...)
 	va_end(args);
 	errno = -err;
 	return err;
+}
+
+int set_errno(int err)
+{
+	if (err < 0)
+		errno = -err;
+	return err;
+}
+
+struct failure failure_keep(int err)
+{
+	struct failure f = { .err = err };
+
+	snprintf(f.message, sizeof(f.message), "%s", message);
+	return f;
+}
+
+int fail_again(const struct failure *f)
+{
+	return fail(f->err, "%s", f->message);
 }
 
 /* The level in force is in brackets. Without securityfs nobody can tell. Keeps errno. */

@@ -41,7 +41,7 @@ static struct bpf_object *load_mode(struct skbext *sk, enum skbext_mode mode,
 	libbpf_set_print(print);
 	if (err) {
 		bpf_object__close(obj);
-		errno = -err;
+		set_errno(err);
 		return NULL;
 	}
 	return obj;

@@ -18,6 +18,7 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define DIR_LEN		256
 #define PATH_LEN	(2 * DIR_LEN)
+#define MESSAGE_LEN	512
 #define SKBEXT_REFS_LIMIT	(1U << 24)	/* counters of each type */
 
 /* The maps of one skbext; all but the request are shared with bound objects. */
@@ -72,6 +73,12 @@ struct skbext {
 
 /* error.c: set errno and skbext_errmsg(), return err. */
 __attribute__((format(printf, 2, 3))) int fail(int err, const char *fmt, ...);
+/* The last step of what cleans up behind an error. Returns err. */
+int set_errno(int err);
+/* What was said last, while a cleanup may fail as well; fail_again() returns its err. */
+struct failure { int err; char message[MESSAGE_LEN]; };
+struct failure failure_keep(int err);
+int fail_again(const struct failure *f);
 /* The part of a message that explains an errno of the bpf() system call. */
 const char *why_bpf(int err);
 /*

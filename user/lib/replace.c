@@ -178,14 +178,13 @@ static int exchange(struct skbext *sk, const char *path)
 	return 0;
 }
 
-static void give_up(struct skbext *sk, int err, int fd, const char *path)
+static int give_up(struct skbext *sk, int err, int fd, const char *path)
 {
-	char why[512];
+	const struct failure failure = failure_keep(err);
 
-	snprintf(why, sizeof(why), "%s", skbext_errmsg());
 	hooks_detach(sk);
 	settle_retire(sk, sk->set, fd, path);
-	fail(err, "%s", why);
+	return fail_again(&failure);
 }
 
 /* lock: of DIR, and of what is DIR-new-N after the exchange. What is not in place then goes. */
@@ -198,7 +197,7 @@ static int change_places(struct skbext *sk, int lock)
 		return fail(fd, "making %s: %s", path, why_bpf(fd));
 	err = put_beside(sk, path) ?: exchange(sk, path);
 	if (err) {
-		give_up(sk, err, fd, path);
+		err = give_up(sk, err, fd, path);
 	} else {
 		left = settle_arm(sk);
 		if (left >= 0)		/* else the next one does it that has the lock */

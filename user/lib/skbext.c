@@ -67,10 +67,7 @@ struct skbext *skbext_open(const struct skbext_open_opts *opts)
 		memcpy(&o, opts, opts->sz < sizeof(o) ? opts->sz : sizeof(o));
 	sk = new_handle(o.unpinned ? "" : o.bpffs_dir);
 	if (sk && set_opts(sk, &o)) {
-		int err = errno;
-
 		skbext_close(sk);
-		errno = err;
 		return NULL;
 	}
 	return sk;
@@ -79,11 +76,9 @@ struct skbext *skbext_open(const struct skbext_open_opts *opts)
 struct skbext *skbext_open_pinned(const char *bpffs_dir)
 {
 	struct skbext *sk = new_handle(bpffs_dir);
-	int err = sk ? pin_open(sk) : 0;
 
-	if (err) {
+	if (sk && pin_open(sk)) {
 		skbext_close(sk);
-		errno = -err;
 		return NULL;
 	}
 	return sk;
@@ -186,8 +181,11 @@ int skbext_attach(struct skbext *sk)
 	return 0;
 }
 
+/* Keeps errno, as free() does: it is called behind what failed. */
 void skbext_close(struct skbext *sk)
 {
+	const int kept = errno;
+
 	if (!sk)
 		return;
 	if (!sk->pinned && sk->ctl)
@@ -201,6 +199,7 @@ void skbext_close(struct skbext *sk)
 			close(sk->type_map[i]);
 	maps_close(sk);
 	free(sk);
+	errno = kept;
 }
 
 /* What load saw missing, and what has changed since. */
