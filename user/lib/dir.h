@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+const char *dir_or_default(const char *dir);	/* NULL: the default */
 bool dir_is_bpffs(const char *path);
 /* The parent is a bpffs in which nobody else can put names. Mounts the usual one if need be. */
 int dir_check_parent(const char *dir);
@@ -13,6 +14,8 @@ int dir_check_parent(const char *dir);
 int dir_open_at(int at, const char *name);
 /* Why nothing can be loaded there, or be looked at; 0: it is a directory of a bpffs. */
 int dir_fault(const char *dir);
+/* A lock, patiently; an fd, which close() ends. -ENOENT: nothing is loaded there. */
+int dir_lock(const char *dir);
 bool dir_is_at(int fd, const char *dir);
 /* Make DIR-new-N, and lock it before anybody can take it for left behind. path: which it is. */
 int dir_make_locked(const char *dir, char *path, size_t size);

@@ -1,5 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the files of the library share. Nothing here is exported. */
+/*
+ * What the files of the library share, floor by floor. Nothing here is exported. A file calls
+ * files of its own floor, in no circle, and of those below it, which this list has above it:
+ * tests/package/test_floors.sh reads it.
+ *
+ *	words: what the user is told
+ *		error.c reason.c
+ *	kernel: what it says, and what it is asked to do
+ *		kernel.c cpus.c grace.c memcg.c btf_copy.c
+ *	tables: a row a hook, a row a map
+ *		hook_table.c map_table.c
+ *	dir: directories, pins, and locks on them
+ *		dir.c stop.c pin.c pin_link.c
+ *	maps: the maps, and the types in them
+ *		maps.c type_btf.c types.c ctl.c
+ *	hooks: the lifecycle programs
+ *		hook_offered.c watch.c explain.c hook_state.c hooks.c
+ *	handle: from open to close, what one process does alone
+ *		ops.c records.c proof.c pin_open.c pin_loaded.c skbext.c
+ *	lock: what is loaded belongs to one process at a time, and nothing of it is half replaced
+ *		settle.c lock.c
+ *	use: what is done with it
+ *		by_address.c purge.c holders.c bound.c type_change.c
+ *		late.c bind.c whole_file.c bind_file.c
+ *		netns.c attached.c clsact.c attached_show.c detach.c order.c attach_choose.c attach.c
+ *		hook_order.c replace.c unload.c
+ */
 #ifndef SKBEXT_INTERNAL_H
 #define SKBEXT_INTERNAL_H
 
@@ -71,6 +97,8 @@ struct skbext {
 	unsigned int set;		/* of lifecycle programs: SKBEXT_SETS */
 };
 
+/* ---- words */
+
 /* error.c: set errno and skbext_errmsg(), return err. */
 __attribute__((format(printf, 2, 3))) int fail(int err, const char *fmt, ...);
 /* The last step of what cleans up behind an error. Returns err. */
@@ -89,6 +117,14 @@ int need_files(unsigned int n);
 /* For libbpf_set_print(): shows nothing, unless skbext_debug() is on. */
 int object_quiet(enum libbpf_print_level level, const char *fmt, va_list args);
 
+/*
+ * reason.c: a reason why what is being loaded is not `complete`; it stays with
+ * what is loaded. Call it between maps_create() and skbext_pin().
+ */
+__attribute__((format(printf, 2, 3))) void not_complete(struct skbext *sk, const char *fmt, ...);
+
+/* ---- kernel (and cpus.h) */
+
 /* kernel.c */
 struct btf *vmlinux_btf(void);	/* NULL: none that can be read; not the caller's to free */
 bool btf_is_vmlinux(__u32 btf_id);	/* the kernel's own, and not a module's */
@@ -96,43 +132,16 @@ __u32 prog_id_of(int prog_fd);	/* 0: it is none */
 __u32 map_id_of(int map_fd);	/* the same */
 struct prog_counts prog_counts(int prog_fd);
 
-/* map_table.c */
-const char *map_pin_name(enum map_id id);
-struct bpf_map *map_in_object(const struct bpf_object *obj, enum map_id id);
-
-/* maps.c */
-/* Bytes of the buckets for so many records. */
-__u64 maps_bytes(__u32 capacity, __u32 payload);
-/* As many as that would be made. */
-bool maps_have(const struct skbext_ctl *ctl, __u32 capacity);
-int maps_create(struct skbext *sk);
-int maps_mmap(struct skbext *sk);
-/* For munmap(). -EUCLEAN: it is not the array of skbext. */
-int map_memory(const struct skbext *sk, enum map_id id, size_t *size, void *where);
-void maps_close(struct skbext *sk);
-int maps_bind(struct bpf_object *obj, const int *fds, const struct skbext_ctl *ctl);
-int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbext_ctl *ctl,
-	     const struct skbext_load *load);
+/* grace.c: all BPF programs that were running have ended. */
+int grace(void);
 
 /* memcg.c: -ENOMEM: a cgroup that this process is in has a limit below that. */
 int memory_fits(__u64 bytes);
 
-/* records.c */
-void store_kill(struct skbext *sk);
+/* btf_copy.c: a BTF of its own for one type, in the kernel. */
+int btf_load_type(const struct btf *src, __u32 type_id, __u32 *int_id, __u32 *loaded_id);
 
-/* stop.c */
-int store_stop(const char *dir);	/* what is pinned there, whatever else is damaged */
-bool store_can_stop(const char *dir);
-int store_stopped(struct skbext *sk);	/* -ESTALE: programs find and add nothing any more */
-
-/*
- * reason.c: a reason why what is being loaded is not `complete`; it stays with
- * what is loaded. Call it between maps_create() and skbext_pin().
- */
-__attribute__((format(printf, 2, 3))) void not_complete(struct skbext *sk, const char *fmt, ...);
-
-/* skbext.c: proves what is attached; what it finds missing goes into the reason. */
-void find_reasons(struct skbext *sk);
+/* ---- tables */
 
 /* hook_table.c */
 enum hook_watched {		/* what of it is missed ends trust: watch.c */
@@ -156,63 +165,54 @@ bool hook_in_mode(const struct hook_def *def, enum skbext_mode mode);
 /* At this policy point a type with these flags has to be dropped. */
 bool hook_drops(const struct hook_def *def, __u32 flags);
 
-/* hook_offered.c */
-bool hook_offered(const struct hook_def *def);	/* this kernel, its modules included, has it */
-bool births_in_sight(void);	/* this kernel allows the tracepoint mode */
+/* map_table.c */
+const char *map_pin_name(enum map_id id);
+struct bpf_map *map_in_object(const struct bpf_object *obj, enum map_id id);
 
-/* hook_state.c */
-bool hook_is_idle(const struct skbext *sk, const struct hook_def *def);
-bool hook_is_there(struct skbext *sk, unsigned int n);
-int hook_seen(struct skbext *sk, unsigned int n);
-void hooks_look(struct skbext *sk);	/* at the pinned links */
-int hooks_seen(struct skbext *sk);	/* an error: one of them could not be looked at */
-/* Adds the runs that the kernel skipped, by enum skbext_role. */
-void hooks_missed(struct skbext *sk, __u64 *by_role);
-/*
- * The first hook of the mode that is not attached and should be, one that only looks at fates after
- * all others; NULL: none.
- */
-const struct hook_def *hooks_missing(struct skbext *sk, enum skbext_mode mode);
-/* The first whose program is pinned, as all are that load attaches, and whose link is not. */
-const struct hook_def *hooks_lost(struct skbext *sk);
+/* ---- dir (and dir.h) */
 
-/* hooks.c */
-int hooks_load(struct skbext *sk, enum skbext_mode mode);
-int hooks_attach(struct skbext *sk);
-/* Attach what this type, with its policy, needs. */
-int hooks_wake(struct skbext *sk, const char *type, __u32 flags);
-void hooks_detach(struct skbext *sk);
-bool hooks_silenced(void);
-void hooks_explain(struct skbext *sk, int err);	/* why exact failed: into the reason */
+/* stop.c */
+int store_stop(const char *dir);	/* what is pinned there, whatever else is damaged */
+bool store_can_stop(const char *dir);
+int store_stopped(struct skbext *sk);	/* -ESTALE: programs find and add nothing any more */
 
-/*
- * proof.c: what is attached in the exact mode fires. What does not goes into the reason, and so
- * does what kept it from looking.
- */
-void proof_run(struct skbext *sk);
+/* pin.c: what DIR holds. */
+int pin_put(int fd, const char *dir, const char *name);	/* -1: nothing to pin */
+int pin_get(const char *dir, const char *name);	/* as bpf_obj_get(): an fd, or -1 and errno */
+int pin_not_got(const char *dir, const char *name, int err);	/* why: the errno of pin_get() */
+int pin_make_sub(const char *dir, const char *name, char *path, size_t size);
+int pin_get_op(const struct skbext *sk);	/* a file descriptor, or an error and its message */
+int damaged(const char *dir, const char *name);	/* -EUCLEAN: what is pinned there */
+int pin_remove(int fd, const char *dir);
+void pin_keep_modes(const char *from, const char *to);	/* whoever was let in stays in */
+bool pin_is_alone(const char *dir);	/* nothing else is in there */
+__u64 pin_number(const char *dir);	/* another one after a replace */
+struct cleaned { int removed, foreign; };
+/* Remove each DIR-new-N that something killed has left; nothing is loaded beside it. */
+struct cleaned pin_clean(const char *dir);
 
-/* explain.c: why this hook cannot be had, into the reason */
-void hook_explain(struct skbext *sk, const struct hook_def *def, int err);
-/* How many programs but this one are there, loaded for that hook, and the names of the first. */
-unsigned int hook_others(const struct hook_def *def, int own_fd, char *names, size_t size);
+/* pin_link.c */
+bool pin_has_program(const char *dir, const char *hook);
+/* The program of a pinned link, for its counters. -ENOENT: none; else it could not be looked at. */
+int pin_link_prog(const char *dir, const struct hook_def *def);
+int pin_wake(const char *dir, const char *hook);	/* attach a pinned program */
+void pin_unlink_link(const char *dir, const char *hook);	/* detached when it returns */
 
-/*
- * watch.c: tell the lifecycle programs, loaded and not attached yet,
- * which of the kernel's programs they are.
- */
-int watch_learn(struct skbext *sk);
+/* ---- maps */
 
-/* ops.c */
-int ops_load(struct skbext *sk);
-struct skbext_request;
-int ops_request(struct skbext *sk, struct skbext_request *rq);	/* the caller has the lock */
-
-/* purge.c: take these types, which no program uses, of all records. The caller has the lock. */
-int records_strip(struct skbext *sk, __u8 types);
-int ops_meddle(struct skbext *sk, int (*request)(struct skbext *sk, void *arg), void *arg);
-
-/* grace.c: all BPF programs that were running have ended. */
-int grace(void);
+/* maps.c */
+/* Bytes of the buckets for so many records. */
+__u64 maps_bytes(__u32 capacity, __u32 payload);
+/* As many as that would be made. */
+bool maps_have(const struct skbext_ctl *ctl, __u32 capacity);
+int maps_create(struct skbext *sk);
+int maps_mmap(struct skbext *sk);
+/* For munmap(). -EUCLEAN: it is not the array of skbext. */
+int map_memory(const struct skbext *sk, enum map_id id, size_t *size, void *where);
+void maps_close(struct skbext *sk);
+int maps_bind(struct bpf_object *obj, const int *fds, const struct skbext_ctl *ctl);
+int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbext_ctl *ctl,
+	     const struct skbext_load *load);
 
 /* type_btf.c */
 int type_pin(struct skbext *sk, unsigned int id, const char *dir);
@@ -241,21 +241,82 @@ void types_forget_but(struct skbext *sk, __u8 known);	/* those registered since 
 void types_use(struct skbext *sk, __u8 types);	/* from now on their places are theirs for good */
 void type_set_max(struct skbext *sk, int id, __u32 max);
 
-/* type_change.c: type_check(), the hooks, type_enter(). The caller has the lock. */
-int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags,
-		  const struct btf *btf, __u32 type_id);
-
 /* ctl.c: the numbers of a control map that is pinned are those that load and bind write. */
 bool ctl_is_whole(const struct skbext_ctl *ctl);
 
-/* btf_copy.c: a BTF of its own for one type, in the kernel. */
-int btf_load_type(const struct btf *src, __u32 type_id, __u32 *int_id, __u32 *loaded_id);
+/* ---- hooks */
+
+/* hook_offered.c */
+bool hook_offered(const struct hook_def *def);	/* this kernel, its modules included, has it */
+bool births_in_sight(void);	/* this kernel allows the tracepoint mode */
 
 /*
- * hook_order.c: -EBUSY: a bound program is attached at a hook where it matters that ours, which came
- * first, are not attached anew.
+ * watch.c: tell the lifecycle programs, loaded and not attached yet,
+ * which of the kernel's programs they are.
  */
-int order_check(struct skbext *sk);
+int watch_learn(struct skbext *sk);
+
+/* explain.c: why this hook cannot be had, into the reason */
+void hook_explain(struct skbext *sk, const struct hook_def *def, int err);
+/* How many programs but this one are there, loaded for that hook, and the names of the first. */
+unsigned int hook_others(const struct hook_def *def, int own_fd, char *names, size_t size);
+
+/* hook_state.c */
+bool hook_is_idle(const struct skbext *sk, const struct hook_def *def);
+bool hook_is_there(struct skbext *sk, unsigned int n);
+int hook_seen(struct skbext *sk, unsigned int n);
+void hooks_look(struct skbext *sk);	/* at the pinned links */
+int hooks_seen(struct skbext *sk);	/* an error: one of them could not be looked at */
+/* Adds the runs that the kernel skipped, by enum skbext_role. */
+void hooks_missed(struct skbext *sk, __u64 *by_role);
+/*
+ * The first hook of the mode that is not attached and should be, one that only looks at fates after
+ * all others; NULL: none.
+ */
+const struct hook_def *hooks_missing(struct skbext *sk, enum skbext_mode mode);
+/* The first whose program is pinned, as all are that load attaches, and whose link is not. */
+const struct hook_def *hooks_lost(struct skbext *sk);
+
+/* hooks.c */
+int hooks_load(struct skbext *sk, enum skbext_mode mode);
+int hooks_attach(struct skbext *sk);
+/* Attach what this type, with its policy, needs. */
+int hooks_wake(struct skbext *sk, const char *type, __u32 flags);
+void hooks_detach(struct skbext *sk);
+bool hooks_silenced(void);
+void hooks_explain(struct skbext *sk, int err);	/* why exact failed: into the reason */
+
+/* ---- handle */
+
+/* ops.c */
+int ops_load(struct skbext *sk);
+struct skbext_request;
+int ops_request(struct skbext *sk, struct skbext_request *rq);	/* the caller has the lock */
+/* Run request() while owners of records know that another may change them. */
+int ops_meddle(struct skbext *sk, int (*request)(struct skbext *sk, void *arg), void *arg);
+
+/* records.c */
+void store_kill(struct skbext *sk);
+
+/*
+ * proof.c: what is attached in the exact mode fires. What does not goes into the reason, and so
+ * does what kept it from looking.
+ */
+void proof_run(struct skbext *sk);
+
+/* pin_open.c */
+int pin_open(struct skbext *sk);
+
+/* pin_loaded.c */
+int pin_check_free(const char *dir);	/* -EEXIST: something is loaded there */
+int pin_programs(struct skbext *sk, const char *dir);	/* maps and types too */
+int pin_links(struct skbext *sk, const char *dir);
+void pin_forget_programs(struct skbext *sk);
+
+/* skbext.c: proves what is attached; what it finds missing goes into the reason. */
+void find_reasons(struct skbext *sk);
+
+/* ---- lock */
 
 /*
  * settle.c: end what a replace that was killed has left. The caller has the lock on the directory, in
@@ -268,46 +329,28 @@ int settle_arm(struct skbext *sk);
 /* Detach what is pinned in DIR-new-N, which fd has the lock on, and remove it. */
 int settle_retire(struct skbext *sk, unsigned int set, int fd, const char *path);
 
-/* pin.c: what DIR holds. */
-int pin_put(int fd, const char *dir, const char *name);	/* -1: nothing to pin */
-int pin_get(const char *dir, const char *name);	/* as bpf_obj_get(): an fd, or -1 and errno */
-int pin_not_got(const char *dir, const char *name, int err);	/* why: the errno of pin_get() */
-int pin_make_sub(const char *dir, const char *name, char *path, size_t size);
-int pin_get_op(const struct skbext *sk);	/* a file descriptor, or an error and its message */
-int damaged(const char *dir, const char *name);	/* -EUCLEAN: what is pinned there */
-int pin_remove(int fd, const char *dir);
-void pin_keep_modes(const char *from, const char *to);	/* whoever was let in stays in */
-bool pin_is_alone(const char *dir);	/* nothing else is in there */
-__u64 pin_number(const char *dir);	/* another one after a replace */
-struct cleaned { int removed, foreign; };
-/* Remove each DIR-new-N that something killed has left; nothing is loaded beside it. */
-struct cleaned pin_clean(const char *dir);
-
-/* pin_link.c */
-bool pin_has_program(const char *dir, const char *hook);
-/* The program of a pinned link, for its counters. -ENOENT: none; else it could not be looked at. */
-int pin_link_prog(const char *dir, const struct hook_def *def);
-int pin_wake(const char *dir, const char *hook);	/* attach a pinned program */
-void pin_unlink_link(const char *dir, const char *hook);	/* detached when it returns */
-
-/* pin_open.c */
-int pin_open(struct skbext *sk);
-
-/* pin_loaded.c */
-int pin_check_free(const char *dir);	/* -EEXIST: something is loaded there */
-int pin_programs(struct skbext *sk, const char *dir);	/* maps and types too */
-int pin_links(struct skbext *sk, const char *dir);
-void pin_forget_programs(struct skbext *sk);
-
-/* lock.c: a lock on the directory of what is loaded. An fd, which close() ends. */
-/* And sees that it is still what is loaded there, and no killed replace has left anything. */
+/*
+ * lock.c: a lock on the directory of what is loaded, and sees that it is still what is loaded there,
+ * and that no killed replace has left anything. An fd, which close() ends.
+ */
 int pin_lock(struct skbext *sk);
-int pin_lock_alone(struct skbext *sk);	/* without the second */
+int pin_lock_alone(struct skbext *sk);	/* whatever a killed replace has left */
 int lock_pinned(struct skbext *sk, int *lock);	/* pin_lock() if it is pinned, for unlock() */
 void unlock(int lock);
 
-/* dir.c */
-int dir_lock(const char *dir);
-const char *dir_or_default(const char *dir);
+/* ---- use (and attach.h, bind.h, bound.h, whole_file.h) */
+
+/*
+ * hook_order.c: -EBUSY: a bound program is attached at a hook where it matters that ours, which came
+ * first, are not attached anew.
+ */
+int order_check(struct skbext *sk);
+
+/* purge.c: take these types, which no program uses, of all records. The caller has the lock. */
+int records_strip(struct skbext *sk, __u8 types);
+
+/* type_change.c: type_check(), the hooks, type_enter(). The caller has the lock. */
+int type_register(struct skbext *sk, const char *name, __u32 size, __u32 flags,
+		  const struct btf *btf, __u32 type_id);
 
 #endif /* SKBEXT_INTERNAL_H */

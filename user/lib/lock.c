@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The lock on what is loaded: whoever has it is alone with it, and with nothing half replaced. */
 #include "internal.h"
+#include "dir.h"
 
 /* Between open and lock another process may have unloaded it, and loaded another one. */
 static int check_same(const struct skbext *sk)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* A handle's life: open, load, attach, close; and what it says about itself. */
 #include "internal.h"
+#include "dir.h"
 
 static struct skbext *new_handle(const char *dir)
 {
