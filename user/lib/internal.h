@@ -17,7 +17,7 @@
  *	hooks: the lifecycle programs
  *		hook_offered.c watch.c explain.c hook_state.c hooks.c
  *	handle: from open to close, what one process does alone
- *		ops.c records.c proof.c pin_open.c pin_loaded.c skbext.c
+ *		ops.c records.c status.c proof.c pin_open.c pin_loaded.c skbext.c
  *	lock: what is loaded belongs to one process at a time, and nothing of it is half replaced
  *		settle.c lock.c
  *	use: what is done with it
