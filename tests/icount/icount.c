@@ -105,13 +105,15 @@ static void hook_prices(int nothing)
 
 static void each_alone(const char *traffic, const char *name, const struct set *set, int nothing)
 {
-	for (size_t i = 0; i < NR_ROLES; i++) {
-		int prog = set_find(set, roles[i].name);
+	struct skbext_hook hook;
+
+	for (unsigned int n = 0; hook_get(n, &hook); n++) {
+		int prog = role_of(hook.name) & HOOKS ? set_find(set, hook.name) : -1;
 
 		if (prog < 0)
 			continue;
 		attach(prog);
-		measure(traffic, name, roles[i].name, nothing);
+		measure(traffic, name, hook.name, nothing);
 		detach_hooks();
 	}
 }

@@ -33,28 +33,13 @@
 #define WARM_UP_NS	3000000000ULL	/* of guest time since boot, at least */
 #define WARM_UP_LIMIT	60000000000ULL
 
-enum role { RELEASE = 1, SHARE = 2, POLICY = 4, FATE = 8, OTHER = 16, WATCH = 32, HOOKS = 47 };
-
-static const struct {
-	const char *name;
-	enum role role;
-} roles[] = {
-	{ "skb_release_head_state", RELEASE },
-	{ "__consume_stateless_skb", RELEASE },
-	{ "napi_skb_free_stolen_head", RELEASE },
-	{ "napi_reuse_skb", RELEASE },
-	{ "__copy_skb_header", SHARE },
-	{ "ip_copy_metadata", SHARE },
-	{ "ip6_copy_metadata", SHARE },
-	{ "skb_scrub_packet", POLICY },
-	{ "__udp_enqueue_schedule_skb", POLICY },
-	{ "kfree_skb", FATE },
-	{ "consume_skb", FATE },
-	{ "irq_enter_rcu", WATCH },
-	{ "sched_switch", WATCH },
+/* Hooks by the role that the library says they have; OTHER: no hook, or no packet passes it. */
+enum role {
+	RELEASE = 1 << SKBEXT_ROLE_RELEASE, SHARE = 1 << SKBEXT_ROLE_SHARE,
+	POLICY = 1 << SKBEXT_ROLE_POLICY, FATE = 1 << SKBEXT_ROLE_FATE,
+	WATCH = 1 << SKBEXT_ROLE_WATCH, OTHER = WATCH << 1,
+	HOOKS = RELEASE | SHARE | POLICY | FATE | WATCH,
 };
-
-#define NR_ROLES (sizeof(roles) / sizeof(roles[0]))
 
 /* Programs of one kind, found by name: hooks, and write_all, write_some, read_back for tc. */
 struct set {
@@ -202,11 +187,31 @@ static int measure(const char *traffic, const char *name, const char *detail, in
 
 /* ---- programs */
 
+/* The library's hooks, in its order. */
+static bool hook_get(unsigned int n, struct skbext_hook *hook)
+{
+	const struct skbext_open_opts opts = { .sz = sizeof(opts), .unpinned = true };
+	static struct skbext *sk;
+
+	sk = sk ?: skbext_open(&opts);
+	*hook = (struct skbext_hook){ .sz = sizeof(*hook) };
+	return sk && !skbext_hook(sk, n, hook);
+}
+
+/* Of the hooks that watch these alone are on a packet's way; others wait for a hook to go. */
+static bool is_passed(const struct skbext_hook *hook)
+{
+	return hook->role != SKBEXT_ROLE_WATCH || !strcmp(hook->name, "irq_enter_rcu") ||
+	       !strcmp(hook->name, "sched_switch");
+}
+
 static enum role role_of(const char *name)
 {
-	for (size_t i = 0; i < NR_ROLES; i++)
-		if (!strcmp(roles[i].name, name))
-			return roles[i].role;
+	struct skbext_hook hook;
+
+	for (unsigned int n = 0; hook_get(n, &hook); n++)
+		if (!strcmp(hook.name, name))
+			return is_passed(&hook) ? 1 << hook.role : OTHER;
 	return OTHER;
 }
 
