@@ -12,7 +12,7 @@
 
 static const struct path *const tables[] = {
 	paths_tc, paths_tcp, paths_gro, paths_ip, paths_virt, paths_nf, paths_sock, paths_dev,
-	paths_xdp,
+	paths_xdp, paths_forward,
 };
 
 static bool is_wanted(int argc, char **argv, const char *name)

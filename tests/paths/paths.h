@@ -51,7 +51,7 @@ struct path {
 #define SEES(w, masks, ...)	{ .where = w, .action = PATHS_LOOK, .must = masks, ##__VA_ARGS__ }
 
 extern const struct path paths_tc[], paths_tcp[], paths_gro[], paths_ip[], paths_virt[], paths_nf[],
-	paths_sock[], paths_dev[], paths_xdp[];
+	paths_sock[], paths_dev[], paths_xdp[], paths_forward[];
 
 /* For the scenarios. */
 void paths_arm(void);				/* from now on packets are tagged and seen */

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Rows of the path table: devices that hand packets to each other, and tunnels. */
 #include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "paths_traffic.h"
@@ -79,19 +82,56 @@ TUNNEL(geneve_over_ip6, .type = "geneve id 7", .over6 = true, .any_local = true)
 
 /* ---- devices on top of v0 and v1 */
 
-/*
- * Takes no options of its own, so that an ip that knows none of them will do.
- * The kernel names the other end.
- */
-static int netkit(const struct traffic_net *net)
+/* The kernel names the other end. */
+static int netkit_udp(const struct traffic_net *net)
 {
-	int err = SH(net, 0, "ip link add n0 type netkit && ip addr add 10.199.83.1/24 dev n0 && "
+	int err = SH(net, 0, "ip addr add 10.199.83.1/24 dev n0 && "
 		     "ip link set nk0 netns /proc/%d/fd/%d && ip link set n0 up",
 		     getpid(), net->ns[1]) ?:
 		  SH(net, 1, "ip addr add 10.199.83.2/24 dev nk0 && ip link set nk0 up");
 
 	paths_arm();
 	return err ?: paths_udp(net, &(struct paths_udp){ .to = "10.199.83.2", .receiver = 1 });
+}
+
+static int netkit(const struct traffic_net *net)
+{
+	return SH(net, 0, "ip link add n0 type netkit") ?: netkit_udp(net);
+}
+
+/* By hand, as Debian 12's ip knows no options of netkit. Kernels before 6.13 ignore these. */
+static int netkit_no_scrub(const struct traffic_net *net)
+{
+	enum { SCRUB_OF_THIS_END = 6, SCRUB_OF_PEER };	/* IFLA_NETKIT_SCRUB: 0 is none */
+	struct {
+		struct nlmsghdr nl;
+		struct ifinfomsg link;
+		struct nlattr name;
+		char n0[4];
+		struct nlattr info, kind;
+		char netkit[8];
+		struct nlattr data, scrub;
+		__u32 none;
+		struct nlattr peer_scrub;
+		__u32 peer_none;
+	} request = {
+		.nl = { .nlmsg_len = sizeof(request), .nlmsg_type = RTM_NEWLINK,
+			.nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL },
+		.name = { NLA_HDRLEN + sizeof(request.n0), IFLA_IFNAME }, .n0 = "n0",
+		.info = { sizeof(request) - offsetof(typeof(request), info), IFLA_LINKINFO },
+		.kind = { NLA_HDRLEN + sizeof(request.netkit), IFLA_INFO_KIND },
+		.netkit = "netkit",
+		.data = { sizeof(request) - offsetof(typeof(request), data), IFLA_INFO_DATA },
+		.scrub = { NLA_HDRLEN + sizeof(request.none), SCRUB_OF_THIS_END },
+		.peer_scrub = { NLA_HDRLEN + sizeof(request.none), SCRUB_OF_PEER },
+	};
+	int fd = traffic_socket(net, 0, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), err;
+
+	if (fd < 0)
+		return fd;
+	err = send(fd, &request, sizeof(request), 0) < 0 ? -errno : 0;
+	close(fd);
+	return err ?: netkit_udp(net);
 }
 
 static int ipvlan_l2(const struct traffic_net *net)
@@ -162,6 +202,30 @@ static int macsec(const struct traffic_net *net)
 	return err ?: paths_udp(net, &(struct paths_udp){ .to = "10.199.85.2", .receiver = 1 });
 }
 
+/* The first packet waits for the handshake. */
+static int wireguard_end(const struct traffic_net *net, int side)
+{
+	static const char *const key[2] = { "YAnsRkYz4hPzDVVyBTZ1pEJ1yYzRlUYHUYSqPnHfBWs=",
+					    "MKBHPRQdBmpqvxcYI8AIbyQ4SBxpYcAkBDS4Sv7Pl08=" };
+
+	return SH(net, side, "ip link add w%d type wireguard && "
+		  "echo %s | wg set w%d private-key /proc/self/fd/0 listen-port 7012 "
+		  "peer $(echo %s | wg pubkey) allowed-ips 10.199.88.0/24 "
+		  "endpoint 10.199.77.%d:7012 && "
+		  "ip addr add 10.199.88.%d/24 dev w%d && ip link set w%d up mtu 1400",
+		  side, key[side], side, key[!side], 2 - side, side + 1, side, side);
+}
+
+static int wireguard(const struct traffic_net *net)
+{
+	int err = wireguard_end(net, 0) ?: wireguard_end(net, 1);
+
+	if (err)
+		return err;
+	paths_arm();
+	return paths_udp(net, &(struct paths_udp){ .to = "10.199.88.2", .receiver = 1 });
+}
+
 /* Scrubbed whether or not the tunnel crosses namespaces. */
 #define ENCAP(type, modules)									\
 	{ #type "_encap", modules, "dropped (skb_scrub_packet)",			\
@@ -174,6 +238,13 @@ static int macsec(const struct traffic_net *net)
 	    PROOF("skb_scrub_packet/0", .must = SET(ALL)),					\
 	    SEES("tp:netif_receive_skb", SET(SCRUB), .dev = "t1", .min_len = 150) }, .take = type }
 #define TUNNEL_ROWS(type, modules) ENCAP(type, modules), DECAP(type, modules)
+
+/* Without scrub it keeps the mark and the priority; extensions go in either case. */
+#define NETKIT(name)										\
+	{ #name, "", "dropped (skb_scrub_packet)",						\
+	  { TAG("__dev_queue_xmit/0", .dev = "n0"),						\
+	    PROOF("netkit_xmit/0", .must = SET(ALL), .only = true),				\
+	    SEES("tp:netif_receive_skb", SET(SCRUB), .dev = "nk0") }, .take = name }
 
 const struct path paths_virt[] = {
 	{ "veth", "", "dropped (skb_scrub_packet)",
@@ -189,10 +260,15 @@ const struct path paths_virt[] = {
 	TUNNEL_ROWS(fou, "ipip fou"), TUNNEL_ROWS(gue, "ipip fou"),
 	TUNNEL_ROWS(ip6gre, "ip6_gre"), TUNNEL_ROWS(ip_in_ip6, "ip6_tunnel"),
 	TUNNEL_ROWS(ip6_in_ip6, "ip6_tunnel"),
-	{ "netkit", "", "dropped (skb_scrub_packet)",
-	  { TAG("__dev_queue_xmit/0", .dev = "n0"),
-	    PROOF("netkit_xmit/0", .must = SET(ALL), .only = true),
-	    SEES("tp:netif_receive_skb", SET(SCRUB), .dev = "nk0") }, .take = netkit },
+	{ "wireguard_encap", "wireguard", "dropped (skb_scrub_packet)",
+	  { TAG("__dev_queue_xmit/0", .dev = "w0"), PROOF("wg_xmit/0", .must = SET(ALL), .only = true),
+	    SEES("tp:net_dev_queue", SET(SCRUB), .dev = "v0", .min_len = 250) },
+	  .take = wireguard },
+	{ "wireguard_decap", "wireguard", "dropped (skb_scrub_packet)",
+	  { TAG("tp:netif_receive_skb", .dev = "v1", .min_len = 250),
+	    PROOF("skb_scrub_packet/0", .must = SET(ALL)),
+	    SEES("tp:netif_receive_skb", SET(SCRUB), .dev = "w1") }, .take = wireguard },
+	NETKIT(netkit), NETKIT(netkit_no_scrub),
 	{ "ipvlan_l2_xmit", "ipvlan", "kept: the packet goes on to the other device",
 	  { TAG("__dev_queue_xmit/0", .dev = "i0"), PROOF("ipvlan_start_xmit/0", .must = SET(ALL)),
 	    SEES("tp:net_dev_queue", SET(ALL), .dev = "v0") }, .take = ipvlan_l2 },
