@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the programs of `skbext bench` and user/cli/bench_*.c agree on. */
+/* Shared by the programs of `skbext bench` and user/cli/bench/. */
 #ifndef SKBEXT_BENCH_H
 #define SKBEXT_BENCH_H
 

@@ -138,7 +138,7 @@ BENCH("tc", ours_cow, store_share(key) && store_add(CLONE(key)) && store_release
 												\
 		return n && n->id == key;							\
 	}											\
-	/* What a clone hook can do with a map: copy the payload. */				\
+	/* A clone hook can only copy the payload from a map. */				\
 	static __always_inline bool name##_copy(__u64 to, __u64 from)				\
 	{											\
 		struct bench_note copy, *n = bpf_map_lookup_elem(&name, &from);			\

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What demo.bpf.c notes down and `skbext demo` prints. Includes nothing, as layout.h. */
+/* Counted by demo.bpf.c, printed by `skbext demo`. Includes nothing, as layout.h. */
 #ifndef SKBEXT_DEMO_H
 #define SKBEXT_DEMO_H
 

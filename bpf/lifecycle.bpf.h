@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the lifecycle programs of both modes do. Nearly every packet carries nothing: that is told
+ * The lifecycle programs of both modes. Nearly every packet carries nothing: that is told
  * inline, before anything is called.
  */
 #ifndef LIFECYCLE_BPF_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the programs of `skbext doctor --measure` and its user space agree on. */
+/* Shared by the programs of `skbext doctor --measure` and its user space. */
 #ifndef MEASURE_H
 #define MEASURE_H
 

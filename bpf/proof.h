@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What bpf/proof.bpf.c and user/lib/proof.c agree on. Behind vmlinux.h or <linux/types.h>. */
+/* Shared by bpf/proof.bpf.c and user/lib/proof.c. Behind vmlinux.h or <linux/types.h>. */
 #ifndef PROOF_H
 #define PROOF_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What user space asks of bpf/ops.bpf.c: the one value of its request map. */
+/* A request of user space to bpf/ops.bpf.c: the one value of its request map. */
 #ifndef SKBEXT_REQUEST_H
 #define SKBEXT_REQUEST_H
 

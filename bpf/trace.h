@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What trace.bpf.c and `skbext trace` agree on. Includes nothing, as layout.h. */
+/* Shared by trace.bpf.c and `skbext trace`. Includes nothing, as layout.h. */
 #ifndef SKBEXT_TRACE_H
 #define SKBEXT_TRACE_H
 

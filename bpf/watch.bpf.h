@@ -24,7 +24,7 @@ struct watched {
 	__u32 n;
 };
 
-/* Pointers are no numbers to the verifier, what is read from memory is one. */
+/* The verifier does not take a pointer for a number, but takes one read from memory. */
 static __always_inline __u64 number(const volatile void *pointer)
 {
 	*(const volatile void **)&learnt.scratch = pointer;

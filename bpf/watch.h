@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What user space tells bpf/watch.bpf.h of the lifecycle programs, and what it learns from them. */
+/* User space tells bpf/watch.bpf.h about the lifecycle programs here, and learns from them. */
 #ifndef SKBEXT_WATCH_H
 #define SKBEXT_WATCH_H
 

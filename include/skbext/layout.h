@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the BPF programs and user space agree on: the maps of one loaded skbext and the
+ * Shared by the BPF programs and user space: the maps of one loaded skbext and the
  * structs in them. Internal: the API is skbext.bpf.h and skbext.h, the operations are store.h.
  *
  * Includes nothing, so that it fits behind vmlinux.h as well as behind <linux/types.h>.
@@ -118,7 +118,7 @@ struct skbext_bucket {
 
 #define SKBEXT_SETS		2		/* of lifecycle programs */
 
-/* What operations look at, a constant away from the fronts, whose address they have at hand. */
+/* Operations read these words at a constant distance from the fronts, whose address they hold. */
 struct skbext_state {
 	/*
 	 * generation << 32 | SKBEXT_WATCH_*: can records be trusted?
@@ -259,7 +259,7 @@ enum skbext_stat {
 	SKBEXT_STAT_NR = SKBEXT_STAT_ADD_LIMITED + SKBEXT_MAX_TYPES,
 };
 
-/* What a step of add or del by address comes to; or a slot, for the next one: store/outside.h. */
+/* The outcome of a step of add or del by address, or a slot for the next step: store/outside.h. */
 enum skbext_outcome {
 	SKBEXT_NONE = -1,	/* no such type is active; no room */
 	SKBEXT_AGAIN = -2,	/* the owner changed the record at this moment */
@@ -277,7 +277,7 @@ _Static_assert(SKBEXT_STAT_NR <= SKBEXT_STAT_ROOM, "skbext: a counter without a 
  */
 #define SKBEXT_ADD_MARK		0x736b6164
 
-/* What skbext_bind() writes into an object before it is loaded: constants for the verifier. */
+/* skbext_bind() writes this into an object before it is loaded: constants for the verifier. */
 struct skbext_cfg {
 	__u32 version;		/* that the object was compiled with */
 	__u32 buckets;

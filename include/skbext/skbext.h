@@ -153,8 +153,8 @@ SKBEXT_API int skbext_unpin_unused(const char *bpffs_dir);
 SKBEXT_API int skbext_unpin_force(const char *bpffs_dir);
 
 /**
- * skbext_close - end a handle; NULL is legal. What is not pinned is detached and gone. errno stays
- * as it was.
+ * skbext_close - end a handle; NULL is legal. An skbext that is not pinned is detached and gone.
+ * errno stays as it was.
  */
 SKBEXT_API void skbext_close(struct skbext *sk);
 
@@ -243,7 +243,7 @@ SKBEXT_API int skbext_attach_file(const char *file, const struct skbext_attach_o
 /**
  * skbext_detach - end what skbext_attach_file() has attached under that name
  * @name: NULL: all of it, also what a killed process has left
- * A device or cgroup that has gone is no error.
+ * A device or cgroup that has gone is not an error.
  * Returns: 0. -ENOENT (no such name, or not loaded), -EPERM and others: what is not detached yet
  * stays known, and can be tried again.
  */

@@ -146,7 +146,7 @@ __skbext_inline void *__skbext_payload(struct skbext_object *obj, __u64 offset)
 	return obj->payload + offset;
 }
 
-/* Of the object in the first slot, or as __skbext_around() says. */
+/* The object is in the first slot, or as __skbext_around() says. */
 __skbext_inline void *__skbext_payload_in(struct skbext_bucket *b, __u64 offset)
 {
 	if (!b)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the API tests share with their BPF objects. Includes nothing: it follows vmlinux.h too. */
+/* Shared by the API tests and their BPF objects. Includes nothing: it follows vmlinux.h too. */
 #ifndef API_COMMON_H
 #define API_COMMON_H
 

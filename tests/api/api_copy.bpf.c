@@ -38,7 +38,7 @@ static __always_inline int api_set(void *skb, __u32 id)
 	return 0;
 }
 
-/* What a writer did not write came along when it left the shared object. */
+/* Bytes that a writer did not touch came along when it left the shared object. */
 static __always_inline __u32 api_bytes(void *skb)
 {
 	const struct api_note *note = skbext_find(skb, api_note);
@@ -67,7 +67,7 @@ static __always_inline void api_cow(void *a, void *b)
 	API_EXPECT(api_bytes(a) == 77 && api_bytes(b) == 77);
 	API_EXPECT(api_id(a) == 1 && api_id(b) == 2 && skbext_exist(a, api_tag));
 
-	/* What b had goes; this time the one that was first writes. */
+	/* b loses its payload; this time the first one writes. */
 	API_EXPECT(skbext_copy(b, a) == 1 && api_id(b) == 1);
 	API_EXPECT(!api_set(a, 3));
 	API_EXPECT(api_bytes(a) == 77 && api_bytes(b) == 77);

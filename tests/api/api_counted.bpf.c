@@ -61,7 +61,7 @@ int BPF_PROG(api_counted, struct sk_buff *skb)
 		return 0;
 	queued = sk->sk_receive_queue.next;
 	api_seen.runs++;
-	/* What earlier packets held is for user space to see. */
+	/* User space looks at the references of earlier packets. */
 	skbext_reset(queued);
 	api_cow(skb, queued);
 	api_ends(skb, queued);

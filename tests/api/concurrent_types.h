@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What test_concurrent.c and its programs agree on. Includes nothing: it follows vmlinux.h too. */
+/* Shared by test_concurrent.c and its programs. Includes nothing: it follows vmlinux.h too. */
 #ifndef CONCURRENT_TYPES_H
 #define CONCURRENT_TYPES_H
 

@@ -193,7 +193,7 @@ static inline void series_end(struct bpf_object *obj)
 	bpf_object__close(obj);
 	close(api_from);
 	close(api_to);
-	/* What a case leaves must not be found by the next. */
+	/* A case must not find what the one before it left. */
 	ASSERT_EQ(API_STAT(series_sk, add_failed), 0, "adds that were refused");
 }
 

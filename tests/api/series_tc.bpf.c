@@ -165,7 +165,7 @@ int clone_reader(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
-/* What it does not write came along from the original. */
+/* The bytes that it does not write came along from the original. */
 SEC("tc")
 int clone_writer(struct __sk_buff *skb)
 {

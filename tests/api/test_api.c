@@ -30,7 +30,7 @@ static void unlink_now(void)
 	link_now = NULL;
 }
 
-/* A type of program that the kernel does not have is no failure; a program it refuses is one. */
+/* A program type that the kernel lacks is not a failure; a program that it refuses is. */
 static bool loads(struct bpf_object *obj, struct bpf_program *prog)
 {
 	enum bpf_prog_type type = bpf_program__type(prog);

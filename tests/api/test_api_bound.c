@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Who is bound, as the library tells it: of an object that this process has loaded. */
+/* The library lists an object that this process has loaded as bound. */
 #include "api_env.h"
 
 static struct skbext_bound seen;

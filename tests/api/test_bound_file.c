@@ -64,7 +64,7 @@ static int run_once(struct bpf_object *obj)
 	return added;
 }
 
-/* What becomes of the file when it gets these maps and its own in the place of the others. */
+/* Loads the file with these maps, and with its own in place of the others. */
 static int with_maps(const char *file, unsigned int given, unsigned int not_made)
 {
 	libbpf_print_fn_t print = libbpf_set_print(quiet);

@@ -32,7 +32,7 @@ self_connected_socket()
 	exec 3<>/dev/udp/127.0.0.1/9999
 }
 
-# What was read may wait for its deferred free until the CPU receives again: untagged traffic.
+# A packet that was read may wait for its deferred free until the CPU receives again: untagged traffic.
 quiesce()
 {
 	local round
@@ -166,7 +166,7 @@ unbound_does_nothing()
 	[ "$n" = 0 ] || wrong "adds, failed adds and records: $n"
 }
 
-# What alone_both of bound_alone.bpf.c, attached by tc, has seen: added, failed, found, not found.
+# Counts of alone_both in bound_alone.bpf.c, attached by tc: added, failed, found, not found.
 alone_seen()
 {
 	local prog map

@@ -287,7 +287,7 @@ static bool is_balanced(const struct skbext_stats *s)
 	return s->adds + s->shares == s->releases + s->dels_emptied + s->live;
 }
 
-/* What another CPU allocated is freed when that one next receives: a packet for each makes it. */
+/* An skb that another CPU allocated is freed when that CPU next receives: send one packet to each. */
 static struct skbext_stats quiesce(void)
 {
 	struct skbext_stats s = { .sz = sizeof(s) };
@@ -297,7 +297,7 @@ static struct skbext_stats quiesce(void)
 		ASSERT_OK(skbext_stats(env.sk, &s), "stats");
 		if (is_balanced(&s) && (!s.live || (!env.exact && i > 5)))
 			break;
-		/* What a skipped release has left does not go away with time. */
+		/* A record left by a skipped release does not go away with time. */
 		if (s.missed_hooks && i > QUIET_SECONDS * 5)
 			break;
 		usleep(50000);

@@ -30,7 +30,7 @@ readme_program()
 	grep -q SKBEXT_TYPE "$tmp/readme.bpf.c" || wrong "the README has no program"
 }
 
-# Every operation, and payloads that are no named struct.
+# Every operation, and payloads without a named struct.
 all_operations()
 {
 	cat >"$tmp/all.bpf.c" <<-'C'

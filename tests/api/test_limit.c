@@ -102,7 +102,7 @@ static void fill(struct skbext *sk)
 		ASSERT_GE(seen->right[HELD] - before, 1, "adds granted");
 }
 
-/* What this CPU frees of another's waits there for a packet (skb_attempt_defer_free()). */
+/* An skb of another CPU that this one frees waits there for a packet (skb_attempt_defer_free()). */
 static void poke_each_cpu(void)
 {
 	cpu_set_t all;

@@ -16,7 +16,7 @@ static void send_only(void)
 		ASSERT_OK(api_send(api_from, api_to, 10 + i), "send");
 }
 
-/* What a program at tc egress of lo sees for itself. */
+/* Seen by a program at tc egress of lo itself. */
 static void one(const char *program, void (*traffic)(void))
 {
 	struct bpf_object *obj = NULL;

@@ -18,7 +18,7 @@ mptcp_one_subflow mptcp_two_subflows mptcp_one_subflow_checksum mptcp_two_subflo
 mptcp_fallback
 secpath_as_native'
 
-# What shows nothing about a kernel that the others do not, and takes long in an emulated one.
+# Cases that take long in an emulated kernel and show nothing that the others do not.
 REPEATS='dscp_gre dscp_ipip mptcp_two_subflows mptcp_one_subflow_checksum'
 
 root=$(cd "$(dirname "$0")/../.." && pwd)

@@ -40,7 +40,7 @@ static void mode(const char *text)
 	MUST(!strcmp(skbext_mode_name(cli_parse_mode(text)), text), "%s", text);
 }
 
-/* Of a record that has nothing. */
+/* A record without a payload. */
 static void filter(const char *text)
 {
 	json_t *record;

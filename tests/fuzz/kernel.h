@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What fuzzers have in place of the kernel and of the terminal. bpf() is answered from memory, no
+ * Fuzzers have this in place of the kernel and of the terminal. bpf() is answered from memory, no
  * directory is a bpffs and nothing can be mounted: a fuzzer needs no rights and leaves nothing
  * behind, also where an skbext is loaded.
  */
@@ -33,7 +33,7 @@ void kernel_put_pin(const char *name, uint32_t value_size, uint32_t entries, con
 		    size_t size);
 /* Without pins: nothing is loaded. */
 void kernel_forget_pins(void);
-/* What a program that runs leaves in the map `request`. */
+/* A program that runs leaves this in the map `request`. */
 void kernel_put_answer(const void *content, size_t size);
 
 /* The BTF that was loaded last; NULL: none was. */
@@ -41,7 +41,7 @@ extern const void *kernel_btf;
 extern size_t kernel_btf_size;
 void kernel_forget_btf(void);
 
-/* What a call printed; and -1, or what it gave to exit(). */
+/* The output of a call; and -1, or its argument of exit(). */
 struct outcome {
 	char *out, *err;
 	int status;

@@ -143,7 +143,7 @@ static void udp_variants(void)
 	measure("udp", "nothing attached", "again", nothing);
 }
 
-/* What tests/icount/test_icount.sh watches: few, to be quick. */
+/* The rows that tests/icount/test_icount.sh watches: few, to be quick. */
 static void guarded(const char *kernel)
 {
 	int nothing = measure("udp", "nothing attached", "", -1);

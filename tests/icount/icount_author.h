@@ -118,7 +118,7 @@ static bool left_over(const struct author *a)
 	return a->hooks < 0 && !bpf_map__get_next_key(notes, NULL, &key, sizeof(key));
 }
 
-/* As measure(), of which this is one row. Who finds less than all measures something else. */
+/* As measure(), of which this is one row. A variant that does not find all measures something else. */
 static int author_row(const struct author *a, const char *end, const char *detail, int base,
 		      const char *kernel)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What tests/icount/icount.c measures with: the traffic, the ruler, and programs that come and go.
+ * The tools of tests/icount/icount.c: the traffic, the ruler, and programs that come and go.
  * Included by it alone.
  */
 #ifndef ICOUNT_ENV_H
@@ -91,7 +91,7 @@ static struct bpf_prog_info prog_info(int prog)
 	return info;
 }
 
-/* What measure() reads: all that is executed, or what the kernel counts as time in programs. */
+/* measure() reads all executed instructions, or what the kernel counts as time in programs. */
 static __u64 (*ruler)(void) = now;
 
 /* ---- traffic */

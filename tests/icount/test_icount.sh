@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# What skbext costs a packet, in guest instructions, against the counts that stand in
+# The cost of skbext for a packet, in guest instructions, against the counts in
 # tests/icount/icount.expected. What is compared is what skbext adds to the same traffic without it, counted
 # in the same run: a change of more than 1 % (5 % with another build of the kernel or another clang)
 # fails until that file says so too. TCP's counts differ by a tenth from run to run. Totals are not

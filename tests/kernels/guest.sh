@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# What tests/kernels/test_kernels.sh runs inside each kernel, step by step:
+# tests/kernels/test_kernels.sh runs this inside each kernel, step by step:
 #
 #	tests/kernels/guest.sh BUILD_DIRECTORY STEP...
 #
@@ -55,7 +55,7 @@ field()	# NAME: of status --json
 	"$skbext" status --json 2>/dev/null | jq -r ".$1"
 }
 
-# What cannot be proved is not complete, and everybody says why.
+# A guarantee that cannot be proved is not complete, and every command says why.
 cli_not_proved()
 {
 	local why=max_net_namespaces

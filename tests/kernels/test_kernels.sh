@@ -155,7 +155,7 @@ only_done()	# FILE: all but what follows the last step that was done
 		END { for (n = 1; n <= last; n++) print line[n] }' "$1"
 }
 
-# What a machine that died had done stays; its last step is told from the beginning.
+# The finished steps of a machine that died stay; its last step begins again.
 run_kernel()	# LABEL: output in $tmp/LABEL, what went wrong with the machine itself at its end
 {
 	local status kernel options settings

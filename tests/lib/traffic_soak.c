@@ -67,7 +67,7 @@ static void batch_init(struct batch *b, size_t size)
 	}
 }
 
-/* What is there; a part is enough. */
+/* Reads what is there; a part is enough. */
 static int udp_take(struct worker *w, struct batch *in, int flags)
 {
 	int n = recvmmsg(w->to, in->msg, BATCH, flags, NULL);

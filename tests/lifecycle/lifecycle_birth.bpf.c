@@ -16,7 +16,7 @@ struct lifecycle_births births SEC(".data.births");
 
 #define COUNT(what) __sync_fetch_and_add(&births.what, 1)
 
-/* What a function returned is a scalar for the verifier. */
+/* To the verifier a function's return value is a scalar. */
 static __always_inline __u64 key_of_address(__u64 skb)
 {
 	return skbext_hash(skb - SKBEXT_STATE->base);
@@ -66,7 +66,7 @@ SEC("?fexit/skb_clone")
 int BPF_PROG(birth_skb_clone, struct sk_buff *skb, gfp_t mask, struct sk_buff *ret)
 {
 	__u64 from = __skbext_hash_of(skb), to = __skbext_hash_of(ret);
-	/* What is noclone stays with the original. */
+	/* A noclone type stays with the original. */
 	int original = skbext_store_active(from) & ~SKBEXT_STATE->noclone;
 	int clone = skbext_store_active(to);
 

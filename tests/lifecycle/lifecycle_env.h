@@ -381,7 +381,7 @@ static inline void quiesce(bool veth)
 			continue;
 		if (!total.stats.live)
 			return;
-		/* What the tracepoint mode leaves does not go away with time, */
+		/* Records that the tracepoint mode leaves do not go away with time, */
 		if (!env.exact && i > 5)
 			return;
 		/* nor what a skipped release has left. */
@@ -453,12 +453,12 @@ static inline void check_not_stale(void)
 		return;
 	ASSERT_NE(now.births.births, 0, "births were watched");
 	ASSERT_EQ(now.births.stale, 0, "something active on a new skb");
-	/* What a skipped share costs is the record of that clone, and nothing else. */
+	/* A skipped share costs the record of that clone, and nothing else. */
 	ASSERT_GE(now.missed_shares + now.stats.distrusted, now.births.clones_lost,
 		  "clones without");
 	ASSERT_EQ(now.births.clones_wrong, 0, "clones with something else than their original");
 	/*
-	 * What a skipped release leaves is found by nobody, and ends when the address is used
+	 * Nobody finds the record that a skipped release leaves, and it ends when the address is used
 	 * again. A copy into an sk_buff replaces what it has (skb_segment() of a frag list copies
 	 * twice), so that nobody finds that either. It may be left since an earlier case.
 	 */
@@ -466,7 +466,7 @@ static inline void check_not_stale(void)
 		  "records that outlived their packet");
 }
 
-/* What the tracepoint mode cannot end lies in the caches of sk_buffs that each CPU has. */
+/* Records that the tracepoint mode cannot end lie in the sk_buff caches of the CPUs. */
 static inline unsigned int cached_skbs(void)
 {
 	const int cache = 128;	/* NAPI_SKB_CACHE_SIZE: 64, in later kernels 128 */
@@ -491,7 +491,7 @@ static inline void check_nothing_left(void)
 		skbext_for_each(env.sk, print_left, &printed);
 }
 
-/* What skipped releases have left; in the exact mode that is all there can be. How many ended. */
+/* Records left by skipped releases; in the exact mode there are no others. Returns how many ended. */
 static inline __u64 purge_left(void)
 {
 	const struct skbext_stats *s = &total.stats;

@@ -25,7 +25,7 @@ struct lifecycle_counts counts SEC(".data.counts");
 #define ETH_HLEN 14
 #define IFF_LOOPBACK 0x8
 
-/* What tells a packet from all others, however it got here, by its contents. */
+/* Identifies a packet by its contents, however it got here. */
 struct identity {
 	__u64 flow;
 	__u32 number;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the lifecycle test's BPF programs and its user space agree on. "Key" is the address of an
+ * Shared by the lifecycle test's BPF programs and its user space. "Key" is the address of an
  * skb as the store sees it: a scalar that every program derives from the pointer in the same way.
  */
 #ifndef LIFECYCLE_TYPES_H

@@ -81,7 +81,7 @@ static __always_inline bool take(__u32 cpu, __u64 h)
 
 /*
  * nr: tells contexts apart that can interrupt each other.
- * Close to the control map there are no sk_buffs.
+ * No sk_buff lies close to the control map.
  */
 static __always_inline int fire(__u32 nr)
 {

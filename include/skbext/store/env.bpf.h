@@ -103,7 +103,7 @@ const volatile __u32 __skbext_cfg[sizeof(struct skbext_cfg) / sizeof(__u32)]
 };
 #define __skbext_cfg		(*(const volatile struct skbext_cfg *)__skbext_cfg)
 
-/* What the store is told of its surroundings (store.h). */
+/* The surroundings that the store asks for (store.h). */
 #define SKBEXT_FN		__attribute__((weak, noinline))
 #define SKBEXT_BUCKETS		(__skbext_cfg.buckets)
 #define SKBEXT_ROOM		(__skbext_cfg.payload)

@@ -63,7 +63,7 @@ SKBEXT_FN int skbext_store_leave(__u64 types)
 	return 0;
 }
 
-/* What a word needs beside these types. */
+/* The bits that a word needs beside these types. */
 __skbext_inline __u64 __skbext_mark(__u64 word, __u64 types)
 {
 	return types & SKBEXT_STATE->limited && !(word & SKBEXT_W_REMOTE) ? SKBEXT_W_SHARED : 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the macros of skbext.bpf.h call: from a program's own skb and type to the store's key and bit.
+ * The macros of skbext.bpf.h call these: from a program's skb and type to the store's key and bit.
  * Inline up to what most packets need.
  */
 #ifndef SKBEXT_STORE_PROGRAM_BPF_H

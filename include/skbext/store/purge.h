@@ -10,7 +10,7 @@ __skbext_inline int __skbext_older(__u32 slot, __u32 generation)
 	return link && (__s32)((__u32)(__skbext_read(link) >> 32) - generation) < 0;
 }
 
-/* Of a record that is nobody's any more, but for its end: user space took its last type. */
+/* The record has no owner any more and waits for its end: user space took its last type. */
 __skbext_inline int __skbext_is_emptied(__u64 word)
 {
 	return word & SKBEXT_W_DOOMED && !(word & SKBEXT_W_ACTIVE);

@@ -67,7 +67,7 @@ SKBEXT_FN int skbext_store_slot_away(__u64 h, __u32 farthest)
 	return slot;
 }
 
-/* Of a record that is not in the first slot of its home. */
+/* The record is not in the first slot of its home. */
 SKBEXT_FN int skbext_store_slot_any(__u64 h)
 {
 	__u32 n = __skbext_home(h);
@@ -135,7 +135,7 @@ SKBEXT_FN int skbext_store_uncount_away(__u64 h)
 	return 0;
 }
 
-/* What claim counted in, when the key has left the slot. last_home: SKBEXT_LAST_HOME. */
+/* Takes back the counts of claim, after the key has left the slot. last_home: SKBEXT_LAST_HOME. */
 __skbext_inline void __skbext_uncount_by(__u64 h, __u32 slot, __u64 last_home)
 {
 	__u32 home = h >> (SKBEXT_KEY_SHIFT + SKBEXT_SKB_SHIFT) & last_home;
@@ -146,7 +146,7 @@ __skbext_inline void __skbext_uncount_by(__u64 h, __u32 slot, __u64 last_home)
 		__sync_fetch_and_sub(&__skbext_home_front(h)->head, 1);
 }
 
-/* Of a record that had no type with a max. */
+/* The record had no type with a max. */
 __skbext_inline void __skbext_uncount(__u64 h, __u32 slot)
 {
 	__skbext_uncount_by(h, slot, SKBEXT_LAST_HOME);

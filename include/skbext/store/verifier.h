@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the compiler and the verifier have to be told: every asm of the store that is not an atomic
+ * Hints to the compiler and the verifier: every asm of the store that is not an atomic
  * (atomics.h). V1 to V8 are the verifier's rules, at the head of store.h.
  */
 #ifndef SKBEXT_STORE_VERIFIER_H

@@ -72,7 +72,7 @@ static void wait_for_signal(void)
 	sigwait(&set, &sig);
 }
 
-/* That the tc qdisc is there already is no error, and libbpf would say it is. */
+/* A tc qdisc that is there already is not an error; libbpf would print one. */
 static int only_warnings(enum libbpf_print_level level, const char *format, va_list args)
 {
 	if (level != LIBBPF_WARN || strstr(format, "Kernel error message"))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Preserve DSCP across a tunnel, per packet: noted on it before it is encapsulated, written to the
- * outer header after. What is between, a queue or an unresolved next hop, does not matter.
+ * outer header after. A queue or an unresolved next hop in between does not matter.
  *
  * Beside it the way without extensions, to compare: a map with the flow's hash as key.
  */
@@ -32,7 +32,7 @@ static __always_inline int dscp_of(struct __sk_buff *skb)
 	return skb->protocol == bpf_htons(ETH_P_IPV6) ? bpf_ntohs(word) >> 4 & DSCP : -1;
 }
 
-/* Of the outer header, which is IPv4 on Ethernet here. */
+/* The DSCP of the outer header, which is IPv4 on Ethernet here. */
 static __always_inline void set_dscp(struct __sk_buff *skb, __u32 dscp)
 {
 	__be16 old, new;

@@ -15,7 +15,7 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// What the loaded skbext has pinned for the object's maps.
+// The pins of the loaded skbext for the object's maps.
 var pins = map[string]string{
 	".data.skbext":       "ctl",
 	".data.skbext_slots": "slots",

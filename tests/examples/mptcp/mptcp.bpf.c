@@ -74,7 +74,7 @@ struct scan {
 	bool found;
 };
 
-/* 1: the end. What has a mapping is there once, as DSS or MP_CAPABLE. */
+/* 1: the end. A mapping is there once, as DSS or MP_CAPABLE. */
 static long scan_option(__u32 i, struct scan *s)
 {
 	const struct tcp_packet *p = s->packet;
@@ -467,7 +467,7 @@ int mptcp_delivered(struct mptcp_nf_ctx *ctx)
 	return NF_ACCEPT;
 }
 
-/* What the kernel took last for the mapping that the subflow has now. */
+/* The kernel took this last for the mapping that the subflow has now. */
 static __always_inline void read_taken(struct sock *ssk, struct dss_note *dss)
 {
 	struct mptcp_subflow_context___any *subflow = subflow_of(ssk);

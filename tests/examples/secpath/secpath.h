@@ -16,7 +16,7 @@ struct secpath_state {
 };
 
 /*
- * What a packet has passed, outermost first: the kernel's struct sec_path.
+ * The transformations that a packet has passed, outermost first: the kernel's struct sec_path.
  * refs: the states' numbers.
  */
 struct packet_path {

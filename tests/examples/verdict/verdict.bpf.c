@@ -19,7 +19,7 @@ SKBEXT_TYPE(verdict, struct packet_verdict);
 
 __u64 judged, denied, quarantined, passed, without, unseen;
 
-/* Ingress of the device. What an inspection would find out stands in the first byte here. */
+/* Ingress of the device. The first byte stands for the result of an inspection. */
 SEC("tc")
 int verdict_judge(struct __sk_buff *skb)
 {

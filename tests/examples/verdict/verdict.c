@@ -72,7 +72,7 @@ static void wait_for_signal(void)
 	sigwait(&set, &sig);
 }
 
-/* That the tc qdisc is there already is no error, and libbpf would say it is. */
+/* A tc qdisc that is there already is not an error; libbpf would print one. */
 static int only_warnings(enum libbpf_print_level level, const char *format, va_list args)
 {
 	if (level != LIBBPF_WARN || strstr(format, "Kernel error message"))
@@ -106,7 +106,7 @@ static __u32 mark_of(struct msghdr *msg)
 	return 0;
 }
 
-/* What arrived, what of it should not have, and the mark all of it had. */
+/* Packets that arrived, those of them that should not have, and the mark that all had. */
 static void receive(int fd)
 {
 	char data[64], control[CMSG_SPACE(sizeof(__u32))];

@@ -8,7 +8,7 @@ enum {
 	VERDICT_QUARANTINE,	/* for the socket */
 };
 
-/* What is known about a packet once it came in, and what was made of it. */
+/* Learnt about a packet when it came in, and decided about it. */
 struct packet_verdict {
 	__u32 action;
 	__u32 hooks;		/* that have seen it */
