@@ -16,7 +16,7 @@ static __always_inline __u64 *payload_word(struct skbext_object *obj, __u32 i)
 {
 	__u64 at = (__u64)request.offset + i * 8;
 
-	__skbext_opaque(at);
+	barrier_var(at);
 	return at <= SKBEXT_ROOM - 8 ? (__u64 *)(obj->payload + at) : (__u64 *)0;
 }
 
@@ -107,7 +107,7 @@ static __always_inline int do_del(__u64 h)
 
 static __always_inline int do_find(__u64 h)
 {
-	int object = skbext_store_find_any(h, request.active);
+	int object = skbext_store_find_slow(h, request.active);
 
 	if (object < 0)
 		return 0;
@@ -116,7 +116,7 @@ static __always_inline int do_find(__u64 h)
 	 * Not the owner: the record may have ended, and its object be another's,
 	 * while it was copied.
 	 */
-	return skbext_store_find_any(h, request.active) == object;
+	return skbext_store_find_slow(h, request.active) == object;
 }
 
 static __noinline long strip_slot(__u32 i, void *unused)

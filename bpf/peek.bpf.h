@@ -3,7 +3,7 @@
  * What a packet carries in another skbext than the one this object is bound to, read by address and
  * without a change to it. Only for whoever has the packet at this moment, as for skbext_find().
  *
- * As skbext_store_active() and skbext_store_find_any(), with memory that is none of this object's:
+ * As skbext_store_active() and skbext_store_find_slow(), with memory that is none of this object's:
  * each read is a bpf_probe_read_kernel(), which fails where the other skbext has been unloaded.
  */
 #ifndef PEEK_BPF_H

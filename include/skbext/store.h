@@ -50,13 +50,13 @@
  * A record lives in its home bucket, or if that is full in a later bucket of its own probe sequence
  * (skbext_store_next()).
  *
- * FAST AND SLOW. The fast path is inline, in this file; each slow path is a call (`_any`, `_away`).
+ * FAST AND SLOW. The fast path is inline, in this file; each slow path is a call (`_slow`, `_away`).
  *
  *	operation	inline when						else
  *	any		head and first are 0: no record. One cache line		below
- *	add		the home bucket is empty, payload <= 64 bytes		add_any: more types, COW, full
- *	find, exist	slot 0 has the key, trusted				find_any: slots beside, away
- *	del, release,	slot 0 has the key, not shared, nobody adds by address	del_any, release_any, keep_any
+ *	add		the home bucket is empty, payload <= 64 bytes		add_slow: more types, COW, full
+ *	find, exist	slot 0 has the key, trusted				find_slow: slots beside, away
+ *	del, release,	slot 0 has the key, not shared, nobody adds by address	del_slow, release_slow, keep_slow
  *	keep
  *	share		never							share: claim and link
  *
@@ -142,7 +142,7 @@ __skbext_inline void *__skbext_payload(struct skbext_object *obj, __u64 offset)
 {
 	if (!obj)
 		return (void *)0;
-	__skbext_opaque(offset);
+	barrier_var(offset);
 	return obj->payload + offset;
 }
 
@@ -151,7 +151,7 @@ __skbext_inline void *__skbext_payload_in(struct skbext_bucket *b, __u64 offset)
 {
 	if (!b)
 		return (void *)0;
-	__skbext_opaque(offset);
+	barrier_var(offset);
 	return (char *)b + offset + __builtin_offsetof(struct skbext_bucket, object.payload);
 }
 
@@ -159,9 +159,9 @@ __skbext_inline void *__skbext_payload_in(struct skbext_bucket *b, __u64 offset)
  * skb_ext_add(): the payload to write to, or NULL: no room, the skb is as it was. size is a
  * constant, b the home front of h. Unlike the kernel's, a payload that was not active comes zeroed.
  */
-__skbext_inline void *skbext_store_add_slow(__u64 h, __u64 active, __u32 offset, __u32 size)
+__skbext_inline void *__skbext_add_payload(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
-	int object = skbext_store_add_any(h, active, offset, size);
+	int object = skbext_store_add_slow(h, active, offset, size);
 
 	return object < 0 ? (void *)0 : __skbext_payload(skbext_object(object), offset);
 }
@@ -182,13 +182,13 @@ __skbext_inline void *skbext_store_add_at(struct skbext_bucket *b, __u64 h, __u6
 		__skbext_write(&b->first, h | active);
 		return payload;
 	}
-	return skbext_store_add_slow(h, active, offset, size);
+	return __skbext_add_payload(h, active, offset, size);
 }
 
 __skbext_inline void *skbext_store_add(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
 	if (active & SKBEXT_STATE->limited)
-		return skbext_store_add_slow(h, active, offset, size);
+		return __skbext_add_payload(h, active, offset, size);
 	return skbext_store_add_at(__skbext_home_front(h), h, active, offset, size);
 }
 
@@ -211,7 +211,7 @@ __skbext_inline int __skbext_in_first(struct skbext_bucket *home, __u64 first, _
 /* skb_ext_find(): the object in which the one type in active is, or NULL. Possibly shared. */
 __skbext_inline struct skbext_object *skbext_store_find_object(__u64 h, __u64 active)
 {
-	int object = skbext_store_find_any(h, active);
+	int object = skbext_store_find_slow(h, active);
 
 	return object < 0 ? (struct skbext_object *)0 : skbext_object(object);
 }
@@ -236,7 +236,7 @@ __skbext_inline int skbext_store_release(__u64 h, __u32 stat)
 	if (!home)
 		return 0;
 	if (__skbext_sole(SKBEXT_STATE_BESIDE, first, h) > SKBEXT_W_ACTIVE)
-		return skbext_store_release_any(h, stat);
+		return skbext_store_release_slow(h, stat);
 	if (stat == SKBEXT_STAT_RELEASED)
 		__skbext_bump(&home->releases);
 	else
@@ -256,7 +256,7 @@ __skbext_inline int skbext_store_del(__u64 h, __u64 active)
 	/* What a predecessor left is not this skb's: the call ends it, and says that it had none. */
 	if (__skbext_sole(SKBEXT_STATE_BESIDE, first, h) != active ||
 	    __skbext_read(&home->object.link) != __skbext_read(&SKBEXT_STATE_BESIDE->watch))
-		return skbext_store_del_any(h, active);
+		return skbext_store_del_slow(h, active);
 	__skbext_bump(&home->dels);
 	__skbext_write(&home->first, 0);
 	return 1;
@@ -270,7 +270,7 @@ __skbext_inline int skbext_store_keep_at(struct skbext_bucket *home, __u64 h, __
 	__u64 active = __skbext_sole(SKBEXT_STATE, __skbext_read(&home->first), h);
 
 	if (active > SKBEXT_W_ACTIVE || active & types)
-		return skbext_store_keep_any(h, types, stat);
+		return skbext_store_keep_slow(h, types, stat);
 	if (stat == SKBEXT_STAT_UDP_DROPPED)
 		__skbext_bump(__skbext_udp_dropped(home, __skbext_home(h)));
 	else

@@ -56,8 +56,8 @@ static __always_inline void own(__u64 h)
 		return;
 	}
 	COUNT(own);
-	if (skbext_store_find_any(h, TAG->active) < 0 || !skbext_store_del(h, TAG->active) ||
-	    skbext_store_find_any(h, TAG->active) >= 0)
+	if (skbext_store_find_slow(h, TAG->active) < 0 || !skbext_store_del(h, TAG->active) ||
+	    skbext_store_find_slow(h, TAG->active) >= 0)
 		COUNT(own_wrong);
 }
 

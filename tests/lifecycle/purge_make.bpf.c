@@ -43,7 +43,7 @@ __attribute__((noinline)) int states(__u64 h, __u32 id)
 {
 	const volatile struct __skbext_ref *ref = __SKBEXT_REF(purge_states);
 
-	if (skbext_store_add_any(h, ref->active, ref->offset, sizeof(struct purge_states)) < 0)
+	if (skbext_store_add_slow(h, ref->active, ref->offset, sizeof(struct purge_states)) < 0)
 		return 0;
 	return skbext_store_ref(h, __skbext_type_of(ref->active), 2, id) >= 0;
 }

@@ -176,25 +176,25 @@ static inline __u64 env_stat(enum skbext_stat stat)
 static inline int env_add(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
 	return env_inline() ? env_number(skbext_store_add(h, active, offset, size)) :
-			      skbext_store_add_any(h, active, offset, size);
+			      skbext_store_add_slow(h, active, offset, size);
 }
 
 static inline int env_find(__u64 h, __u64 active)
 {
 	return env_inline() ? env_number(skbext_store_find(h, active)) :
-			      skbext_store_find_any(h, active);
+			      skbext_store_find_slow(h, active);
 }
 
 static inline int env_release(__u64 h)
 {
 	return env_inline() ? skbext_store_release(h, SKBEXT_STAT_RELEASED) :
-			      skbext_store_release_any(h, SKBEXT_STAT_RELEASED);
+			      skbext_store_release_slow(h, SKBEXT_STAT_RELEASED);
 }
 
 static inline int env_keep(__u64 h, __u64 types, enum skbext_stat stat)
 {
 	return env_inline() ? skbext_store_keep(h, types, stat) :
-			      skbext_store_keep_any(h, types, stat);
+			      skbext_store_keep_slow(h, types, stat);
 }
 
 /* By who does not own the skb; no program runs, so that no grace period is to be waited for. */

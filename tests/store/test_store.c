@@ -117,7 +117,7 @@ static void store_zero_stays_in_the_payload(void)
 				ASSERT_EQ(bytes[i], i < offset ? (char)0xee : 0, "byte at add");
 		}
 		env_release(h);
-		skbext_store_add_any(h, T0, offset, 64);	/* the verifier refuses it inline */
+		skbext_store_add_slow(h, T0, offset, 64);	/* the verifier refuses it inline */
 		ASSERT_TRUE(env_canaries_ok(), "neighbours untouched, whatever the size");
 		env_close();
 	}
@@ -584,7 +584,7 @@ static void store_add_beyond_the_max(void)
 	ASSERT_GE(add(a, T0, 'a'), 0, "one");
 	ASSERT_GE(add(b, T0, 'b'), 0, "two");
 	ASSERT_TRUE(!skbext_store_add(c, T0, 0, SIZE), "three");
-	ASSERT_EQ(skbext_store_add_any(c, T0, 0, SIZE), SKBEXT_MAXED, "three, by a call");
+	ASSERT_EQ(skbext_store_add_slow(c, T0, 0, SIZE), SKBEXT_MAXED, "three, by a call");
 	ASSERT_EQ(env_failed(SKBEXT_STAT_ADD_LIMITED), 2, "counted");
 	ASSERT_EQ(env_failed(SKBEXT_STAT_ADD_FAILED), 0, "not for want of room");
 	ASSERT_EQ(skbext_store_slot(c), -1, "nothing is left of it");

@@ -495,13 +495,13 @@ static int do_add(int skb, int type)
 	if (il.mutant == IL_TAKE_OVER && skbext_store_slot(h) >= 0)
 		return broken_add_more(skbext_store_slot(h), h, type);
 	return inlined() ? env_number(skbext_store_add(h, bit, type * 8, 8)) :
-			   skbext_store_add_any(h, bit, type * 8, 8);
+			   skbext_store_add_slow(h, bit, type * 8, 8);
 }
 
 /* Of the second type: one reference, counted at least as long as it is there. */
 static void check_reference(int skb)
 {
-	int object = skbext_store_find_any(sim.hash[skb], 2);
+	int object = skbext_store_find_slow(sim.hash[skb], 2);
 	__u32 *refs = object < 0 ? NULL : (__u32 *)word_of(object, 1);
 
 	if (!sim.second[skb] || !sim.scene->counted || meddled(skb))
@@ -525,7 +525,7 @@ static void take_reference(int skb, bool had)
 static void do_find(int skb)
 {
 	__u64 h = sim.hash[skb], found = 0;
-	int object = inlined() ? env_number(skbext_store_find(h, 1)) : skbext_store_find_any(h, 1);
+	int object = inlined() ? env_number(skbext_store_find(h, 1)) : skbext_store_find_slow(h, 1);
 
 	if (object >= 0) {
 		il_point();
@@ -581,7 +581,7 @@ static void do_share(int skb, int from)
 /* The owner took the first type; what user space writes is its own. */
 static void check_taken(int skb)
 {
-	int object = meddled(skb) ? skbext_store_find_any(sim.hash[skb], 1) : -1;
+	int object = meddled(skb) ? skbext_store_find_slow(sim.hash[skb], 1) : -1;
 
 	if (object >= 0 && *word_of(object, 0) != USERS)
 		amiss("still has what was taken", skb);
@@ -594,12 +594,12 @@ static void do_end(int skb, enum step_op op)
 
 	if (op == DEL || op == DEL_MORE) {
 		if (il.mutant == IL_REFS_OF_OTHERS && op == DEL_MORE && had)
-			skbext_store_refs(skbext_store_find_any(h, 2), 2, -1);
+			skbext_store_refs(skbext_store_find_slow(h, 2), 2, -1);
 		ended = skbext_store_del(h, op == DEL ? 1 : 2);
 		had = op == DEL ? sim.value[skb] != 0 : sim.second[skb];
 	} else if (op == KEEP) {
 		ended = inlined() ? skbext_store_keep(h, 2, SKBEXT_STAT_UDP_DROPPED) :
-				    skbext_store_keep_any(h, 2, SKBEXT_STAT_UDP_DROPPED);
+				    skbext_store_keep_slow(h, 2, SKBEXT_STAT_UDP_DROPPED);
 		had = had && !sim.second[skb];
 	} else if (il.mutant == IL_OBJECT_FIRST && il.running) {
 		ended = broken_release(h);
@@ -607,7 +607,7 @@ static void do_end(int skb, enum step_op op)
 		ended = release_without_types(h);
 	} else {
 		ended = inlined() ? skbext_store_release(h, SKBEXT_STAT_RELEASED) :
-				    skbext_store_release_any(h, SKBEXT_STAT_RELEASED);
+				    skbext_store_release_slow(h, SKBEXT_STAT_RELEASED);
 	}
 	sim.value[skb] = op == DEL_MORE ? sim.value[skb] : 0;
 	sim.second[skb] = op != RELEASE && op != DEL_MORE && sim.second[skb];
@@ -754,7 +754,7 @@ static void doom(void)
 		__u64 word = IL_LOAD(__skbext_word(slot));
 
 		if (word & SKBEXT_W_ACTIVE && __skbext_older(slot, sim.generation) &&
-		    skbext_store_drop_any(slot, word))
+		    skbext_store_drop_slow(slot, word))
 			skbext_count(SKBEXT_STAT_PURGED);
 	}
 	if (il.mutant == IL_PURGE_NO_GRACE)

@@ -109,7 +109,7 @@ __skbext_inline __u64 __skbext_known(__u32 n)
 {
 	__u64 at = n;
 
-	__skbext_opaque(at);
+	barrier_var(at);
 	return at;
 }
 

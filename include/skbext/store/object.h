@@ -12,7 +12,7 @@ SKBEXT_FN int skbext_store_zero(__u32 slot, __u32 offset, __u32 size)
 	for (__u32 i = 0; i < SKBEXT_MAX_PAYLOAD && i < size; i += 8) {
 		__u64 at = (__u64)offset + i;
 
-		__skbext_opaque(at);
+		barrier_var(at);
 		if (at > SKBEXT_ROOM - 8)
 			break;
 		*(__u64 *)(obj->payload + at) = 0;
@@ -49,7 +49,7 @@ __skbext_inline __u32 *__skbext_refs(struct skbext_object *obj, __u32 type, __u3
 {
 	__u64 at = (__u64)SKBEXT_STATE->offset[type % SKBEXT_MAX_TYPES] + n * 4;
 
-	__skbext_opaque(at);
+	barrier_var(at);
 	return obj && at <= SKBEXT_ROOM - 4 ? (__u32 *)(obj->payload + at) : (__u32 *)0;
 }
 

@@ -70,7 +70,7 @@ SKBEXT_FN int skbext_store_end_taken(__u32 slot, __u64 h)
 
 		if (!__skbext_match(word, h) || !__skbext_is_emptied(word))
 			break;
-		ended = skbext_store_drop_any(slot, word);
+		ended = skbext_store_drop_slow(slot, word);
 	}
 	skbext_count(ended ? SKBEXT_STAT_DELS_EMPTIED : SKBEXT_STAT_DELS);
 	return skbext_store_unmark(slot);
@@ -114,7 +114,7 @@ SKBEXT_FN int skbext_store_end_stripped(__u32 slot)
 }
 
 /* A free slot for h that has no key yet, and so is nobody else's; -1: no room. */
-SKBEXT_FN int skbext_store_reserve_any(__u64 h)
+SKBEXT_FN int skbext_store_reserve_slot(__u64 h)
 {
 	__u32 home = __skbext_home(h), n = home;
 	int slot = -1;
@@ -146,7 +146,7 @@ SKBEXT_FN int skbext_store_reserve(__u64 h, __u64 active)
 
 	if (__skbext_limits() && !skbext_store_enter(active))
 		return SKBEXT_MAXED;
-	slot = skbext_store_reserve_any(h);
+	slot = skbext_store_reserve_slot(h);
 	if (slot < 0 && __skbext_limits())
 		skbext_store_leave(active);
 	return slot < 0 ? SKBEXT_NONE : slot;

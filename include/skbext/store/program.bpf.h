@@ -41,7 +41,7 @@ void *__skbext_add_hash(__u64 h, const volatile struct __skbext_ref *ref, __u32 
 		return (void *)0;
 	mask = ref->entering;
 	if (mask >= SKBEXT_LIMITED)
-		return skbext_store_add_slow(h, active, ref->offset, size);
+		return __skbext_add_payload(h, active, ref->offset, size);
 	return skbext_store_add_at(__skbext_front(h, mask), h, active, ref->offset, size);
 }
 
@@ -87,7 +87,7 @@ _Bool __skbext_exist_hash(__u64 h, const volatile struct __skbext_ref *ref)
 {
 	__u64 active = ref->active;
 
-	return active && !skbext_store_absent(h) && skbext_store_find_any(h, active) >= 0;
+	return active && !skbext_store_absent(h) && skbext_store_find_slow(h, active) >= 0;
 }
 
 __skbext_inline
@@ -102,7 +102,7 @@ void __skbext_reset(const void *skb)
 	__u64 h = __skbext_hash_of(skb);
 
 	if (!skbext_store_absent(h) && __skbext_cfg.epoch[0])
-		skbext_store_release_any(h, SKBEXT_STAT_RELEASED);
+		skbext_store_release_slow(h, SKBEXT_STAT_RELEASED);
 }
 
 __skbext_inline
@@ -128,7 +128,7 @@ int __skbext_get(const void *skb, const volatile struct __skbext_ref *ref, __u32
 
 	if (!(active & SKBEXT_STATE->counted) || id >= SKBEXT_STATE->refs)
 		return -EINVAL;
-	if (skbext_store_add_any(h, active, ref->offset, size) < 0)
+	if (skbext_store_add_slow(h, active, ref->offset, size) < 0)
 		return -ENOMEM;
 	place = skbext_store_ref(h, __skbext_type_of(active), max, id);
 	return place < 0 ? -ENOSPC : place;

@@ -67,7 +67,7 @@ SKBEXT_FN int skbext_store_end_doomed(__u32 slot, __u32 generation)
 
 	int ended = word >> SKBEXT_W_META_BITS && word & SKBEXT_W_DOOMED &&
 		    (__skbext_is_emptied(word) || __skbext_older(slot, generation)) &&
-		    skbext_store_drop_any(slot, word);
+		    skbext_store_drop_slow(slot, word);
 
 	/* Of one that was marked by mistake, and of the slot of one that ended. */
 	if (p)

@@ -13,7 +13,7 @@ __skbext_inline __u64 __skbext_sole(const struct skbext_state *state, __u64 word
 }
 
 /* Its object may have more holders, or its owner is not alone with it. */
-SKBEXT_FN int skbext_store_drop_any(__u32 slot, __u64 word)
+SKBEXT_FN int skbext_store_drop_slow(__u32 slot, __u64 word)
 {
 	__u64 *p = __skbext_word(slot);
 	__u32 obj = __skbext_object_of(slot, word);
@@ -33,7 +33,7 @@ SKBEXT_FN int skbext_store_drop_any(__u32 slot, __u64 word)
 __skbext_inline int __skbext_drop(__u64 *p, __u32 slot, __u64 word)
 {
 	if (__skbext_sole(SKBEXT_STATE, word, word & SKBEXT_W_KEY) > SKBEXT_W_ACTIVE)
-		return skbext_store_drop_any(slot, word);
+		return skbext_store_drop_slow(slot, word);
 	__skbext_write(p, 0);
 	__skbext_uncount(word, slot);
 	return 1;
@@ -43,7 +43,7 @@ __skbext_inline int __skbext_drop(__u64 *p, __u32 slot, __u64 word)
  * End every record of h, counted as stat.
  * Returns how many there were; more than one is user space's doing.
  */
-SKBEXT_FN int skbext_store_release_any(__u64 h, __u32 stat)
+SKBEXT_FN int skbext_store_release_slow(__u64 h, __u32 stat)
 {
 	__u64 *p, word;
 	int ended = 0;
@@ -65,7 +65,7 @@ SKBEXT_FN int skbext_store_release_any(__u64 h, __u32 stat)
 	return ended;
 }
 
-SKBEXT_FN int skbext_store_find_any(__u64 h, __u64 active)
+SKBEXT_FN int skbext_store_find_slow(__u64 h, __u64 active)
 {
 	int slot = skbext_store_slot(h);
 	__u64 *link, *p = slot < 0 ? (__u64 *)0 : __skbext_word_link(slot, &link);
@@ -104,7 +104,7 @@ SKBEXT_FN int skbext_store_active(__u64 h)
 __skbext_inline int __skbext_move(__u32 slot, __u64 h, __u64 word, __u64 copy)
 {
 	__u64 *from = __skbext_word(slot), *link;
-	int claimed = from ? skbext_store_claim_any(h) : -1;
+	int claimed = from ? skbext_store_claim_slow(h) : -1;
 	__u64 *to = claimed < 0 ? (__u64 *)0 : __skbext_word_link(claimed, &link);
 
 	if (!from || !to)
@@ -214,7 +214,7 @@ SKBEXT_FN int skbext_store_add_limited(__u64 h, __u64 active, __u32 offset, __u3
 	active &= SKBEXT_W_ACTIVE;
 	if (!skbext_store_enter(active))
 		return SKBEXT_MAXED;
-	slot = __skbext_make(skbext_store_claim_any(h), h, active | __skbext_mark(0, active),
+	slot = __skbext_make(skbext_store_claim_slow(h), h, active | __skbext_mark(0, active),
 			     offset, size);
 	if (slot < 0)
 		skbext_store_leave(active);
@@ -298,14 +298,14 @@ __skbext_inline void __skbext_count_refused(int ret, __u64 active)
 }
 
 /* The object, or negative: no room, or the type has its max. */
-SKBEXT_FN int skbext_store_add_any(__u64 h, __u64 active, __u32 offset, __u32 size)
+SKBEXT_FN int skbext_store_add_slow(__u64 h, __u64 active, __u32 offset, __u32 size)
 {
 	int slot = 0, ret = SKBEXT_AGAIN;
 
 	for (int i = 0; i < SKBEXT_LOOKS && ret == SKBEXT_AGAIN; i++) {
 		slot = skbext_store_slot(h);
 		if (slot >= 0 && (__skbext_emptied(slot, h) || skbext_store_distrusts(slot))) {
-			skbext_store_release_any(h, SKBEXT_STAT_PURGED_STALE);
+			skbext_store_release_slow(h, SKBEXT_STAT_PURGED_STALE);
 			slot = -1;
 		}
 		if (slot < 0)
@@ -361,7 +361,7 @@ SKBEXT_FN int skbext_store_clear(__u32 slot, __u64 h, __u64 types)
 	return 0;
 }
 
-__skbext_inline int __skbext_clear_any(__u64 h, __u64 types)
+__skbext_inline int __skbext_clear_types(__u64 h, __u64 types)
 {
 	int ret = SKBEXT_AGAIN;
 
@@ -373,24 +373,24 @@ __skbext_inline int __skbext_clear_any(__u64 h, __u64 types)
 	return ret;
 }
 
-SKBEXT_FN int skbext_store_del_any(__u64 h, __u64 active)
+SKBEXT_FN int skbext_store_del_slow(__u64 h, __u64 active)
 {
 	int slot = skbext_store_slot(h), cleared;
 
 	if (slot >= 0 && skbext_store_distrusts(slot)) {
-		skbext_store_release_any(h, SKBEXT_STAT_PURGED_STALE);
+		skbext_store_release_slow(h, SKBEXT_STAT_PURGED_STALE);
 		return 0;
 	}
-	cleared = slot < 0 ? SKBEXT_NONE : __skbext_clear_any(h, active);
+	cleared = slot < 0 ? SKBEXT_NONE : __skbext_clear_types(h, active);
 	if (cleared < 0)
 		return 0;
 	skbext_count(cleared ? SKBEXT_STAT_DELS_EMPTIED : SKBEXT_STAT_DELS);
 	return 1;
 }
 
-SKBEXT_FN int skbext_store_keep_any(__u64 h, __u64 types, __u32 stat)
+SKBEXT_FN int skbext_store_keep_slow(__u64 h, __u64 types, __u32 stat)
 {
-	if (__skbext_clear_any(h, ~types) <= 0)
+	if (__skbext_clear_types(h, ~types) <= 0)
 		return 0;
 	skbext_count(stat);
 	return 1;

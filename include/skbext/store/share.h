@@ -116,7 +116,7 @@ SKBEXT_FN int skbext_store_share(__u64 to, __u64 from)
 	if (to == from)
 		return 0;
 	if (!skbext_store_absent(to))
-		skbext_store_release_any(to, SKBEXT_STAT_REPLACED);
+		skbext_store_release_slow(to, SKBEXT_STAT_REPLACED);
 	slot = skbext_store_slot(from);
 	if (slot >= 0 && skbext_store_distrusts(slot)) {
 		skbext_count(SKBEXT_STAT_SHARES_DISTRUSTED);

@@ -54,7 +54,7 @@ SKBEXT_FN int skbext_store_slot_away(__u64 h, __u32 farthest)
 		__u64 at = __skbext_known(n = skbext_store_next(n, h, probe)), i;
 
 		/* Without it -Oz merges the two limits, and the verifier sees no end to the loop. */
-		__skbext_opaque(probe);
+		barrier_var(probe);
 		if (at >= SKBEXT_BUCKETS)
 			break;
 		i = __skbext_match(__skbext_read(&skbext_bucket_at(at)->first), h) ?
@@ -68,7 +68,7 @@ SKBEXT_FN int skbext_store_slot_away(__u64 h, __u32 farthest)
 }
 
 /* The record is not in the first slot of its home. */
-SKBEXT_FN int skbext_store_slot_any(__u64 h)
+SKBEXT_FN int skbext_store_slot_slow(__u64 h)
 {
 	__u32 n = __skbext_home(h);
 	__u64 farthest = __skbext_read(&__skbext_home_front(h)->head) >> SKBEXT_H_FAR_SHIFT;
@@ -86,7 +86,7 @@ __skbext_inline int skbext_store_slot(__u64 h)
 
 	if (__skbext_match(__skbext_read(&b->first), h))
 		return __skbext_home(h) * SKBEXT_BUCKET_SLOTS;
-	return __skbext_read(&b->head) ? skbext_store_slot_any(h) : -1;
+	return __skbext_read(&b->head) ? skbext_store_slot_slow(h) : -1;
 }
 
 /*
@@ -220,7 +220,7 @@ SKBEXT_FN int skbext_store_claim_away(__u64 h)
 }
 
 /* Most that find their first slot taken find another one beside it: that takes this call alone. */
-SKBEXT_FN int skbext_store_claim_any(__u64 h)
+SKBEXT_FN int skbext_store_claim_slow(__u64 h)
 {
 	int slot = __skbext_claim_in(__skbext_home(h), h);
 
@@ -237,7 +237,7 @@ __skbext_inline int skbext_store_claim(__u64 h, __u64 mask)
 	struct skbext_bucket *b = __skbext_front(h, mask);
 
 	if (__skbext_read(&b->first) || !__skbext_swap(&b->first, 0, h))
-		return skbext_store_claim_any(h);
+		return skbext_store_claim_slow(h);
 	return __skbext_home(h) * SKBEXT_BUCKET_SLOTS;
 }
 

@@ -18,7 +18,7 @@ __skbext_inline int __skbext_trusted(__u64 link)
 	__u64 apart = (link & ~SKBEXT_L_LOW) ^ __skbext_read(&SKBEXT_STATE->watch);
 
 	/* Keeps the compiler from merging this with the compare of the whole link in the fast path. */
-	__skbext_opaque(apart);
+	barrier_var(apart);
 	return !apart;
 }
 

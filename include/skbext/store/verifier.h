@@ -26,8 +26,7 @@
 	   if (!__at)										\
 		   __builtin_unreachable();							\
 	   (void *)__at; })
-/* V3: the compiler must use the value that was checked, not one computed again from the parts. */
-#define __skbext_opaque(x)	asm volatile("" : "+r"(x))
+/* V3: barrier_var() of libbpf keeps the compiler from computing a checked value again from its parts. */
 /*
  * SKBEXT_FRONTS reuses the register that already holds the address; SKBEXT_SLOTS loads it again, so
  * that no callee-saved register stays occupied.
@@ -50,7 +49,7 @@
 	({ __u64 __unused;								\
 	   asm volatile("%0 = %1" : "=r"(__unused) : "i"(number)); })
 #else
-#define __skbext_opaque(x)	((void)(x))
+#define barrier_var(x)		((void)(x))
 #define __skbext_times(x, by)	((x) * (by))
 #define __skbext_nth(base, n, size)	((void *)((base) + (n) * (size)))
 #define __skbext_behind(base, offset)	((void *)((base) + (offset)))
