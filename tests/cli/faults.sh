@@ -14,16 +14,19 @@
 # same way, only the first and the last count, unless they change what outlives the process; such
 # loops walk all programs of the machine. Of the reads of a file, the kernel's BTF takes thousands,
 # the first and the last. Where strace tells no stacks (-k), only reads are taken together. doctor
-# and trace load what load loads: of each innermost line of theirs the first call counts. What the dynamic loader does before main() is not ours. bench
-# makes nothing that outlives it, and demo's children fail with it: bench is not here, and of demo
-# only what is made and removed counts.
+# and trace load what load loads: of each innermost line of theirs the first call counts. What the
+# dynamic loader does before main() is not ours. demo's children fail with it: of demo only what is
+# made and removed counts.
+#
+# Not here: bench		makes nothing that outlives it, and measures for minutes
 
 [ -n "$IN_MOUNTS" ] || IN_MOUNTS=1 exec unshare --mount --net --propagation private "$0" "$@"
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 PATH=$PATH:/usr/sbin:/sbin
 skbext=${SKBEXT:-$root/.output/skbext}
-object=${SKBEXT_TEST_OBJS:-$root/.output/tests}/bound_alone.bpf.o
+objs=${SKBEXT_TEST_OBJS:-$root/.output/tests}
+object=$objs/bound_alone.bpf.o
 cases=${1:-}
 tmp=$(mktemp -d)
 dir=$tmp/bpf/site
@@ -31,13 +34,13 @@ skb=0xffff888000001000 other=0xffff888000002000
 . "$root/tests/cli/faults_calls.sh"
 faults=${FAULT:-KILL ENOMEM EPERM EBUSY ENOSPC EMFILE}
 declare -A words=(
-	[ENOMEM]='Cannot allocate memory|out of memory' [EPERM]='not permitted|run as root'
+	[ENOMEM]='Cannot allocate memory|out of memory' [EPERM]='not permitted|run as root|belongs to somebody else'
 	[EBUSY]='Device or resource busy' [ENOSPC]='No space left on device'
 	[EMFILE]='Too many open files|out of file descriptors'
 )
 injected=0 wrong=0 failed=0 sender=''
 
-for tool in strace jq; do
+for tool in strace jq gcc; do
 	command -v $tool >/dev/null || { echo "SKIP faults: no $tool"; exit 0; }
 done
 [ "$(id -u)" = 0 ] || { echo "SKIP faults: not root"; exit 0; }
@@ -51,8 +54,10 @@ strace -qq -o "$tmp/log" -e trace=none -e inject=uname:error=EPERM:when=9 true 2
 cleanup()
 {
 	[ -z "$sender" ] || kill "$sender"
-	"$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1
+	sk detach --all >/dev/null 2>&1
+	sk unload --force >/dev/null 2>&1
 	umount "$tmp/bpf"
+	[ ! -e "$group" ] || rmdir "$group"
 	rm -rf "$tmp"
 }
 trap cleanup EXIT
@@ -81,6 +86,23 @@ bind()
 	sk bind "$object" "$tmp/bound.o" >/dev/null
 }
 
+# A kernel without tcx, as the library sees it.
+cat >"$tmp/no_tcx.c" <<'C'
+int bpf_prog_query_opts(int target, int type, void *opts)
+{
+	return -22;
+}
+C
+gcc -shared -fPIC -o "$tmp/no_tcx.so" "$tmp/no_tcx.c"
+
+# What attach is given: a device, and a cgroup where one can be made.
+ip link set lo up
+group=/sys/fs/cgroup/skbext-faults-$$
+places=(--dev lo --tracing)
+if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] && mkdir "$group" 2>/dev/null; then
+	places+=(--cgroup "$group")
+fi
+
 pins()
 {
 	find "$tmp/bpf" -mindepth 1 -not -name '*.debug' | sort	# those are the kernel's
@@ -106,6 +128,19 @@ args_type_list=(type list)
 args_type_remove=(type remove alone_note)
 args_metrics=(metrics)
 args_textfile=(metrics --textfile "$tmp/text/x.prom")
+args_attach=(attach "$objs/attach_read.bpf.o" --name trial "${places[@]}")
+args_attach_clsact=(attach "$objs/attach_write.bpf.o" --name trial --dev lo --egress)
+args_detach=(detach trial)
+args_detach_clsact=(detach --all)
+args_replace=(load --replace)
+args_top=(top --batch --reports 1 --interval 10ms --record "$tmp/text/x.json")
+args_filter=(dump --filter 'alone_note.a == 61183' --older 5ms --sort alone_note.a --top 1
+	--fields skb,alone_note.a)
+args_bundle=(doctor --bundle "$tmp/text/x.json")
+args_version=(version)
+args_help=(help load)
+env_attach_clsact=LD_PRELOAD=$tmp/no_tcx.so
+env_detach_clsact=$env_attach_clsact
 
 # Loading takes longest: what is still there is used again.
 is_loaded()
@@ -122,12 +157,41 @@ before_nothing()
 {
 	[ ! -e "$dir" ] || sk unload --force >/dev/null
 }
+before_file()	# NAME
+{
+	rm -rf "$tmp/text"
+	mkdir "$tmp/text"
+	echo old >"$tmp/text/$1"
+}
 before_load() { before_nothing; }
 before_doctor() { before_nothing; }
 before_status() { before_loaded; }
 before_stats() { before_loaded; }
 before_metrics() { before_loaded; }
-before_textfile() { before_loaded; rm -rf "$tmp/text"; mkdir "$tmp/text"; echo old >"$tmp/text/x.prom"; }
+before_textfile() { before_loaded; before_file x.prom; }
+before_bundle() { before_loaded; before_file x.json; }
+before_top() { before_loaded; before_file x.json; }
+before_filter() { before_loaded; }
+before_replace() { before_loaded; }
+before_version() { true; }
+before_help() { true; }
+before_attach()
+{
+	before_loaded
+	[ ! -e "$dir/attached" ] || sk detach --all
+	! has_trail || sk type remove attach_trail
+}
+before_attach_clsact() { before_attach; }
+before_detach()
+{
+	before_loaded
+	done_attach || { sk detach --all; run_args attach; }
+}
+before_detach_clsact()
+{
+	before_loaded
+	done_attach_clsact || { sk detach --all; run_args attach_clsact; }
+}
 before_dump() { before_loaded; }
 before_find() { before_loaded; }
 before_purge() { before_loaded; }
@@ -146,7 +210,7 @@ before_bind()
 		{ before_nothing; load; }
 }
 
-done_load() { sk status --json | jq -e '.healthy' >/dev/null; }
+done_load() { sk status --json 2>/dev/null | is_well; }
 done_unload() { [ ! -e "$dir" ]; }
 done_add() { sk find --json $other a | jq -e '.hex[:4] == "0102"' >/dev/null; }
 done_del() { ! sk find $skb alone_note >/dev/null 2>&1; }
@@ -159,6 +223,17 @@ done_bind() { same_file "$tmp/bound.o" "$tmp/bound.good" 2>/dev/null && has_type
 done_status() { true; }
 done_stats() { true; }
 done_metrics() { true; }
+done_attach() { sk status --json | jq -e '.attached[0].programs | length > 1 and all(.gone | not)' >/dev/null; }
+done_attach_clsact() { sk status --json | jq -e '.attached[0].programs | length == 3 and all(.gone | not)' >/dev/null; }
+done_detach() { nothing_attached; }
+done_detach_clsact() { nothing_attached; }
+# What it replaced goes with the next command that has the lock, where it could not go now.
+done_replace() { done_load; }
+done_top() { jq -es 'length == 2' "$tmp/text/x.json" >/dev/null; }
+done_filter() { true; }
+done_bundle() { jq -e 'has("doctor") and has("programs")' "$tmp/text/x.json" >/dev/null; }
+done_version() { true; }
+done_help() { true; }
 done_textfile() { [ "$(tail -n 1 "$tmp/text/x.prom")" = "# EOF" ]; }
 done_dump() { true; }
 done_find() { true; }
@@ -182,6 +257,30 @@ no_cgroup() { ! compgen -G "/sys/fs/cgroup/skbext-demo-*" >/dev/null; }
 
 has_type() { sk status --json | jq -e '.types | length == 2' >/dev/null; }
 
+has_trail() { sk type list --json | jq -e '.types | any(.name == "attach_trail")' >/dev/null; }
+
+nothing_attached()
+{
+	[ ! -e "$dir/attached" ] && [ -z "$(tc filter show dev lo egress)$(tc qdisc show dev lo clsact)" ]
+}
+
+# What a command writes beside stdout, without what others on the machine change.
+shown_textfile() { cat "$tmp/text/x.prom"; }
+shown_top() { jq -S 'walk(if type == "number" then 0 else . end)' "$tmp/text/x.json"; }
+shown_bundle()
+{
+	jq -S 'walk(if type == "number" then 0 else . end) |
+		.programs |= if type == "array" then length > 0 else . end |
+		.doctor.hooks[]?.others = ""' "$tmp/text/x.json"
+}
+
+# Programs that other tests leave behind, anywhere on the machine, are a problem to status as well.
+is_well()
+{
+	grep -v '^skbext: not healthy: .* unloaded: load' | jq -e '.guarantee == "partial" and (.healthy or
+		(.problems | all(test("bound to an skbext that was unloaded"))))' >/dev/null 2>&1
+}
+
 # What must be so after a command that failed (not: that was killed).
 undone_load() { [ -z "$(pins)" ] || grep -q 'nothing was undone' "$tmp/err"; }
 undone_doctor() { [ -z "$(pins)" ]; }
@@ -189,6 +288,13 @@ undone_demo() { no_cgroup; }
 undone_type_remove() { has_type || grep -q 'nothing was undone' "$tmp/err"; }
 # What looks damaged is down, which is written too.
 undone_textfile() { [ "$(ls -A "$tmp/text")" = x.prom ] && grep -qxE "old|skbext_up 0" "$tmp/text/x.prom"; }
+undone_bundle() { [ "$(ls -A "$tmp/text")" = x.json ] && grep -qx old "$tmp/text/x.json" || grep -q 'nothing was undone' "$tmp/err"; }
+undone_replace() { ! compgen -G "$dir-new-*" >/dev/null && sk find $skb alone_note >/dev/null; }
+undone_attach()
+{
+	nothing_attached && ! has_trail || grep -qE 'nothing was undone|attached, but' "$tmp/err"
+}
+undone_attach_clsact() { undone_attach; }
 undone_bind()
 {
 	! has_type && [ -z "$(compgen -G "$tmp/bound.o*")" ] || grep -q 'nothing was undone' "$tmp/err"
@@ -199,8 +305,10 @@ next()	# COMMAND
 {
 	local log
 	case $1 in
-	find | stats | dump | purge | status | type_list)	# they change nothing
+	find | stats | dump | filter | top | purge | status | type_list)	# they change nothing
 		log=$(sk find --json $skb alone_note 2>&1) || say "find after it: $log"
+		return ;;
+	version | help)
 		return ;;
 	trace)
 		[ -z "$(pins)" ] || say "left: $(pins | tr '\n' ' ')"
@@ -216,10 +324,18 @@ next()	# COMMAND
 		[ -z "$(pins)" ] || say "left: $(pins | tr '\n' ' ')"
 		return
 	fi
-	log=$(sk status --json 2>&1) || say "status after it: $log"
-	jq -e '.healthy and .guarantee == "partial"' <<<"$log" >/dev/null ||
-		say "status after it: $(jq -c '[.healthy, .guarantee, .reason]' <<<"$log")"
-	"before_$1"
+	case $1 in
+	attach* | detach*)
+		log=$(sk detach --all 2>&1) || say "detach after it: $log"
+		nothing_attached || say "attached after detach: $(pins | grep attached | tr '\n' ' ')" ;;
+	replace)
+		log=$(sk find $skb alone_note 2>&1) || say "the record is lost: $log"
+		log=$(sk purge 2>&1) || say "purge after it: $log"
+		! compgen -G "$dir-new-*" >/dev/null || say "left: $(compgen -G "$dir-new-*")" ;;
+	esac
+	log=$(sk status --json 2>&1)
+	is_well <<<"$log" || say "status after it: $(tail -n 1 <<<"$log")"
+	"before_$1" >/dev/null
 	log=$(run_args "$1" 2>&1) || say "the same again: $log"
 	"done_$1" || say "the same again did not do it"
 }
@@ -227,7 +343,24 @@ next()	# COMMAND
 run_args()
 {
 	local -n args=args_$1
-	sk "${args[@]}"
+	local env=env_$1
+	( [ -z "${!env}" ] || export "${!env?}"; sk "${args[@]}" )
+}
+
+# traced COMMAND STRACE-OPTION...: becomes it, so that it wants a shell of its own
+traced()
+{
+	local -n args=args_$1
+	local env=env_$1
+	shift
+	exec strace ${!env:+-E "${!env}"} "$@" "$skbext" "${args[0]}" --bpffs "$dir" "${args[@]:1}"
+}
+
+# shown COMMAND FILE: all that it has said, what it printed of which is in FILE
+shown()
+{
+	same "$2"
+	! declare -F "shown_$1" >/dev/null || "shown_$1" 2>&1 | same
 }
 
 # How many lines are on stderr, but for those with which trace begins and ends.
@@ -239,23 +372,21 @@ err_lines()
 # What it prints, without what may differ from run to run.
 same()
 {
-	sed -E 's/;? others there: .*//; s/0x[0-9a-f]+/ADDRESS/g; s/missed +[0-9]+/missed N/; s/[0-9]+$/N/; s/^([a-z_]+) +[0-9]+ /\1 N /' "$1"
+	sed -E 's/;? others there: .*//; s/0x[0-9a-f]+/ADDRESS/g; s/ [0-9]{2}(:[0-9]{2}){2} / TIME /; s/: id [0-9]+/: id N/; s/missed +[0-9]+/missed N/; s/[0-9]+$/N/; s/^([a-z_]+) +[0-9]+ /\1 N /' "$@"
 }
 
 # calls COMMAND: "NAME ORDINAL" of the system calls that count, from main() on
 calls()
 {
-	local -n args=args_$1
 	local changes=0
 	[ "$1" != demo ] || changes=1
 	"before_$1" >/dev/null 2>&1
-	strace -y -qq -o "$tmp/trace" "$skbext" "${args[0]}" --bpffs "$dir" "${args[@]:1}" \
-		>"$tmp/good" 2>"$tmp/err" || say "without a fault: $(cat "$tmp/err")"
+	(traced "$1" -y -qq -o "$tmp/trace") >"$tmp/good" 2>"$tmp/err" || say "without a fault: $(cat "$tmp/err")"
 	[ $changes = 1 ] || reads <"$tmp/trace"
 	"before_$1" >/dev/null 2>&1
-	strace $with_stacks -qq -o "$tmp/trace" -e trace=!read "$skbext" "${args[0]}" --bpffs "$dir" \
-		"${args[@]:1}" >"$tmp/good" 2>"$tmp/err" || say "without a fault: $(cat "$tmp/err")"
-	same "$tmp/good" >"$tmp/good.same"
+	(traced "$1" $with_stacks -qq -o "$tmp/trace" -e trace=!read) >"$tmp/good" 2>"$tmp/err" ||
+		say "without a fault: $(cat "$tmp/err")"
+	shown "$1" "$tmp/good" >"$tmp/good.same"
 	[ "$1" != bind ] || cp "$tmp/bound.o" "$tmp/bound.good"
 	"done_$1" || say "without a fault: not done"
 	next "$1"
@@ -265,7 +396,6 @@ calls()
 # inject COMMAND NAME ORDINAL FAULT
 inject()
 {
-	local -n args=args_$1
 	local how=error=$4 fast=--seccomp-bpf lines status
 	# With which strace 6.1 sends no signal.
 	[ "$4" != KILL ] || how=signal=KILL fast=''
@@ -274,8 +404,7 @@ inject()
 	what="$1, $2 $3 $4"
 	"before_$1" >/dev/null 2>&1
 	{
-		strace -f $fast -q -o "$tmp/log" -e "trace=$2" -e "inject=$2:$how:when=$3" \
-			"$skbext" "${args[0]}" --bpffs "$dir" "${args[@]:1}" \
+		(traced "$1" -f $fast -q -o "$tmp/log" -e "trace=$2" -e "inject=$2:$how:when=$3") \
 			>"$tmp/out" 2>"$tmp/err" </dev/null
 		status=$?
 	} 2>/dev/null
@@ -296,9 +425,10 @@ inject()
 	if [ $status = 0 ]; then
 		"done_$1" || say "exit status 0, and it is not done"
 		# What says another thing says why.
-		same "$tmp/out" | cmp -s - "$tmp/good.same" ||
-			grep -qE "${words[$4]}" "$tmp/out" "$tmp/err" ||
-			say "exit status 0, and it says: $(same "$tmp/out" | diff "$tmp/good.same" - | head -n 4 | tr '\n' ' ')"
+		shown "$1" "$tmp/out" >"$tmp/out.same"
+		cmp -s "$tmp/out.same" "$tmp/good.same" ||
+			grep -qE "${words[$4]}" "$tmp/out.same" "$tmp/out" "$tmp/err" ||
+			say "exit status 0, and it says: $(diff "$tmp/good.same" "$tmp/out.same" | head -n 4 | tr '\n' ' ')"
 	elif [ $status -le 2 ] && declare -F "undone_$1" >/dev/null; then
 		"undone_$1" || say "exit status $status, and it left: $(pins | head -n 3 | tr '\n' ' ') ($(cat "$tmp/err"))"
 	fi
@@ -338,8 +468,9 @@ one()
 	echo "   $1: $(wc -l <"$tmp/calls") system calls, $hit faults injected, $((wrong - before)) wrong"
 }
 
-for command in ${COMMAND:-find stats metrics textfile add del dump purge status type_list \
-	type_remove bind unload load doctor trace demo}; do
+for command in ${COMMAND:-find stats metrics textfile add del dump filter purge status type_list \
+	type_remove bind attach attach_clsact detach detach_clsact top unload load replace doctor bundle \
+	trace demo version help}; do
 	one "$command"
 done
 exit $failed

@@ -9,7 +9,7 @@
 stacks()
 {
 	case $1 in
-	doctor | trace) echo 1 0 ;;
+	doctor | bundle | trace) echo 1 0 ;;
 	*) echo 3 1 ;;
 	esac
 }
@@ -48,7 +48,7 @@ pick()
 			place = name == "bpf" ? $1 : name
 			if (!stacks)
 				place = place " " nr[name]
-			changes = /^(mkdir|rmdir|unlink|rename|link|symlink|ftruncate|fchmod|chmod|write|mount|umount|bpf[(]BPF_(OBJ_PIN|PROG_TEST_RUN|LINK_|RAW_TRACEPOINT_OPEN))/
+			changes = /^(mkdir|rmdir|unlink|rename|link|symlink|ftruncate|fchmod|chmod|write|sendto|mount|umount|bpf[(]BPF_(OBJ_PIN|PROG_TEST_RUN|LINK_|RAW_TRACEPOINT_OPEN))/
 		}
 		END {
 			end_of_call()
