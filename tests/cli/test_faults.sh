@@ -21,6 +21,12 @@ COMMAND=dump CALL=bpf FAULT=EMFILE faults 12
 COMMAND=load CALL=bpf FIRST=3 FAULT=EBUSY faults
 # A full disk under its result was a second line, behind the warning.
 COMMAND=load CALL=write FAULT=ENOSPC faults
+# It was detached, and its pins stayed; a directory that was not read to its end held nothing.
+COMMAND=detach CALL=unlink FAULT=ENOSPC faults
+COMMAND=detach CALL=rmdir FAULT=EMFILE faults
+COMMAND=detach CALL=getdents64 FAULT=ENOMEM faults
+# A filter that could not be asked for had gone: it stayed when its program was detached.
+COMMAND='attach_clsact detach_clsact' CALL=sendto FAULT=ENOMEM faults 8
 # It hid why the directory could not be looked at.
 COMMAND='status type_list' CALL=access FAULT=ENOMEM faults
 exit $status

@@ -98,6 +98,8 @@ static int check_opts(const struct skbext_attach_opts *o)
 static int open_object(struct attach_job *j)
 {
 	j->obj = bpf_object__open_file(j->a.file, NULL);
+	if (!j->obj && errno < __LIBBPF_ERRNO__START && errno != EINVAL)
+		return fail(-errno, "opening %s: %s", j->a.file, why_bpf(-errno));
 	return j->obj ? 0 : fail(-errno, "%s is no BPF object that libbpf can read; compile it with clang -O2 -g -target bpf",
 				 j->a.file);
 }
@@ -245,6 +247,7 @@ static int attach_all(struct attach_job *j)
 		return 0;
 	failure = failure_keep(err);
 	attached_end(j->sk->dir, &j->a);
+	attached_leave_dir(j->sk->dir);
 	return fail_again(&failure);
 }
 

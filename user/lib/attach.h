@@ -57,7 +57,7 @@ int attached_write(int fd, const struct attached *a);
 int attached_pin(const char *dir, const struct attached *a, const char *what, int fd);
 /* Pin all of it in another directory as well. */
 int attached_copy(const char *from, const char *to);
-void attached_leave_dir(const char *dir);	/* remove it if it is empty */
+int attached_leave_dir(const char *dir);	/* remove it if it is empty */
 /* All that are there, also half made ones. The caller frees .all. */
 int attached_read(const char *dir, struct attached_list *list);
 const struct attached *attached_find(const struct attached_list *list, const char *name);
@@ -77,7 +77,7 @@ int clsact_add(struct attached *a, struct attached_program *p, int prog_fd, int 
 int clsact_remove(const struct attached *a, const struct attached_program *p);
 bool clsact_is_there(const struct attached *a, const struct attached_program *p);
 /* After the last filter of ours: the qdisc, if it is ours and nobody else uses it. */
-void clsact_leave(const struct attached *a);
+int clsact_leave(const struct attached *a);
 
 /* order.c: where among others a program at a device goes. */
 struct order {

@@ -78,19 +78,20 @@ int attached_copy(const char *from, const char *to)
 	if (!d)
 		return errno == ENOENT ? 0 : -errno;
 	err = make_dir(to);
-	while (!err && (e = readdir(d)))
+	while (!err && (errno = 0, e = readdir(d)))
 		if (e->d_type == DT_REG)
 			err = pin_again(from, to, e->d_name);
+	err = err ?: -errno;
 	closedir(d);
 	return err;
 }
 
-void attached_leave_dir(const char *dir)
+int attached_leave_dir(const char *dir)
 {
 	char path[PATH_LEN];
 
 	snprintf(path, sizeof(path), "%s/attached", dir);
-	rmdir(path);		/* unless another is attached */
+	return rmdir(path) && errno != ENOTEMPTY && errno != ENOENT ? -errno : 0;
 }
 
 int attached_create(const char *dir, struct attached *a)
@@ -178,9 +179,11 @@ int attached_read(const char *dir, struct attached_list *list)
 	d = opendir(path);
 	if (!d && errno != ENOENT)
 		err = -errno;
-	while (d && !err && (e = readdir(d)))
+	while (d && !err && (errno = 0, e = readdir(d)))
 		if (e->d_type == DT_REG && !strchr(e->d_name, ':'))
 			err = add_one(dir, e->d_name, list);
+	if (d && !err)
+		err = -errno;
 	if (d)
 		closedir(d);
 	if (!err)

@@ -47,17 +47,31 @@ int clsact_add(struct attached *a, struct attached_program *p, int prog_fd, int 
 	return add_filter(a, p, prog_fd, map_fd);
 }
 
-bool clsact_is_there(const struct attached *a, const struct attached_program *p)
+/* The kernel has three words for it: the filter, clsact, the device. */
+static bool is_gone(int err)
+{
+	return err == -ENOENT || err == -EINVAL || err == -ENODEV;
+}
+
+/* In its network namespace: is the filter there? 1, 0, or why nobody can tell. */
+static int is_at(const struct bpf_tc_hook *hook, const struct attached_program *p)
 {
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = p->handle, .priority = p->prio);
-	struct bpf_tc_hook hook = hook_at(a, p->egress);
-	int back, err = netns_enter(a->netns, &back);
+	int err = bpf_tc_query(hook, &opts);
 
-	if (err)
-		return err != -ENOENT;
-	err = bpf_tc_query(&hook, &opts);
+	return is_gone(err) ? 0 : err ?: opts.prog_id == p->id;
+}
+
+bool clsact_is_there(const struct attached *a, const struct attached_program *p)
+{
+	struct bpf_tc_hook hook = hook_at(a, p->egress);
+	int back, there = netns_enter(a->netns, &back);
+
+	if (there)
+		return there != -ENOENT;
+	there = is_at(&hook, p);
 	netns_leave(back);
-	return !err && opts.prog_id == p->id;
+	return there;
 }
 
 int clsact_remove(const struct attached *a, const struct attached_program *p)
@@ -68,13 +82,14 @@ int clsact_remove(const struct attached *a, const struct attached_program *p)
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	if (clsact_is_there(a, p))
+	err = is_at(&hook, p);
+	if (err > 0)
 		err = bpf_tc_detach(&hook, &opts);
 	netns_leave(back);
 	return err;
 }
 
-/* 0: none at this side of the device. An error, too, says that it is not empty. */
+/* At this side of the device: 1, 0, or why nobody can tell. */
 static int has_filters(int ifindex, __u32 minor)
 {
 	struct {
@@ -92,22 +107,34 @@ static int has_filters(int ifindex, __u32 minor)
 	} answer;
 	ssize_t n = fd < 0 || send(fd, &ask, sizeof(ask), 0) < 0 ?
 		    -1 : recv(fd, &answer, sizeof(answer), 0);
+	int err = n < 0 ? -errno : 0;
 
 	if (fd >= 0)
 		close(fd);
-	return n < (ssize_t)sizeof(answer.nl) || answer.nl.nlmsg_type != NLMSG_DONE;
+	return err ?: n < (ssize_t)sizeof(answer.nl) || answer.nl.nlmsg_type != NLMSG_DONE;
+}
+
+static int remove_unused(int ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
+		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+	int used = has_filters(ifindex, TC_H_MIN_INGRESS) ?:
+		   has_filters(ifindex, TC_H_MIN_EGRESS), err;
+
+	if (used)
+		return used < 0 ? used : 0;
+	err = bpf_tc_hook_destroy(&hook);
+	return is_gone(err) ? 0 : err;
 }
 
 /* Whoever adds a filter between the two steps loses it: the kernel has no way to ask for both. */
-void clsact_leave(const struct attached *a)
+int clsact_leave(const struct attached *a)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = a->ifindex,
-		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
-	int back;
+	int back, err = a->owns_qdisc ? netns_enter(a->netns, &back) : -ENOENT;
 
-	if (!a->owns_qdisc || netns_enter(a->netns, &back))
-		return;
-	if (!has_filters(a->ifindex, TC_H_MIN_INGRESS) && !has_filters(a->ifindex, TC_H_MIN_EGRESS))
-		bpf_tc_hook_destroy(&hook);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	err = remove_unused(a->ifindex);
 	netns_leave(back);
+	return err;
 }

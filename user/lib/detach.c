@@ -41,39 +41,49 @@ static int end_program(const char *dir, const struct attached *a, const struct a
 	return err ?: end_link(path);
 }
 
-/* The rest of NAME:*, which holds nothing that is attached. */
-static void remove_others(const char *dir, const struct attached *a)
+/* The rest of NAME:*, which holds nothing that is attached, and the map of all, NAME. */
+static int remove_pins(const char *dir, const struct attached *a)
 {
 	char path[PATH_LEN], prefix[ATTACHED_NAME + 1];
 	struct dirent *e;
+	int err = 0;
 	DIR *d;
 
 	snprintf(path, sizeof(path), "%s/attached", dir);
 	snprintf(prefix, sizeof(prefix), "%s:", a->name);
 	d = opendir(path);
-	while (d && (e = readdir(d)))
-		if (!strncmp(e->d_name, prefix, strlen(prefix)))
-			unlinkat(dirfd(d), e->d_name, 0);
-	if (d)
-		closedir(d);
+	if (!d)
+		return -errno;
+	while (!err && (errno = 0, e = readdir(d)))
+		if (!strncmp(e->d_name, prefix, strlen(prefix)) && unlinkat(dirfd(d), e->d_name, 0))
+			err = -errno;
+	err = err ?: -errno;
+	if (!err && unlinkat(dirfd(d), a->name, 0) && errno != ENOENT)
+		err = -errno;
+	closedir(d);
+	return err;
 }
 
 int attached_end(const char *dir, struct attached *a)
 {
-	char path[PATH_LEN];
 	int err = 0;
 
 	mark_ending(dir, a);
 	for (unsigned int i = 0; !err && i < a->nr; i++)
 		err = end_program(dir, a, &a->program[i]);
+	err = err ?: clsact_leave(a);
 	if (err)
 		return fail(err, "detaching %s: %s", a->name, why_bpf(err));
-	clsact_leave(a);
-	remove_others(dir, a);
-	attached_path(path, dir, a, NULL);
-	unlink(path);
-	attached_leave_dir(dir);
-	return 0;
+	err = remove_pins(dir, a);
+	return err ? fail(err, "removing what %s has pinned below %s/attached: %s", a->name, dir,
+			  why_bpf(err)) : 0;
+}
+
+static int leave_dir(const char *dir)
+{
+	int err = attached_leave_dir(dir);
+
+	return err ? fail(err, "removing %s/attached: %s", dir, why_bpf(err)) : 0;
 }
 
 static bool any(const char *dir, const struct attached *a)
@@ -100,6 +110,7 @@ static int end_those(const char *dir, bool (*which)(const char *dir, const struc
 	for (unsigned int i = 0; !err && i < list.nr; i++)
 		if (which(dir, &list.all[i]))
 			err = attached_end(dir, &list.all[i]);
+	err = err ?: leave_dir(dir);
 	free(list.all);
 	libbpf_set_print(print);
 	return err;
@@ -118,7 +129,7 @@ int attached_end_all(const char *dir)
 static int detach_one(const char *name, const char *dir)
 {
 	struct attached_list list;
-	int err = end_those(dir, is_half_made) ?: attached_read(dir, &list);
+	int err = attached_read(dir, &list);
 	struct attached *a;
 
 	if (err)
@@ -127,7 +138,7 @@ static int detach_one(const char *name, const char *dir)
 	err = a ? attached_end(dir, a) :
 	      fail(-ENOENT, "nothing called '%s' is attached; `skbext status` lists what is", name);
 	free(list.all);
-	return err;
+	return err ?: end_those(dir, is_half_made);
 }
 
 int skbext_detach(const char *name, const char *bpffs_dir)
