@@ -293,6 +293,26 @@ for tool in bpftool tc jq; do
 	exit 0
 done
 ip link set lo up
+# A loader that re-uses pinned maps and then writes the object's own data into them, as aya may.
+overwritten_slots_end_all_trust()
+{
+	local bytes
+	must "$skbext" load --capacity 16 --payload 16 --bpffs "$dir" &&
+	must "$skbext" bind "$objs/bound_alone.bpf.o" "$tmp/out.o" --bpffs "$dir" &&
+	must llvm-objcopy -O binary --only-section=.data.skbext_slots \
+		--set-section-flags .data.skbext_slots=alloc,contents "$tmp/out.o" "$tmp/slots" || return
+	bytes=$(bpftool -j map show pinned "$dir/slots" | jq .bytes_value)
+	# shellcheck disable=SC2046 # many words
+	must bpftool map update pinned "$dir/slots" key 0 0 0 0 value hex \
+		$(head -c "$bytes" "$tmp/slots" | od -An -v -tx1) || return
+	run "$skbext" status --json --bpffs "$dir"
+	jq -e '.guarantee == "none" and (.healthy | not)' <<<"$out" >/dev/null || wrong "status: $out"
+	run "$skbext" add 0xffff888000001000 alone_note 01 --bpffs "$dir"
+	refused add "is stopped"
+	run "$skbext" dump --bpffs "$dir"
+	[ -z "$out" ] || wrong "found: $out"
+}
+
 run_case bpftool_loads_bound_object
 run_case bind_prints_the_command
 run_case bpftrace_reads_records
@@ -304,4 +324,5 @@ run_case bound_twice_alone_does_nothing
 run_case some_maps_are_not_enough
 run_case bound_before_is_refused
 run_case unbound_with_maps_is_refused
+run_case overwritten_slots_end_all_trust
 exit $failed
