@@ -265,6 +265,28 @@ full_disk_leaves_the_old_file()
 	umount "$tmp/small"
 }
 
+# Where the file system knows files without a name; else one in .tmp is left.
+killed_leaves_nothing_beside_it()
+{
+	local call
+	command -v strace >/dev/null || { skip="no strace"; return; }
+	load || return
+	mkdir -p "$tmp/k"
+	for call in write fchmod fsync linkat; do
+		for _ in 1 2; do
+			run strace -f -qq -o "$tmp/log" -e trace=$call -e inject=$call:signal=KILL:when=1 \
+				"$skbext" metrics --bpffs "$dir" --textfile "$tmp/k/x.prom"
+			[ -z "$(ls -A "$tmp/k" | grep -v '^x.prom$')" ] ||
+				wrong "$call: left: $(ls -A "$tmp/k")"
+			[ ! -e "$tmp/k/x.prom" ] || [ "$(tail -n 1 "$tmp/k/x.prom")" = "# EOF" ] ||
+				wrong "$call: half of it is there"
+			grep -q 'killed by SIGKILL' "$tmp/log" || wrong "never came to $call"
+			sk metrics --textfile "$tmp/k/x.prom"
+		done
+		rm -f "$tmp/k/x.prom"
+	done
+}
+
 what_is_no_file_stays()
 {
 	load || return
@@ -336,6 +358,7 @@ run_case who_may_not_look_says_nothing
 run_case file_is_as_stdout_and_readable
 run_case file_is_replaced_whole
 run_case full_disk_leaves_the_old_file
+run_case killed_leaves_nothing_beside_it
 run_case what_is_no_file_stays
 run_case usage_is_checked
 run_case promtool_agrees

@@ -261,9 +261,25 @@ struct cli_memory {
 int cli_read_memory(const struct cli_common *common, struct cli_memory *memory);
 
 /*
- * textfile.c: replace a file by this text, of this mode, or leave it as it is: a reader finds the old
- * text or the new one. Only a regular file is replaced. Returns an exit status, an error is printed.
+ * textfile.c: make or replace a file, or leave it as it is: a reader finds the old one or the new one,
+ * and who is killed leaves nothing beside it. Only a regular file is replaced. Each returns an exit
+ * status, an error is printed.
  */
+struct cli_file {
+	const char *path, *name;	/* name: the last of path */
+	unsigned int mode;
+	int dir;
+	FILE *to;	/* NULL: it is not open */
+	bool unnamed;	/* else it is called: */
+	char beside[48];
+	int err;	/* a write failed: errno */
+};
+
+int cli_file_open(struct cli_file *file, const char *path, unsigned int mode);
+void cli_file_write(struct cli_file *file, const void *data, size_t len);	/* close tells errors */
+int cli_file_close(struct cli_file *file);	/* puts it in its place */
+void cli_file_drop(struct cli_file *file);	/* nothing is made; also where it is not open */
+/* The three in one. */
 int cli_replace_file(const char *path, const char *text, size_t len, unsigned int mode);
 
 #endif /* SKBEXT_CLI_H */
