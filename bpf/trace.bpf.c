@@ -271,27 +271,28 @@ static __always_inline void report(const struct ending *e, const struct skbext_t
 /* Returns 0, as the verifier wants it of fentry. */
 static __always_inline int end(void *ctx, __u64 h, enum trace_fate fate, __u32 reason, __u64 place)
 {
-	struct skbext_trace *n, note;
+	struct skbext_trace *n;
 	struct ending e = { .h = h, .fate = fate, .reason = reason, .place = place };
+	__u64 head;
 
 	if (stopped)
 		return 0;
 	n = note_of(h);
 	if (!n)
 		return 0;
-	note = *n;
-	if (!exact && note.head)
-		bpf_map_delete_elem(&heads, &note.head);
-	if (note.state != TRACE_TAKEN) {
+	head = n->head;
+	if (!exact && head)
+		bpf_map_delete_elem(&heads, &head);
+	if (n->state != TRACE_TAKEN) {
 		skbext_store_del(h, REF->active);
 		return 0;
 	}
 	/* An end that was not seen was some time after this. */
-	e.ended = fate == TRACE_UNSEEN ? note.seen : bpf_ktime_get_ns();
+	e.ended = fate == TRACE_UNSEEN ? n->seen : bpf_ktime_get_ns();
 	peek(skbext_address(h, SKBEXT_STATE->base), &e.others);
 	if (!place && fate != TRACE_UNSEEN)
 		e.place = caller(ctx);
-	report(&e, &note);
+	report(&e, n);
 	return 0;
 }
 
@@ -344,6 +345,20 @@ static __always_inline void remember_head(struct skbext_trace *n, const struct s
 	bpf_map_update_elem(&heads, &head, &address, BPF_ANY);
 }
 
+/* What has no room takes the place of the last one. */
+static __always_inline void add_step(struct skbext_trace *n, const struct net_device *dev,
+				     enum trace_origin where)
+{
+	__u32 i = n->steps < TRACE_STEPS ? n->steps : TRACE_STEPS - 1;
+	struct trace_step *step = &n->path[i];
+
+	n->steps++;
+	step->when = n->seen;
+	step->where = where;
+	step->cpu = bpf_get_smp_processor_id();
+	bpf_probe_read_kernel_str(step->device, sizeof(step->device), dev->name);
+}
+
 static __always_inline int sight(const struct sk_buff *skb, const struct net_device *dev,
 				 enum trace_origin where)
 {
@@ -362,6 +377,8 @@ static __always_inline int sight(const struct sk_buff *skb, const struct net_dev
 		decide(n, skb, dev);
 	if (!n->protocol)
 		n->protocol = skb->protocol;	/* not set yet at ip_local_out */
+	if (n->state == TRACE_TAKEN)
+		add_step(n, dev, where);
 	if (!exact)
 		remember_head(n, skb);
 	return 0;
@@ -467,23 +484,22 @@ BIRTH(slab_build_skb)		/* from 6.2 */
 /* After the function: at its entry the lifecycle program clears what the copy had. */
 static __always_inline int copied(const struct sk_buff *to, const struct sk_buff *from)
 {
-	struct skbext_trace *n = stopped ? NULL : note_of(__skbext_hash_of(from)), of;
+	struct skbext_trace *of = stopped ? NULL : note_of(__skbext_hash_of(from)), *n;
 
-	if (!n)
+	if (!of)
 		return 0;
-	__sync_fetch_and_add(&n->copies, 1);
-	of = *n;
+	__sync_fetch_and_add(&of->copies, 1);
 	n = birth(__skbext_hash_of(to), TRACE_AT_COPY);
 	if (!n)
 		return 0;
-	n->parent = of.id;
+	n->parent = of->id;
 	n->copies = 0;
-	n->device[0] = of.device[0];
-	n->device[1] = of.device[1];
-	n->len = of.len;
-	n->protocol = of.protocol;
+	n->device[0] = of->device[0];
+	n->device[1] = of->device[1];
+	n->len = of->len;
+	n->protocol = of->protocol;
 	n->seen = n->born;
-	n->state = of.state;
+	n->state = of->state;
 	if (n->state == TRACE_TAKEN)
 		COUNT(seen);
 	return 0;

@@ -6,6 +6,7 @@
 #define TRACE_DEVICE_LEN	16	/* IFNAMSIZ */
 #define TRACE_RANGES		24	/* functions that only free: their callers matter */
 #define TRACE_SLOTS		40	/* log2 of nanoseconds: up to nine minutes */
+#define TRACE_STEPS		6	/* of a path that are kept: the first ones, and the last */
 
 enum trace_fate {
 	TRACE_CONSUMED,		/* consume_skb, or kfree_skb with reason SKB_CONSUMED */
@@ -34,6 +35,14 @@ enum trace_state {
 	TRACE_REJECTED,		/* another device's, or not sampled: says so to its later sights */
 };
 
+/* A device that the packet came to. */
+struct trace_step {
+	__u64 when;		/* ns since boot */
+	__u64 device[TRACE_DEVICE_LEN / 8];
+	__u32 cpu;
+	__u32 where;		/* enum trace_origin */
+};
+
 /* The extension: what a packet carries of its own life. */
 struct skbext_trace {
 	__u64 born;		/* ns since boot */
@@ -48,7 +57,8 @@ struct skbext_trace {
 	__u16 protocol;		/* network byte order */
 	__u8 state;
 	__u8 origin;
-	__u16 pad;
+	__u16 steps;		/* also those that path has no room for */
+	struct trace_step path[TRACE_STEPS];
 };
 
 struct trace_report {

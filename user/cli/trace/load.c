@@ -34,7 +34,7 @@ static int failed(const char *what, int err)
 			 strerror(-err));
 }
 
-#define MOST_PACKETS	(1U << 20)	/* alive at the same time */
+#define MOST_PACKETS	(1U << 19)	/* alive at the same time */
 
 /* As many as what is loaded has room for. */
 static __u32 capacity_for(const struct trace_run *t)

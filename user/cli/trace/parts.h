@@ -59,6 +59,12 @@ void trace_print_head(const struct trace_run *t);
 int trace_print(struct trace_run *t, const struct trace_report *r);
 void trace_print_end(const struct trace_run *t);
 
+__u64 trace_age(const struct trace_report *r);	/* ns */
+void trace_device(char text[TRACE_DEVICE_LEN + 1], const __u64 *device);	/* printable */
+const char *trace_protocol(__u16 protocol);	/* static buffer */
+unsigned int trace_steps(const struct skbext_trace *n);	/* those that its path has */
+json_t *trace_types(struct trace_run *t, const struct trace_report *r);	/* decoded, by name */
+
 /* summary.c */
 int trace_summary(struct trace_run *t);
 json_t *trace_json_counts(const struct trace_run *t);

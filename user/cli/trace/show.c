@@ -17,7 +17,21 @@ void trace_age_text(char *text, size_t size, double ns)
 	snprintf(text, size, ns >= 100 || !i ? "%.0f%s" : "%.1f%s", ns, i < 3 ? units[i] : "s");
 }
 
-static const char *protocol_text(__u16 protocol)
+/* Names are anybody's. jansson knows what is UTF-8, and escapes the rest itself. */
+void trace_device(char text[TRACE_DEVICE_LEN + 1], const __u64 *device)
+{
+	json_t *utf8;
+
+	memcpy(text, device, TRACE_DEVICE_LEN);
+	text[TRACE_DEVICE_LEN] = 0;
+	utf8 = json_string(text);
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f || (!utf8 && (unsigned char)*c >= 0x80))
+			*c = '?';
+	json_decref(utf8);
+}
+
+const char *trace_protocol(__u16 protocol)
 {
 	static char text[8];
 
@@ -40,7 +54,7 @@ void trace_print_head(const struct trace_run *t)
 		       "REASON", "PLACE", "DEVICE", "CPUS", "PROTO", "BYTES", "ID", "CLONES");
 }
 
-static __u64 age_of(const struct trace_report *r)
+__u64 trace_age(const struct trace_report *r)
 {
 	return r->ended - r->note.born;
 }
@@ -68,19 +82,20 @@ static const unsigned char *payload_of(const struct trace_run *t, const struct t
 static void print_text(struct trace_run *t, const struct trace_report *r)
 {
 	const struct skbext_trace *n = &r->note;
-	char age[16], cpus[16], copies[16] = "-";
+	char age[16], cpus[16], copies[16] = "-", device[TRACE_DEVICE_LEN + 1];
 	__u64 offset;
 	const char *place = r->place ? trace_function(r->place, &offset) : NULL;
 
-	trace_age_text(age, sizeof(age), age_of(r));
+	trace_age_text(age, sizeof(age), trace_age(r));
+	trace_device(device, n->device);
 	snprintf(cpus, sizeof(cpus), "%u>%u", n->cpu, r->cpu);
 	if (t->status.mode == SKBEXT_MODE_EXACT)
 		snprintf(copies, sizeof(copies), "%u", n->copies);
-	printf("%s%*s %-9s %-18s %-26s %-12.16s %5s %-6s %5u %-7llu %6s",
+	printf("%s%*s %-9s %-18s %-26s %-12s %5s %-6s %5u %-7llu %6s",
 	       r->fate == TRACE_UNSEEN ? ">" : "", r->fate == TRACE_UNSEEN ? 7 : 8, age,
 	       trace_fate(r->fate),
 	       r->fate == TRACE_DROPPED ? trace_reason(t->vmlinux, r->reason) : "-",
-	       place ? place : "-", (const char *)n->device, cpus, protocol_text(n->protocol),
+	       place ? place : "-", device, cpus, trace_protocol(n->protocol),
 	       n->len, n->id, copies);
 	if (n->parent)
 		printf("  copy of %llu", n->parent);
@@ -90,7 +105,7 @@ static void print_text(struct trace_run *t, const struct trace_report *r)
 			cli_print_payload(&t->types, id, payload_of(t, r, id));
 }
 
-static json_t *types_json(struct trace_run *t, const struct trace_report *r)
+json_t *trace_types(struct trace_run *t, const struct trace_report *r)
 {
 	json_t *types = json_object();
 
@@ -115,23 +130,45 @@ static json_t *end_json(const struct trace_run *t, const struct trace_report *r)
 	return o;
 }
 
+unsigned int trace_steps(const struct skbext_trace *n)
+{
+	return n->steps < TRACE_STEPS ? n->steps : TRACE_STEPS;
+}
+
+static json_t *path_json(const struct skbext_trace *n)
+{
+	char device[TRACE_DEVICE_LEN + 1];
+	json_t *path = json_array();
+
+	for (unsigned int i = 0; i < trace_steps(n); i++) {
+		const struct trace_step *s = &n->path[i];
+
+		trace_device(device, s->device);
+		json_array_append_new(path, json_pack("{s:s, s:s, s:i, s:I}", "at", trace_origin(s->where),
+						      "device", device, "cpu", (int)s->cpu,
+						      "after_ns", (json_int_t)(s->when - n->born)));
+	}
+	return path;
+}
+
 static json_t *packet_json(struct trace_run *t, const struct trace_report *r)
 {
 	const struct skbext_trace *n = &r->note;
 	bool exact = t->status.mode == SKBEXT_MODE_EXACT;
-	char skb[24], device[TRACE_DEVICE_LEN + 1] = "";
+	char skb[24], device[TRACE_DEVICE_LEN + 1];
 
 	snprintf(skb, sizeof(skb), "0x%016llx", r->skb);
-	memcpy(device, n->device, TRACE_DEVICE_LEN);
-	return json_pack("{s:I, s:o, s:s, s:I, s:s, s:s, s:i, s:s, s:I, s:o, s:o, s:o}",
+	trace_device(device, n->device);
+	return json_pack("{s:I, s:o, s:s, s:I, s:s, s:s, s:i, s:s, s:I, s:o, s:i, s:o, s:o, s:o}",
 			 "id", (json_int_t)n->id,
 			 "copy_of", n->parent ? json_integer(n->parent) : json_null(),
-			 "skb", skb, "age_ns", (json_int_t)age_of(r),
+			 "skb", skb, "age_ns", (json_int_t)trace_age(r),
 			 "age_is", r->fate == TRACE_UNSEEN ? "at least" : "exact",
 			 "born_at", trace_origin(n->origin), "born_cpu", (int)n->cpu,
 			 "device", device, "bytes", (json_int_t)n->len,
 			 "clones", exact ? json_integer(n->copies) : json_null(),
-			 "end", end_json(t, r), "types", types_json(t, r));
+			 "steps", (int)n->steps, "path", path_json(n),
+			 "end", end_json(t, r), "types", trace_types(t, r));
 }
 
 int trace_print(struct trace_run *t, const struct trace_report *r)
