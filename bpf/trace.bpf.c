@@ -50,6 +50,7 @@ const volatile __u64 tcp_receives;		/* the function that tcp_probe is in */
 bool stopped;
 struct trace_counts counts;
 __u64 last_id, candidates;
+__u64 slow_floor = ~0ULL;	/* with a summary: what lived longer is told one by one, too */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -171,24 +172,26 @@ SKBEXT_FN __u32 log2_slot(__u64 ns)
 	return slot;
 }
 
-static __always_inline void add_life(const struct trace_key *key, __u64 age)
+SKBEXT_FN int add_life(__u64 place, __u32 reason, __u32 fate, __u64 age)
 {
+	struct trace_key key = { .place = place, .reason = reason, .fate = fate };
 	static const struct trace_lives none;
-	struct trace_lives *l = bpf_map_lookup_elem(&lives, key);
+	struct trace_lives *l = bpf_map_lookup_elem(&lives, &key);
 	__u32 slot = log2_slot(age);
 
 	if (!l) {
-		bpf_map_update_elem(&lives, key, &none, BPF_NOEXIST);
-		l = bpf_map_lookup_elem(&lives, key);
+		bpf_map_update_elem(&lives, &key, &none, BPF_NOEXIST);
+		l = bpf_map_lookup_elem(&lives, &key);
 	}
 	if (!l) {
 		COUNT(lost);
-		return;
+		return 0;
 	}
 	__sync_fetch_and_add(&l->count, 1);
 	__sync_fetch_and_add(&l->total, age);
 	__sync_fetch_and_add(&l->slots[slot < TRACE_SLOTS ? slot : TRACE_SLOTS - 1], 1);
 	COUNT(shown);
+	return 0;
 }
 
 struct ending {
@@ -231,17 +234,33 @@ static __always_inline bool take_away(const struct ending *e)
 	return true;
 }
 
+static __always_inline void count_life(const struct ending *e, __u64 age)
+{
+	if (take_away(e))
+		add_life(e->place, e->reason, e->fate, age);
+}
+
+static __always_inline void not_told(const struct ending *e, __u64 age)
+{
+	if (summary) {
+		COUNT(slow_lost);
+		count_life(e, age);
+	} else if (take_away(e)) {
+		COUNT(lost);
+	}
+}
+
 /*
- * An event is compared with NULL once: what is reserved is not known to be something to 6.1's
- * reg_type_not_null().
+ * Filled before the note is taken away, after which its place is anybody's. An event is compared with
+ * NULL once: what is reserved is not known to be something to 6.1's reg_type_not_null().
  */
-static __always_inline void report_event(const struct ending *e, const struct skbext_trace *note)
+static __always_inline void report_event(const struct ending *e, const struct skbext_trace *note,
+					 __u64 age)
 {
 	struct trace_report *ev = bpf_ringbuf_reserve(&events, sizeof(*ev) + other_payload, 0);
 
 	if (!ev) {
-		if (take_away(e))
-			COUNT(lost);
+		not_told(e, age);
 		return;
 	}
 	fill_event(ev, e, note);
@@ -250,21 +269,23 @@ static __always_inline void report_event(const struct ending *e, const struct sk
 		return;
 	}
 	bpf_ringbuf_submit(ev, 0);
-	COUNT(shown);
+	if (summary)
+		add_life(e->place, e->reason, e->fate, age);
+	else
+		COUNT(shown);
 }
 
 static __always_inline void report(const struct ending *e, const struct skbext_trace *note)
 {
-	struct trace_key key = { .place = e->place, .reason = e->reason, .fate = e->fate };
 	__u64 age = e->ended - note->born;
 
 	if (!wanted(e, age)) {
 		if (take_away(e))
 			COUNT(filtered);
-	} else if (!summary) {
-		report_event(e, note);
-	} else if (take_away(e)) {
-		add_life(&key, age);
+	} else if (!summary || age > slow_floor) {
+		report_event(e, note, age);
+	} else {
+		count_life(e, age);
 	}
 }
 

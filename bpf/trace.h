@@ -97,6 +97,7 @@ struct trace_counts {
 	__u64 shown;		/* ended, and given to user space */
 	__u64 lost;		/* ended, and there was no room to say so */
 	__u64 untracked;	/* not taken: no room for a record */
+	__u64 slow_lost;	/* slow enough to be told one by one, and there was no room */
 };
 
 #endif /* SKBEXT_TRACE_H */

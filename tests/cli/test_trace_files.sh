@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # What `skbext trace` says and writes of packets of a known mix, over a veth between two namespaces: the
-# path of each, the page of --html, as a browser has it. In namespaces of its own.
+# path of each, the page of --html, as a browser has it where there is a Chromium. In namespaces of its own.
 
 [ -n "$IN_NETNS" ] || IN_NETNS=1 exec unshare --mount --net --propagation private "$0" "$@"
 
@@ -17,7 +17,7 @@ mode=''
 trap 'kill $tracer $peer 2>/dev/null; rm -rf "$tmp"' EXIT
 
 # Names as an attacker gives them: the kernel takes all but blanks, ':' and '/'.
-evil='<b>"&'\''</x' odd=$'\e[1m\xff'
+evil='<b>"&'\''x' odd=$'\e[1m\xff'
 odd_shown='?[1m?'
 
 # The other namespace lives as long as this process. 10.9.0.2 is there, and so is a reader of port 9000.
@@ -58,31 +58,24 @@ start()
 	return 1
 }
 
-# What it prints is in $tmp/out then.
+# What it prints is in $tmp/out then. A packet's end may come a moment after what it was sent for.
 stop()
 {
-	settle
+	sleep 0.4
 	kill -INT $tracer
 	wait $tracer
 	status=$?
 	[ "$status" = 0 ] || wrong "trace: status $status: $(tail -n 2 "$tmp/err")"
 }
 
-# A packet's end may come a moment after what it was sent for: wait until trace has read no more.
-settle()
-{
-	sleep 0.4
-}
-
-# send N PORT [BYTES]: datagrams to the other side, which refuses them where nobody reads
+# send N PORT [ADDRESS]: datagrams to the other side, which refuses them where nobody reads
 send()
 {
-	python3 - "$@" <<-'PYTHON'
+	python3 - "$1" "$2" "${3:-10.9.0.2}" <<-'PYTHON'
 		import socket, sys
-		n, port, size = int(sys.argv[1]), int(sys.argv[2]), int((sys.argv + [8])[3])
 		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-		for _ in range(n):
-		    s.sendto(b"x" * size, ("10.9.0.2", port))
+		for n in range(int(sys.argv[1])):
+		    s.sendto(b"datagram", (sys.argv[3], int(sys.argv[2])))
 	PYTHON
 }
 
@@ -99,6 +92,13 @@ send_out()
 	ip addr add 10.8.0.1/24 dev "$1" && ip neigh add 10.8.0.2 lladdr 02:00:00:00:00:99 dev "$1" &&
 	python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("10.8.0.2", 9))'
 	ip addr del 10.8.0.1/24 dev "$1"
+}
+
+odd_up()
+{
+	ip link show "$odd" >/dev/null 2>&1 || {
+		ip link add "$odd" type veth peer name odd && ip link set odd up && ip link set "$odd" up
+	} || wrong "no device of such a name"
 }
 
 # Three more veths, and bridges between them.
@@ -126,9 +126,11 @@ row_down()
 packets_say_their_path()
 {
 	row_up
+	odd_up
 	start --json || return
 	send 5 9
 	send_out a1
+	send_out "$odd"
 	stop
 	row_down
 	jq -c 'select(.device == "v0" and .end.reason == "NO_SOCKET")' "$tmp/out" >"$tmp/v0"
@@ -139,26 +141,221 @@ packets_say_their_path()
 	says "order" 'all([.path[].after_ns] | . == sort and .[0] >= 0)' "$tmp/v0"
 	says "age" 'all(.path[-1].after_ns <= .age_ns and .steps == (.path | length))' "$tmp/v0"
 	says "long" 'length >= 1' "$tmp/a1"
+	[ "$(jq -r 'select(.device == "?[1m?") | .device' "$tmp/out" | wc -l)" = 1 ] || wrong "no $odd_shown"
 	says "cut" 'all((.path | length) == 6 and .path[-1].device == "b3" and .path[-2].device != "b3")' "$tmp/a1"
 }
 
-# Neither JSON nor a terminal gets bytes that are no text.
+# What is no text is shown as ?, in JSON (above) as on a terminal.
 names_of_devices_are_text()
 {
-	local json
-	ip link add "$odd" type veth peer name odd && ip link set odd up && ip link set "$odd" up ||
-		{ wrong "no device of such a name"; return; }
-	for json in --json ""; do
-		start $json --device "$odd" --count 1 || return
-		send_out "$odd"
-		wait $tracer || wrong "$json: status $?: $(cat "$tmp/err")"
-		grep -qF "$odd_shown" "$tmp/out" || wrong "$json: $(cat "$tmp/out")"
-		! grep -q $'\e' "$tmp/out" || wrong "$json: an escape"
+	odd_up
+	start --device "$odd" --count 1 || return
+	send_out "$odd"
+	wait $tracer || wrong "status $?: $(cat "$tmp/err")"
+	grep -qF "$odd_shown" "$tmp/out" || wrong "$(cat "$tmp/out")"
+	! grep -q $'\e' "$tmp/out" || wrong "an escape"
+}
+
+# ---- the page
+
+# Once, for the cases that look at it. What waits longest in a socket came by the device with the evil name.
+make_page()
+{
+	local reader
+	[ ! -e "$tmp/page.html" ] || return 0
+	ip link add "$evil" type veth peer name evil && ip link set evil netns $peer &&
+	ip addr add 10.8.0.1/24 dev "$evil" && ip link set "$evil" up &&
+	there ip addr add 10.8.0.2/24 dev evil && there ip link set evil up || return
+	start --json --html "$tmp/page.html" || return
+	there python3 -c '
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("0.0.0.0", 9000))
+print("bound", flush=True)
+time.sleep(1)
+for n in range(60):
+    s.recv(100)
+' >"$tmp/reader" &
+	reader=$!
+	until grep -q bound "$tmp/reader"; do sleep 0.05; done
+	send 10 9000 10.8.0.2
+	send 50 9000
+	send 37 9
+	wait $reader
+	stop
+	ip link del "$evil"
+	mv "$tmp/out" "$tmp/page.json"
+	[ "$status" = 0 ]
+}
+
+# counted FILE: the counts of a page are those of the summary, and each of its pictures has all packets
+counted()
+{
+	python3 - "$1" "$tmp/page.json" "$evil" >"$tmp/said" 2>&1 <<-'PYTHON' || wrong "$(tail -n 3 "$tmp/said")"
+		import collections, html.parser, json, sys
+
+		class Page(html.parser.HTMLParser):
+		    def __init__(self):
+		        super().__init__()
+		        self.tiles, self.fates, self.slots = {}, {}, collections.defaultdict(list)
+		        self.reasons, self.places, self.packets, self.devices = {}, [], [], set()
+		        self.table = self.fate = self.inside = self.name = None
+		        self.tags = collections.Counter()
+
+		    def handle_starttag(self, tag, attrs):
+		        attrs = dict(attrs)
+		        self.tags[tag] += 1
+		        if tag == "table": self.table = attrs.get("id")
+		        if tag == "figure": self.fate = attrs["data-fate"]
+		        if tag == "tr" and self.table == "places": self.place = [attrs.get("data-fate")]
+		        if "data-key" in attrs: self.inside, self.name = "tile", attrs["data-key"]
+		        if tag == "th": self.inside = "th"
+		        if attrs.get("class") == "device": self.inside = "device"
+		        if "data-id" in attrs: self.packets.append(int(attrs["data-age"]))
+		        if "data-count" in attrs:
+		            count = int(attrs["data-count"])
+		            if tag == "rect" and self.fate: self.slots[self.fate].append(count)
+		            if tag == "b": self.fates[self.fate] = count
+		            if tag == "td" and self.table == "reasons": self.reasons[self.name] = count
+		            if tag == "td" and self.table == "places": self.places.append((self.place[0], self.name, count))
+
+		    def handle_endtag(self, tag):
+		        if tag == "figure": self.fate = None
+		        if tag == "table": self.table = None
+		        if tag in ("th", "li", "span"): self.inside = None
+
+		    def handle_data(self, data):
+		        if self.inside == "tile" and data.strip().isdigit(): self.tiles[self.name] = int(data)
+		        if self.inside == "th": self.name = data
+		        if self.inside == "device": self.devices.add(data)
+
+		page = Page()
+		page.feed(open(sys.argv[1]).read())
+		told = json.load(open(sys.argv[2]))
+		reasons = collections.Counter()
+		for place in told["places"]:
+		    if "reason" in place: reasons[place["reason"]] += place["count"]
+		places = sorted((p["fate"], p["place"] or "(not shown)", p["count"]) for p in told["places"])
+		def same(what, shown, wanted):
+		    if shown != wanted: sys.exit("%s: shown %s, not %s" % (what, shown, wanted))
+		for key in ("seen", "ended", "alive", "filtered"):
+		    same(key, page.tiles.get(key), told["counts"][key])
+		same("fates", page.fates, {k: v["count"] for k, v in told["fates"].items()})
+		for fate, lives in told["fates"].items():
+		    same("slots of " + fate, page.slots[fate], [s["count"] for s in lives["histogram"]])
+		same("reasons", page.reasons, dict(reasons))
+		same("places", sorted(page.places), places)
+		same("slowest first", page.packets, sorted(page.packets, reverse=True))
+		same("slowest", len(page.packets), 20)
+		if reasons["NO_SOCKET"] < 37: sys.exit("not the 37: %s" % reasons)
+		if sys.argv[3] not in page.devices: sys.exit("devices: %s" % page.devices)
+	PYTHON
+}
+
+page_has_the_counts()
+{
+	make_page || return
+	counted "$tmp/page.html"
+	[ "$(stat -c %a "$tmp/page.html")" = 644 ] || wrong "mode $(stat -c %a "$tmp/page.html")"
+	grep -q "default-src 'none'" "$tmp/page.html" || wrong "it may load something"
+	! grep -niE ' src=|href=|url\(|@import|<script|https?:' "$tmp/page.html" || wrong "it refers to something"
+	! grep -qE '<b>"|\xff' "$tmp/page.html" || wrong "a device's name is markup"
+}
+
+browser()
+{
+	local name
+	for name in chromium-headless-shell chromium google-chrome; do
+		command -v $name && return
 	done
-	ip link del "$odd"
+	skip="no chromium-headless-shell or chromium (Debian's packages)"
+	return 1
+}
+
+# browse PAGE OPTION...: its DOM, once the browser has laid it out, in $tmp/dom
+browse()
+{
+	local page=$1
+	shift
+	HOME=$tmp timeout -k 5 100 "$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$tmp/profile" \
+		"$@" --dump-dom "file://$page" >"$tmp/dom" 2>"$tmp/err"
+	grep -q '</html>' "$tmp/dom" || { wrong "$browser: $(tail -n 2 "$tmp/err")"; return 1; }
+}
+
+# A copy that measures itself: heights of bars by their counts, what is wider than the window, colours.
+measuring()
+{
+	sed '/Content-Security-Policy/d; s|</body>||; s|</html>||' "$tmp/page.html"
+	cat <<-'END'
+		<script>
+		const bars = [...document.querySelectorAll('svg.plot')].map(svg =>
+			[...svg.querySelectorAll('rect')].map(r =>
+				[+r.dataset.count, r.getBoundingClientRect().height]));
+		const style = getComputedStyle(document.body);
+		const rect = document.querySelector('rect');
+		document.documentElement.dataset.measured = JSON.stringify({ bars,
+			too_wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+			back: style.backgroundColor, text: style.color, bar: getComputedStyle(rect).fill });
+		</script></body></html>
+	END
+}
+
+measured()	# WHAT JQ-CONDITION: of the DOM
+{
+	python3 -c '
+import html.parser, sys
+class Page(html.parser.HTMLParser):
+    def handle_starttag(self, tag, attrs):
+        if tag == "html": print(dict(attrs).get("data-measured"))
+Page().feed(open(sys.argv[1]).read())' "$tmp/dom" >"$tmp/measured"
+	says "$1" "$2" "$tmp/measured"
+}
+
+# As high as their counts say, but for what would be too small to be seen.
+a_browser_shows_the_page()
+{
+	local browser light="([.[].back, .[].text, .[].bar] | unique | length == 3)"
+	browser=$(browser) || { browser >/dev/null; return; }
+	make_page || return
+	browse "$tmp/page.html" && counted "$tmp/dom"
+	measuring >"$tmp/measuring.html"
+	browse "$tmp/measuring.html" --window-size=1200,900 || return
+	measured "heights" 'all(.bars | length > 0 and all(length > 0 and (map(.[0]) | max) as $most |
+		(map(.[1]) | max) as $high | all(.[1] > 0 and
+			((.[1] / $high - .[0] / $most) | fabs) < 0.05)))'
+	measured "no wider than the window" 'all(.too_wide <= 0)'
+	measured "light" "$light and (.[].back | test(\"25[0-9]\"))"
+	browse "$tmp/measuring.html" --window-size=500,900 --blink-settings=preferredColorScheme=0 || return
+	measured "a narrow window" 'all(.too_wide <= 0)'
+	measured "dark" "$light and (.[].back | test(\"25[0-9]\") | not)"
+}
+
+# Told before anything is loaded; and what was there stays.
+page_that_cannot_be_written()
+{
+	run timeout 60 "$skbext" trace --html "$tmp/none/page.html" --duration 1
+	refused "no directory" "$tmp/none/page.html" "No such file"
+	run timeout 60 "$skbext" trace --html "$tmp" --duration 1
+	refused "a directory" "not a regular file"
+	! grep -q tracing "$tmp/err" || wrong "it traced"
+}
+
+# Whole or not at all.
+killed_trace_leaves_no_file()
+{
+	mkdir "$tmp/k"
+	start --html "$tmp/k/page.html" || return
+	send 5 9
+	kill -KILL $tracer
+	wait $tracer 2>/dev/null
+	[ -z "$(ls -A "$tmp/k")" ] || wrong "left: $(ls -A "$tmp/k")"
 }
 
 net_up
 run_case packets_say_their_path
 run_case names_of_devices_are_text
+run_case page_has_the_counts
+run_case a_browser_shows_the_page
+run_case page_that_cannot_be_written
+run_case killed_trace_leaves_no_file
 exit $failed

@@ -41,10 +41,14 @@ static bool enough(const struct trace_run *t)
 	return o->count && (o->summary ? trace_counts(t)->shown : t->printed) >= o->count;
 }
 
-static int on_report(void *arg, void *data, size_t size __attribute__((unused)))
+static int on_report(void *arg, void *data, size_t size)
 {
 	struct trace_run *t = arg;
 
+	if (t->opts.summary) {
+		trace_slow_add(t, data, size);
+		return 0;
+	}
 	if (t->opts.count && t->printed >= t->opts.count)
 		return 0;
 	return trace_print(t, data) ? -EIO : 0;
@@ -77,6 +81,8 @@ static int trace(struct trace_run *t)
 {
 	int ret;
 
+	if (t->opts.html && cli_file_open(&t->page, t->opts.html, 0644))
+		return CLI_FAILED;
 	catch_signals();
 	ret = trace_start(t);
 	if (!ret) {
@@ -91,6 +97,7 @@ static int trace(struct trace_run *t)
 			trace_print_end(t);
 	}
 	trace_free(t);
+	cli_file_drop(&t->page);
 	return ret;
 }
 
@@ -116,7 +123,7 @@ static __u64 parse_age(const char *text)
 
 enum {
 	OPT_DEVICE = CLI_OPT_OWN, OPT_TYPE, OPT_REASON, OPT_MIN_AGE, OPT_SAMPLE, OPT_DURATION,
-	OPT_COUNT, OPT_SUMMARY, OPT_MODE,
+	OPT_COUNT, OPT_SUMMARY, OPT_HTML, OPT_MODE,
 };
 
 static void set_option(struct trace_options *o, int c)
@@ -146,6 +153,10 @@ static void set_option(struct trace_options *o, int c)
 		o->count = cli_parse_number(optarg, "--count", 1, INT64_MAX);
 		break;
 	case OPT_SUMMARY:
+		o->summary = true;
+		break;
+	case OPT_HTML:
+		o->html = optarg;
 		o->summary = true;
 		break;
 	case OPT_MODE:
@@ -182,6 +193,8 @@ static const struct cli_option options[] = {
 	  "end after so many packets" },
 	{ "summary", OPT_SUMMARY, NULL,
 	  "ends by place and how long packets lived" },
+	{ "html", OPT_HTML, "FILE",
+	  "as --summary, and a page of it with the slowest packets" },
 	{ "mode", OPT_MODE, "auto|exact|tracepoint",
 	  "which hooks (default: those of what is loaded, else auto)" },
 	{ 0 },

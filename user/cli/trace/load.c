@@ -187,6 +187,8 @@ static int set_constants(struct trace_run *t, bool exact)
 
 	ro->exact = exact;
 	ro->summary = t->opts.summary;
+	if (t->opts.html)
+		t->skel->data->slow_floor = 0;
 	ro->consume_has_location = nr_args(t->vmlinux, "btf_trace_consume_skb") > 2;
 	for (int i = 0; i < TRACE_RANGES && freeing[i]; i++) {
 		struct trace_range r = trace_range_of(freeing[i]);
@@ -336,6 +338,7 @@ __u64 trace_missed(const struct trace_run *t)
 
 void trace_free(struct trace_run *t)
 {
+	trace_slow_free(t);
 	trace__destroy(t->skel);
 	cli_types_free(&t->types);
 	skbext_close(t->sk);

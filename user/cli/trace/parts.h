@@ -21,7 +21,23 @@ struct trace_options {
 	__u64 duration;		/* seconds; 0: until told to end */
 	__u64 count;		/* lines; 0: any */
 	bool summary;
+	const char *html;	/* NULL: no page; else a summary, too */
 	enum skbext_mode mode;
+};
+
+#define TRACE_SLOWEST	20	/* packets that a page shows one by one */
+
+/* One fate as a whole, or one of its places: by function, where the kernel's map has it by address. */
+struct trace_group {
+	__u32 fate, reason;
+	char place[128];	/* "-": not known */
+	struct trace_lives lives;
+};
+
+struct trace_groups {
+	struct trace_group fate[TRACE_FATES];
+	struct trace_group *place;	/* free() it */
+	size_t nr;
 };
 
 struct trace_run {
@@ -37,6 +53,9 @@ struct trace_run {
 	double began;
 	__u64 printed;
 	__u64 alive;		/* packets that had not ended when we did */
+	struct cli_file page;
+	struct trace_report *slow[TRACE_SLOWEST];	/* the slowest first */
+	unsigned int nr_slow;
 };
 
 /* load.c: all that runs in the kernel. */
@@ -67,8 +86,27 @@ json_t *trace_types(struct trace_run *t, const struct trace_report *r);	/* decod
 
 /* summary.c */
 int trace_summary(struct trace_run *t);
+int trace_groups_read(const struct trace_run *t, struct trace_groups *g);
 json_t *trace_json_counts(const struct trace_run *t);
 const struct trace_counts *trace_counts(const struct trace_run *t);
 void trace_age_text(char *text, size_t size, double ns);
+
+/* slow.c: keep a copy of what is slower than those that are kept. */
+void trace_slow_add(struct trace_run *t, const struct trace_report *r, size_t size);
+void trace_slow_free(struct trace_run *t);
+
+/* html.c: the page, into t->page. */
+int trace_html(struct trace_run *t, const struct trace_groups *g);
+void trace_html_text(FILE *to, const char *text);	/* escaped */
+
+/* html_plot.c: a histogram of slots first to last, large with numbers or small without. */
+struct trace_plot {
+	int first, last;
+	bool large;
+};
+
+void trace_html_plot(FILE *to, const struct trace_plot *plot, const char *fate,
+		     const struct trace_lives *l);
+void trace_html_bar(FILE *to, const char *fate, __u64 value, __u64 most);
 
 #endif /* SKBEXT_TRACE_PARTS_H */

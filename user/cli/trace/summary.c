@@ -14,21 +14,6 @@
 
 #define BAR 30
 
-/*
- * One fate as a whole, or one of its places: by function, where the kernel map has it by address.
- */
-struct group {
-	__u32 fate, reason;
-	char place[128];
-	struct trace_lives lives;
-};
-
-struct groups {
-	struct group fate[TRACE_FATES];
-	struct group *place;
-	size_t nr;
-};
-
 const struct trace_counts *trace_counts(const struct trace_run *t)
 {
 	return &t->skel->bss->counts;
@@ -53,11 +38,11 @@ static void add(struct trace_lives *to, const struct trace_lives *l)
 		to->slots[i] += l->slots[i];
 }
 
-static struct group *group_of(struct groups *g, const struct trace_key *key)
+static struct trace_group *group_of(struct trace_groups *g, const struct trace_key *key)
 {
 	__u64 offset;
 	const char *name = key->place ? trace_function(key->place, &offset) : NULL;
-	struct group *more;
+	struct trace_group *more;
 
 	for (size_t i = 0; i < g->nr; i++)
 		if (g->place[i].fate == key->fate && g->place[i].reason == key->reason &&
@@ -68,28 +53,28 @@ static struct group *group_of(struct groups *g, const struct trace_key *key)
 		return NULL;
 	g->place = more;
 	more = &g->place[g->nr++];
-	*more = (struct group){ .fate = key->fate, .reason = key->reason };
+	*more = (struct trace_group){ .fate = key->fate, .reason = key->reason };
 	snprintf(more->place, sizeof(more->place), "%s", name ? name : "-");
 	return more;
 }
 
 static int by_count(const void *a, const void *b)
 {
-	const struct group *x = a, *y = b;
+	const struct trace_group *x = a, *y = b;
 
 	if (x->fate != y->fate)
 		return x->fate < y->fate ? -1 : 1;
 	return x->lives.count > y->lives.count ? -1 : x->lives.count < y->lives.count;
 }
 
-static int read_groups(const struct trace_run *t, struct groups *g)
+int trace_groups_read(const struct trace_run *t, struct trace_groups *g)
 {
 	int fd = bpf_map__fd(t->skel->maps.lives);
 	struct trace_key key, *from = NULL;
 	struct trace_lives l;
 
 	while (!bpf_map_get_next_key(fd, from, &key)) {
-		struct group *group = group_of(g, &key);
+		struct trace_group *group = group_of(g, &key);
 
 		from = &key;
 		if (!group)
@@ -118,7 +103,7 @@ static json_t *lives_json(const struct trace_lives *l)
 			 (json_int_t)(l->count ? l->total / l->count : 0), "histogram", slots);
 }
 
-static json_t *place_json(const struct trace_run *t, const struct group *p)
+static json_t *place_json(const struct trace_run *t, const struct trace_group *p)
 {
 	json_t *o = lives_json(&p->lives);
 
@@ -130,7 +115,7 @@ static json_t *place_json(const struct trace_run *t, const struct group *p)
 	return o;
 }
 
-static int print_json(const struct trace_run *t, const struct groups *g)
+static int print_json(const struct trace_run *t, const struct trace_groups *g)
 {
 	json_t *fates = json_object(), *places = json_array();
 
@@ -170,7 +155,7 @@ static void print_lives(const struct trace_lives *l)
 	}
 }
 
-static void print_group(const struct trace_run *t, const struct group *p)
+static void print_group(const struct trace_run *t, const struct trace_group *p)
 {
 	char average[16];
 
@@ -182,7 +167,7 @@ static void print_group(const struct trace_run *t, const struct group *p)
 	print_lives(&p->lives);
 }
 
-static void print_text(const struct trace_run *t, const struct groups *g)
+static void print_text(const struct trace_run *t, const struct trace_groups *g)
 {
 	const struct trace_counts *c = trace_counts(t);
 
@@ -203,9 +188,11 @@ static void print_text(const struct trace_run *t, const struct groups *g)
 
 int trace_summary(struct trace_run *t)
 {
-	struct groups g = { 0 };
-	int ret = read_groups(t, &g);
+	struct trace_groups g = { 0 };
+	int ret = trace_groups_read(t, &g);
 
+	if (!ret && t->opts.html)
+		ret = trace_html(t, &g);
 	if (!ret && t->common.json)
 		ret = print_json(t, &g);
 	else if (!ret)
