@@ -30,6 +30,8 @@
 
 #define SKB_CONSUMED_REASON	1
 #define FRAMES			16
+#define ARPHRD_ETHER		1
+#define ARPHRD_LOOPBACK		772
 
 /* Stays on the packet as long as it lives. A copy gets a note of its own. */
 SKBEXT_TYPE_FLAGS(skbext_trace, struct skbext_trace,
@@ -37,6 +39,7 @@ SKBEXT_TYPE_FLAGS(skbext_trace, struct skbext_trace,
 #define REF __SKBEXT_REF(skbext_trace)
 
 const volatile bool exact, summary;
+const volatile __u32 snap;			/* bytes of each packet to copy; 0: none */
 const volatile bool consume_has_location;	/* since 6.3 */
 const volatile __u64 device[TRACE_DEVICE_LEN / 8];	/* 0: any */
 const volatile __u64 min_age;
@@ -200,8 +203,37 @@ struct ending {
 	__u64 ended;
 	__u32 reason;
 	__u8 fate;
+	bool gone;		/* its memory may be another packet's already */
 	struct peeked others;
 };
+
+#define NO_HEADER	0xffff		/* mac_header and network_header that nobody has set */
+#define ETH_HLEN	14
+
+/*
+ * From the link's header on as far as the first, linear part of it goes. A packet that no device was to
+ * send has no link header yet, one of a tunnel that has ended may not have it any more.
+ */
+static __always_inline void copy_bytes(struct trace_report *ev, __u64 address, bool ethernet)
+{
+	const struct sk_buff *skb = (void *)address;
+	__u64 head = (__u64)BPF_CORE_READ(skb, head), data = (__u64)BPF_CORE_READ(skb, data);
+	__u32 mac = BPF_CORE_READ(skb, mac_header), network = BPF_CORE_READ(skb, network_header);
+	__u32 tail = BPF_CORE_READ(skb, tail), start, bytes;
+
+	ev->framed = ethernet && mac != NO_HEADER && network >= mac + ETH_HLEN;
+	start = ev->framed ? mac : network;
+	ev->len = BPF_CORE_READ(skb, len) + (__u32)(data - head) - start;
+	bytes = tail - start;
+	if (start >= tail || start == NO_HEADER || ev->len > 1 << 24)
+		return;
+	if (bytes > ev->len)
+		bytes = ev->len;
+	if (bytes > snap)
+		bytes = snap;
+	if (!bpf_probe_read_kernel((void *)ev->payload + other_payload, bytes, (void *)(head + start)))
+		ev->bytes = bytes;
+}
 
 static __always_inline void fill_event(struct trace_report *ev, const struct ending *e,
 				       const struct skbext_trace *note)
@@ -213,7 +245,11 @@ static __always_inline void fill_event(struct trace_report *ev, const struct end
 	ev->cpu = bpf_get_smp_processor_id();
 	ev->fate = e->fate;
 	ev->active = e->others.active;
+	ev->bytes = ev->len = 0;
+	ev->framed = false;
 	ev->note = *note;
+	if (snap && !e->gone)
+		copy_bytes(ev, ev->skb, note->ethernet);
 	if (other_payload && e->others.active)
 		bpf_probe_read_kernel(ev->payload, other_payload, (void *)e->others.payload);
 }
@@ -257,7 +293,7 @@ static __always_inline void not_told(const struct ending *e, __u64 age)
 static __always_inline void report_event(const struct ending *e, const struct skbext_trace *note,
 					 __u64 age)
 {
-	struct trace_report *ev = bpf_ringbuf_reserve(&events, sizeof(*ev) + other_payload, 0);
+	struct trace_report *ev = bpf_ringbuf_reserve(&events, sizeof(*ev) + other_payload + snap, 0);
 
 	if (!ev) {
 		not_told(e, age);
@@ -290,10 +326,11 @@ static __always_inline void report(const struct ending *e, const struct skbext_t
 }
 
 /* Returns 0, as the verifier wants it of fentry. */
-static __always_inline int end(void *ctx, __u64 h, enum trace_fate fate, __u32 reason, __u64 place)
+static __always_inline int end_as(void *ctx, __u64 h, enum trace_fate fate, __u32 reason, __u64 place,
+				  bool gone)
 {
 	struct skbext_trace *n;
-	struct ending e = { .h = h, .fate = fate, .reason = reason, .place = place };
+	struct ending e = { .h = h, .fate = fate, .reason = reason, .place = place, .gone = gone };
 	__u64 head;
 
 	if (stopped)
@@ -315,6 +352,11 @@ static __always_inline int end(void *ctx, __u64 h, enum trace_fate fate, __u32 r
 		e.place = caller(ctx);
 	report(&e, n);
 	return 0;
+}
+
+static __always_inline int end(void *ctx, __u64 h, enum trace_fate fate, __u32 reason, __u64 place)
+{
+	return end_as(ctx, h, fate, reason, place, fate == TRACE_UNSEEN);
 }
 
 /* ---- the birth */
@@ -343,6 +385,7 @@ static __always_inline void decide(struct skbext_trace *n, const struct sk_buff 
 	bpf_probe_read_kernel_str(n->device, sizeof(n->device), dev->name);
 	n->len = skb->len;
 	n->protocol = skb->protocol;
+	n->ethernet = dev->type == ARPHRD_ETHER || dev->type == ARPHRD_LOOPBACK;
 	n->state = TRACE_REJECTED;
 	if (device[0] && (n->device[0] != device[0] || n->device[1] != device[1]))
 		return;
@@ -373,7 +416,8 @@ static __always_inline void add_step(struct skbext_trace *n, const struct net_de
 	__u32 i = n->steps < TRACE_STEPS ? n->steps : TRACE_STEPS - 1;
 	struct trace_step *step = &n->path[i];
 
-	n->steps++;
+	if (n->steps < 255)
+		n->steps++;
 	step->when = n->seen;
 	step->where = where;
 	step->cpu = bpf_get_smp_processor_id();
@@ -519,6 +563,7 @@ static __always_inline int copied(const struct sk_buff *to, const struct sk_buff
 	n->device[1] = of->device[1];
 	n->len = of->len;
 	n->protocol = of->protocol;
+	n->ethernet = of->ethernet;
 	n->seen = n->born;
 	n->state = of->state;
 	if (n->state == TRACE_TAKEN)
@@ -632,8 +677,8 @@ int slab_free(struct bpf_raw_tracepoint_args *ctx)
 	data_freed(ctx, object);
 	if (!MAY_BE_SKB(object))
 		return 0;
-	end(ctx, hash_of_address(object), TRACE_FREED, 0, 0);
-	return end(ctx, hash_of_address(object + SKBEXT_STATE->skb_size), TRACE_FREED, 0, 0);
+	end_as(ctx, hash_of_address(object), TRACE_FREED, 0, 0, true);
+	return end_as(ctx, hash_of_address(object + SKBEXT_STATE->skb_size), TRACE_FREED, 0, 0, true);
 }
 
 SEC("?raw_tp/kmem_cache_alloc")

@@ -6,6 +6,7 @@
 #define TRACE_DEVICE_LEN	16	/* IFNAMSIZ */
 #define TRACE_RANGES		24	/* functions that only free: their callers matter */
 #define TRACE_SLOTS		40	/* log2 of nanoseconds: up to nine minutes */
+#define TRACE_SNAP		256	/* bytes of a packet, at most */
 #define TRACE_STEPS		6	/* of a path that are kept: the first ones, and the last */
 
 enum trace_fate {
@@ -57,7 +58,8 @@ struct skbext_trace {
 	__u16 protocol;		/* network byte order */
 	__u8 state;
 	__u8 origin;
-	__u16 steps;		/* also those that path has no room for */
+	__u8 steps;		/* also those that path has no room for */
+	__u8 ethernet;		/* its first device's frames are */
 	struct trace_step path[TRACE_STEPS];
 };
 
@@ -68,9 +70,13 @@ struct trace_report {
 	__u32 reason;		/* enum skb_drop_reason */
 	__u16 cpu;
 	__u8 fate;
-	__u8 active;		/* the types it carried; payloads of all of them: */
+	__u8 active;		/* the types it carried */
+	__u32 bytes;		/* of the packet that are here; 0 also: its memory was gone */
+	__u32 len;		/* all that it had from its first one here on */
+	__u8 framed;		/* these begin with an Ethernet header, not with that of IP */
+	__u8 pad[7];
 	struct skbext_trace note;
-	__u64 payload[];
+	__u64 payload[];	/* of all types, and behind that the bytes */
 };
 
 struct trace_range {

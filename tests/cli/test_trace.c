@@ -581,9 +581,21 @@ static void check_types(json_t *list)
 	}
 }
 
+/* Each of the ten packets is followed by its note, decoded. */
+static void check_types_in_file(void)
+{
+	char shell[256];
+
+	snprintf(shell, sizeof(shell), "[ \"$(grep -ao 'api_note={[^}]*\"bytes\":8' %s/packets | wc -l)\" = 10 ]",
+		 tmp);
+	ASSERT_EQ(system(shell), 0, "comments in the file");
+}
+
 /* Over the loopback: a veth takes away what does not ask to be kept. */
 static void types_of_others_are_shown(void)
 {
+	char args[160];
+
 	struct skbext_stats stats = { .sz = sizeof(stats) };
 	struct bpf_object *writer;
 	json_t *list, *counts;
@@ -595,12 +607,14 @@ static void types_of_others_are_shown(void)
 		return;
 	writer = load_writer();
 	attach_writer(writer);
-	if (start(&t, "--device lo --reason NO_SOCKET --type api_note")) {
+	snprintf(args, sizeof(args), "--device lo --reason NO_SOCKET --type api_note --pcap %s/packets", tmp);
+	if (start(&t, args)) {
 		ASSERT_EQ(udp_to_address("127.0.0.1", 9, 10), 10, "sent");
 		stop(&t);
 		list = packets_of(&t, &counts);
 		check_no_loss(counts);
 		check_types(list);
+		check_types_in_file();
 		ASSERT_OK(skbext_stats(loaded, &stats), "stats");
 		ASSERT_EQ(stats.live, 0, "nothing is left");
 	}

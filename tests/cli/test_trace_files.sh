@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # What `skbext trace` says and writes of packets of a known mix, over a veth between two namespaces: the
-# path of each, the page of --html, as a browser has it where there is a Chromium. In namespaces of its own.
+# path of each; the page of --html, as a browser has it where there is a Chromium; the packets of --pcap,
+# as tshark has them where there is one. In namespaces of its own.
 
 [ -n "$IN_NETNS" ] || IN_NETNS=1 exec unshare --mount --net --propagation private "$0" "$@"
 
@@ -330,25 +331,127 @@ a_browser_shows_the_page()
 	measured "dark" "$light and (.[].back | test(\"25[0-9]\") | not)"
 }
 
-# Told before anything is loaded; and what was there stays.
-page_that_cannot_be_written()
+# ---- the packets
+
+# Once: 5 that nobody reads, 3 of them long, and a reply to an echo.
+make_packets()
 {
-	run timeout 60 "$skbext" trace --html "$tmp/none/page.html" --duration 1
-	refused "no directory" "$tmp/none/page.html" "No such file"
-	run timeout 60 "$skbext" trace --html "$tmp" --duration 1
-	refused "a directory" "not a regular file"
-	! grep -q tracing "$tmp/err" || wrong "it traced"
+	[ ! -e "$tmp/packets" ] || return 0
+	start --json --pcap "$tmp/packets" || return
+	send 5 9
+	python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for n in range(3): s.sendto(b"%d" % n * 1000, ("10.9.0.2", 9))'
+	ping -c 1 -q 10.9.0.2 >/dev/null
+	stop
+	grep -v '^{"counts"' "$tmp/out" >"$tmp/packets.json"
+	[ "$status" = 0 ]
 }
 
-# Whole or not at all.
-killed_trace_leaves_no_file()
+# read_packets: "ID INTERFACE LINK BYTES LENGTH DATA..." of each, and what is wrong with the file
+read_packets()
 {
-	mkdir "$tmp/k"
-	start --html "$tmp/k/page.html" || return
-	send 5 9
+	python3 - "$tmp/packets" <<-'PYTHON'
+		import struct, sys
+		data, at, links, interfaces = open(sys.argv[1], "rb").read(), 0, [], []
+
+		def options(body):
+		    found = []
+		    while body:
+		        kind, length = struct.unpack("=HH", body[:4])
+		        if not kind: break
+		        found.append((kind, body[4:4 + length]))
+		        body = body[4 + (length + 3) // 4 * 4:]
+		    return found
+
+		while at < len(data):
+		    kind, length = struct.unpack("=II", data[at:at + 8])
+		    body, at = data[at + 8:at + length - 4], at + length
+		    assert struct.unpack("=I", data[at - 4:at])[0] == length and length % 4 == 0
+		    if kind == 0x0a0d0d0a:
+		        assert body[:4] == struct.pack("=I", 0x1a2b3c4d) and at == length
+		    if kind == 1:
+		        links.append(struct.unpack("=H", body[:2])[0])
+		        interfaces.append(dict(options(body[8:]))[2].decode())
+		    if kind == 6:
+		        number, high, low, bytes_, length = struct.unpack("=5I", body[:20])
+		        said = [o[1].decode() for o in options(body[20 + (bytes_ + 3) // 4 * 4:]) if o[0] == 1]
+		        words = dict(w.split("=", 1) for w in said[0].replace(">=", "=").split())
+		        assert bytes_ <= length or not bytes_
+		        print(words["id"], words["age"], words["fate"], words.get("reason", "-"), interfaces[number],
+		            links[number], bytes_, length, body[20:20 + bytes_].hex() or "-")
+	PYTHON
+}
+
+each_packet_is_in_the_file()
+{
+	make_packets || return
+	[ "$(stat -c %a "$tmp/packets")" = 600 ] || wrong "mode $(stat -c %a "$tmp/packets")"
+	read_packets >"$tmp/read" 2>"$tmp/err" || wrong "$(tail -n 1 "$tmp/err")"
+	jq -r '[.id, "\(.age_ns)ns", .end.fate, (.end.reason // "-"), .device] | @tsv' "$tmp/packets.json" |
+		tr '\t' ' ' | sed 's/ $/ -/' >"$tmp/told"
+	cut -d' ' -f1-5 "$tmp/read" | cmp - "$tmp/told" >/dev/null || wrong "$(cut -d' ' -f1-5 "$tmp/read" | diff - "$tmp/told" | head -n 4)"
+	# Ethernet, IPv4, UDP from its first byte on: 14 + 20 + 8 and what was sent.
+	[ "$(grep -cE 'dropped NO_SOCKET v0 1 50 50 [0-9a-f]{24}08004500[0-9a-f]*646174616772616d$' "$tmp/read")" = 5 ] ||
+		wrong "the short ones: $(cut -c1-120 "$tmp/read")"
+	[ "$(grep -c 'dropped NO_SOCKET v0 1 256 1042 ' "$tmp/read")" = 3 ] ||
+		wrong "the long ones: $(cut -c1-120 "$tmp/read")"
+}
+
+tshark_reads_the_file()
+{
+	local n
+	command -v tshark >/dev/null || { skip="no tshark (Debian's package)"; return; }
+	make_packets || return
+	# shellcheck disable=SC2016 # words of tshark
+	run env HOME="$tmp" tshark -r "$tmp/packets" -T fields -E separator=/t -e frame.comment -e frame.interface_name \
+		-e frame.len -e frame.cap_len -e ip.dst -e udp.dstport -e icmp.type -e _ws.malformed
+	[ "$status" = 0 ] || wrong "status $status: $err"
+	[ "$(wc -l <"$tmp/out")" = "$(wc -l <"$tmp/packets.json")" ] || wrong "$(wc -l <"$tmp/out") packets"
+	n=$(awk -F'\t' '$1 ~ /^age=[0-9]+ns fate=dropped reason=NO_SOCKET place=.*udp.* id=[0-9]+/ && $2 == "v0" &&
+		$5 == "10.9.0.2" && $6 == 9' "$tmp/out" | wc -l)
+	[ "$n" = 8 ] || wrong "$n of 8 datagrams: $out"
+	[ "$(awk -F'\t' '$7 == 8 || $7 == 0' "$tmp/out" | wc -l)" -ge 2 ] || wrong "no echo and reply: $out"
+	! awk -F'\t' '$4 == $3' "$tmp/out" | grep -i malformed || wrong "whole packets are malformed"
+	# The refusal holds the datagram that is refused.
+	run env HOME="$tmp" tshark -r "$tmp/packets" -Y 'frame.comment contains "reason=NO_SOCKET" && !icmp'
+	[ "$(wc -l <"$tmp/out")" = 8 ] || wrong "by the comment: $out"
+}
+
+# Told before anything is loaded; and what was there stays.
+files_that_cannot_be_written()
+{
+	local option
+	for option in --html --pcap; do
+		run timeout 60 "$skbext" trace $option "$tmp/none/file" --duration 1
+		refused "$option: no directory" "$tmp/none/file" "No such file"
+		run timeout 60 "$skbext" trace $option "$tmp" --duration 1
+		refused "$option: a directory" "not a regular file"
+		! grep -q tracing "$tmp/err" || wrong "$option: it traced"
+	done
+	run "$skbext" trace --html "$tmp/x" --pcap "$tmp/y"
+	[ "$status" = 2 ] && [ ! -e "$tmp/x" ] && [ ! -e "$tmp/y" ] || wrong "both: status $status: $err"
+}
+
+# A file is there whole or not at all: a full disk, and a kill.
+failed_traces_leave_no_file()
+{
+	mkdir "$tmp/small" && mount -t tmpfs -o size=8k tmpfs "$tmp/small" || { skip="no tmpfs"; return; }
+	start --pcap "$tmp/small/packets" || return
+	send 400 9
+	kill -INT $tracer
+	wait $tracer
+	status=$?
+	sed -i '/^skbext: \(tracing\|[0-9]* packets\)/d' "$tmp/err"
+	err=$(cat "$tmp/err")
+	refused "a full disk" "No space left" "$tmp/small/packets"
+	[ -z "$(ls -A "$tmp/small")" ] || wrong "full: left: $(ls -A "$tmp/small")"
+	umount "$tmp/small"
+	start --html "$tmp/small/page.html" || return
 	kill -KILL $tracer
 	wait $tracer 2>/dev/null
-	[ -z "$(ls -A "$tmp/k")" ] || wrong "left: $(ls -A "$tmp/k")"
+	[ -z "$(ls -A "$tmp/small")" ] || wrong "killed: left: $(ls -A "$tmp/small")"
 }
 
 net_up
@@ -356,6 +459,8 @@ run_case packets_say_their_path
 run_case names_of_devices_are_text
 run_case page_has_the_counts
 run_case a_browser_shows_the_page
-run_case page_that_cannot_be_written
-run_case killed_trace_leaves_no_file
+run_case each_packet_is_in_the_file
+run_case tshark_reads_the_file
+run_case files_that_cannot_be_written
+run_case failed_traces_leave_no_file
 exit $failed

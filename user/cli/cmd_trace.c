@@ -51,6 +51,8 @@ static int on_report(void *arg, void *data, size_t size)
 	}
 	if (t->opts.count && t->printed >= t->opts.count)
 		return 0;
+	if (t->opts.pcap)
+		trace_pcap_add(t, data);
 	return trace_print(t, data) ? -EIO : 0;
 }
 
@@ -81,7 +83,8 @@ static int trace(struct trace_run *t)
 {
 	int ret;
 
-	if (t->opts.html && cli_file_open(&t->page, t->opts.html, 0644))
+	if ((t->opts.html && cli_file_open(&t->page, t->opts.html, 0644)) ||
+	    (t->opts.pcap && trace_pcap_open(&t->pcap, t->opts.pcap)))
 		return CLI_FAILED;
 	catch_signals();
 	ret = trace_start(t);
@@ -95,9 +98,12 @@ static int trace(struct trace_run *t)
 			ret = trace_summary(t);
 		else if (!ret)
 			trace_print_end(t);
+		if (!ret && t->opts.pcap)
+			ret = trace_pcap_close(&t->pcap);
 	}
 	trace_free(t);
 	cli_file_drop(&t->page);
+	trace_pcap_free(&t->pcap);
 	return ret;
 }
 
@@ -123,7 +129,7 @@ static __u64 parse_age(const char *text)
 
 enum {
 	OPT_DEVICE = CLI_OPT_OWN, OPT_TYPE, OPT_REASON, OPT_MIN_AGE, OPT_SAMPLE, OPT_DURATION,
-	OPT_COUNT, OPT_SUMMARY, OPT_HTML, OPT_MODE,
+	OPT_COUNT, OPT_SUMMARY, OPT_HTML, OPT_PCAP, OPT_MODE,
 };
 
 static void set_option(struct trace_options *o, int c)
@@ -159,6 +165,9 @@ static void set_option(struct trace_options *o, int c)
 		o->html = optarg;
 		o->summary = true;
 		break;
+	case OPT_PCAP:
+		o->pcap = optarg;
+		break;
 	case OPT_MODE:
 		o->mode = cli_parse_mode(optarg);
 		break;
@@ -173,6 +182,8 @@ static int run(int argc, char **argv)
 	while ((c = cli_getopt(argc, argv, &t.common)) != -1)
 		set_option(&t.opts, c);
 	cli_want_args(argc, 0, 0);
+	if (t.opts.pcap && t.opts.summary)
+		cli_usage_error("--pcap has each packet, --summary and --html count them; run one of each");
 	return trace(&t);
 }
 
@@ -195,6 +206,9 @@ static const struct cli_option options[] = {
 	  "ends by place and how long packets lived" },
 	{ "html", OPT_HTML, "FILE",
 	  "as --summary, and a page of it with the slowest packets" },
+	{ "pcap", OPT_PCAP, "FILE",
+	  "write packets to a pcapng FILE, too: up to 256 bytes of each\n"
+	  "at its end; comments say its age, fate, reason and types" },
 	{ "mode", OPT_MODE, "auto|exact|tracepoint",
 	  "which hooks (default: those of what is loaded, else auto)" },
 	{ 0 },

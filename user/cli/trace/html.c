@@ -292,9 +292,7 @@ static void print_types(FILE *to, struct trace_run *t, const struct trace_report
 	if (json_object_size(types))
 		fputs("<dl>\n", to);
 	json_object_foreach(types, name, value) {
-		json_t *decoded = json_object_get(value, "value");
-		char *text = json_dumps(json_is_null(decoded) || !decoded ? json_object_get(value, "hex") : decoded,
-					JSON_COMPACT | JSON_ENCODE_ANY);
+		char *text = trace_payload_text(value);
 
 		fputs("<dt><code>", to);
 		trace_html_text(to, name);

@@ -34,7 +34,7 @@ static const char trace_html_style[] =
 "code { font: 13px/1.5 ui-monospace, 'DejaVu Sans Mono', monospace; overflow-wrap: anywhere; }\n"
 "svg { display: block; } svg text { font-size: 11px; fill: var(--soft); }\n"
 "svg line { stroke: var(--line); }\n"
-".plot { width: 100%; margin-top: 6px; } .spark { width: 160px; height: 26px; }\n"
+"figure { overflow-x: auto; } .plot { width: 100%; min-width: 640px; margin-top: 6px; } .spark { width: 160px; height: 26px; }\n"
 ".bar { width: 100%; min-width: 120px; height: 12px; }\n"
 ".consumed rect, .dot.consumed { fill: var(--consumed); background: var(--consumed); }\n"
 ".dropped rect, .dot.dropped { fill: var(--dropped); background: var(--dropped); }\n"

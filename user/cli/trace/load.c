@@ -189,6 +189,8 @@ static int set_constants(struct trace_run *t, bool exact)
 	ro->summary = t->opts.summary;
 	if (t->opts.html)
 		t->skel->data->slow_floor = 0;
+	if (t->opts.pcap)
+		ro->snap = TRACE_SNAP;
 	ro->consume_has_location = nr_args(t->vmlinux, "btf_trace_consume_skb") > 2;
 	for (int i = 0; i < TRACE_RANGES && freeing[i]; i++) {
 		struct trace_range r = trace_range_of(freeing[i]);

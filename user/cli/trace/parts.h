@@ -22,6 +22,7 @@ struct trace_options {
 	__u64 count;		/* lines; 0: any */
 	bool summary;
 	const char *html;	/* NULL: no page; else a summary, too */
+	const char *pcap;	/* NULL: no file of packets */
 	enum skbext_mode mode;
 };
 
@@ -40,6 +41,13 @@ struct trace_groups {
 	size_t nr;
 };
 
+struct trace_pcap {
+	struct cli_file file;
+	struct trace_interface *interface;	/* those that the file knows, by their number */
+	__u32 nr_interfaces;
+	__u64 wall;		/* to be added to ns since boot */
+};
+
 struct trace_run {
 	struct cli_common common;
 	struct trace_options opts;
@@ -54,6 +62,7 @@ struct trace_run {
 	__u64 printed;
 	__u64 alive;		/* packets that had not ended when we did */
 	struct cli_file page;
+	struct trace_pcap pcap;
 	struct trace_report *slow[TRACE_SLOWEST];	/* the slowest first */
 	unsigned int nr_slow;
 };
@@ -84,6 +93,9 @@ const char *trace_protocol(__u16 protocol);	/* static buffer */
 unsigned int trace_steps(const struct skbext_trace *n);	/* those that its path has */
 json_t *trace_types(struct trace_run *t, const struct trace_report *r);	/* decoded, by name */
 
+/* Of one of these: as JSON, in hex where nothing says what it is. free() it; NULL: out of memory. */
+char *trace_payload_text(const json_t *payload);
+
 /* summary.c */
 int trace_summary(struct trace_run *t);
 int trace_groups_read(const struct trace_run *t, struct trace_groups *g);
@@ -94,6 +106,12 @@ void trace_age_text(char *text, size_t size, double ns);
 /* slow.c: keep a copy of what is slower than those that are kept. */
 void trace_slow_add(struct trace_run *t, const struct trace_report *r, size_t size);
 void trace_slow_free(struct trace_run *t);
+
+/* pcap.c: each packet into a file; errors are printed, once it is closed. */
+int trace_pcap_open(struct trace_pcap *p, const char *path);
+void trace_pcap_add(struct trace_run *t, const struct trace_report *r);
+int trace_pcap_close(struct trace_pcap *p);
+void trace_pcap_free(struct trace_pcap *p);	/* without close: there is no file */
 
 /* html.c: the page, into t->page. */
 int trace_html(struct trace_run *t, const struct trace_groups *g);

@@ -116,6 +116,15 @@ json_t *trace_types(struct trace_run *t, const struct trace_report *r)
 	return types;
 }
 
+char *trace_payload_text(const json_t *payload)
+{
+	const json_t *value = json_object_get(payload, "value");
+
+	if (!value || json_is_null(value))
+		value = json_object_get(payload, "hex");
+	return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
 static json_t *end_json(const struct trace_run *t, const struct trace_report *r)
 {
 	__u64 offset = 0;
