@@ -12,13 +12,14 @@
  *
  *	icount [--quick | --guard | --author] DIRECTORY
  *
- * The directory is that of the BPF objects; --guard: the rows of tests/icount/icount.expected, --author:
- * those of tests/icount/icount_author.h.
+ * The directory is that of the BPF objects, and of the module where there is one; --guard: the rows of
+ * tests/icount/icount.expected, --author: those of tests/icount/icount_author.h.
  *
  * A table on stderr, one JSON object a line on stdout.
  */
 #include "icount_env.h"
 #include "icount_author.h"
+#include "icount_ext.h"
 
 /* ---- variants */
 
@@ -144,7 +145,7 @@ static void udp_variants(void)
 }
 
 /* The rows that tests/icount/test_icount.sh watches: few, to be quick. */
-static void guarded(const char *kernel)
+static void guarded(const char *kernel, const char *dir)
 {
 	int nothing = measure("udp", "nothing attached", "", -1);
 
@@ -155,6 +156,7 @@ static void guarded(const char *kernel)
 	nothing = measure("tcp", "nothing attached", "", -1);
 	untagged("tcp", "skbext", &skbext, nothing);
 	tagged_clones("skbext", &skbext);
+	ext_variants(kernel, dir, true);
 }
 
 static void tcp_variants(void)
@@ -172,11 +174,12 @@ static void tcp_variants(void)
 	measure("tcp", "nothing attached", "again", nothing);
 }
 
-static void all_variants(const char *kernel)
+static void all_variants(const char *kernel, const char *dir)
 {
 	udp_variants();
 	tcp_variants();
 	author_variants(kernel, false);
+	ext_variants(kernel, dir, false);
 	count_runs(&skbext, "udp", kernel);
 	count_runs(&skbext, "tcp", kernel);
 }
@@ -240,11 +243,11 @@ int main(int argc, char **argv)
 	fprintf(stderr, "%s: instructions per packet, median of %d blocks of %d\n", uts.release,
 		blocks, BLOCK);
 	if (guard)
-		guarded(uts.release);
+		guarded(uts.release, argv[argc - 1]);
 	else if (author)
 		author_variants(uts.release, false);
 	else
-		all_variants(uts.release);
+		all_variants(uts.release, argv[argc - 1]);
 	check_stats(sk, !author);
 	print_json(uts.release);
 	skbext_close(sk);

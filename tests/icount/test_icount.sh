@@ -84,6 +84,7 @@ for label in $KERNELS; do
 	77) echo "SKIP icount_$label: $(tail -n 1 "$tmp/$label.err")"; continue ;;
 	*) echo "FAIL icount_$label: $(tail -n 1 "$tmp/$label.err")"; failed=1; continue ;;
 	esac
+	sed -n "s/^no row of the kernel's own extension: /SKIP icount_${label}_ext: /p" "$tmp/$label.err"
 	rows "$label" >"$tmp/$label.rows"
 	if [ "$1" = --update ]; then
 		cat "$tmp/$label.rows" >>"$expected"
