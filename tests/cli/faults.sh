@@ -10,7 +10,7 @@
 #	AFTER=name				only system calls behind the first of that name
 #	FIRST=n					only so many of them
 #
-# What was left out, so that all takes about an hour: of the calls that one line of ours makes, by the
+# Left out, so that all takes about an hour: of the calls that one line of ours makes, by the
 # same way, only the first and the last count, unless they change what outlives the process; such
 # loops walk all programs of the machine. Of the reads of a file, the kernel's BTF takes thousands,
 # the first and the last. Where strace tells no stacks (-k), only reads are taken together. doctor
@@ -108,7 +108,7 @@ pins()
 	find "$tmp/bpf" -mindepth 1 -not -name '*.debug' | sort	# those are the kernel's
 }
 
-# What a command is for, and what is there before and after it. Each sets up what it needs with
+# The purpose of each command, and the state before and after it. Each sets up what it needs with
 # before_X, has its arguments in args_X, and tells with done_X whether what it does is done.
 
 args_load=(load --mode tracepoint --capacity 64 --type a:8,noclone)
@@ -286,7 +286,7 @@ undone_load() { [ -z "$(pins)" ] || grep -q 'nothing was undone' "$tmp/err"; }
 undone_doctor() { [ -z "$(pins)" ]; }
 undone_demo() { no_cgroup; }
 undone_type_remove() { has_type || grep -q 'nothing was undone' "$tmp/err"; }
-# What looks damaged is down, which is written too.
+# A load that looks damaged counts as down, and that is written too.
 undone_textfile() { [ "$(ls -A "$tmp/text")" = x.prom ] && grep -qxE "old|skbext_up 0" "$tmp/text/x.prom"; }
 undone_bundle() { [ "$(ls -A "$tmp/text")" = x.json ] && grep -qx old "$tmp/text/x.json" || grep -q 'nothing was undone' "$tmp/err"; }
 undone_replace() { ! compgen -G "$dir-new-*" >/dev/null && sk find $skb alone_note >/dev/null; }
@@ -369,7 +369,7 @@ err_lines()
 	grep -vcE '^skbext: (tracing in |[0-9]+ packets seen)' "$tmp/err"
 }
 
-# What it prints, without what may differ from run to run.
+# Its output, without the parts that may differ from run to run.
 same()
 {
 	sed -E 's/;? others there: .*//; s/0x[0-9a-f]+/ADDRESS/g; s/ [0-9]{2}(:[0-9]{2}){2} / TIME /; s/: id [0-9]+/: id N/; s/missed +[0-9]+/missed N/; s/[0-9]+$/N/; s/^([a-z_]+) +[0-9]+ /\1 N /' "$@"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Who keeps running when skbext is unloaded: each packet gets a mark and looks for an older one. */
+/* Programs that keep running when skbext is unloaded: each packet gets a mark and looks for an older one. */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>

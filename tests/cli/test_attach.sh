@@ -224,7 +224,7 @@ beside_filters_of_others()
 	nothing_left detach
 }
 
-# What is at the place of our filter now is another's: it stays.
+# Another's filter is now in the place of ours: it stays.
 a_filter_that_others_replaced()
 {
 	on_an_old_kernel at a one --prio 3
@@ -310,7 +310,7 @@ errors()
 	sk attach "$write" --cgroup /nowhere --egress
 	refused "no cgroup" /nowhere "directory of a cgroup"
 	sk attach "$read" --cgroup "$tmp"
-	refused "no cgroup v2" "is no directory of cgroup v2"
+	refused "no cgroup v2" "is not a directory of cgroup v2"
 	sk attach /nowhere.o --dev lo
 	refused "no file" "/nowhere.o: No such file"
 	sk attach "$0" --dev lo --name x
@@ -318,7 +318,7 @@ errors()
 	sk attach "$objs/icount_empty.bpf.o" --dev lo --egress
 	refused "does not use skbext" "does not use skbext.bpf.h"
 	sk attach "$write" --dev lo --egress --name a.b
-	refused "bad name" "'a.b' is no name"
+	refused "bad name" "'a.b' is not a name"
 	sk detach nobody
 	refused "unknown name" "nothing called 'nobody' is attached; "
 	sk detach ../ctl
@@ -349,7 +349,7 @@ errors()
 	refused "no permission"
 }
 
-# What the verifier refuses registers nothing.
+# An object that the verifier refuses registers nothing.
 a_program_that_does_not_load()
 {
 	sed 's|trail->digits = .*|trail->digits = *(__u32 *)(long)digit;|' \

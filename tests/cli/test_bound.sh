@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# Who is bound: status lists the programs that use what is loaded, and tells when it cannot look;
+# Bound programs: status lists the programs that use what is loaded, and tells when it cannot look;
 # unload refuses to stop them, unless by force; and a type is removed only if none of them uses it.
 #
 #	tests/cli/test_bound.sh [CASE]
@@ -259,7 +259,7 @@ type_remove_refuses_what_is_used()
 	done
 }
 
-# What records have of it goes with it, and what else they have stays.
+# Payloads of the type go with it, and those of other types stay.
 type_remove_empties_records()
 {
 	local skb=0xffff888000001 n
@@ -315,7 +315,7 @@ what_was_bound_before_reads_nobodys()
 	exec 3>&-
 }
 
-# What is bound to it is right again, and it takes no other place.
+# Objects bound to it work again, and it takes no other place.
 type_comes_back_to_its_place()
 {
 	local i

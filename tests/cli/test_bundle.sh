@@ -56,7 +56,7 @@ no_payload_is_in_it()
 	done
 }
 
-# Who reports that it does not load has nothing loaded, and may not be root.
+# Whoever reports that load fails has nothing loaded, and may not be root.
 what_is_missing_is_said()
 {
 	must "$skbext" doctor --bpffs "$dir" --bundle "$tmp/bundle" || return

@@ -225,7 +225,7 @@ test_status()
 	[[ $out == *"holds: "*"healthy    yes"* ]] || wrong "text: $out"
 	[[ $out == *"guarantee  complete"$'\n'* || $out == *"guarantee  partial: "*"does not hold: "* ]] ||
 		wrong "text: $out"
-	# What no hook sees is said whatever the guarantee is.
+	# Paths that no hook sees are named whatever the guarantee is.
 	[[ $out != *"mode       exact"* || $out == *"does not hold: "*"xfrm_iptfs"*"MCTP"*"vxcan"*"can-gw"* ]] ||
 		wrong "it does not say what is not followed: $out"
 	sk status --json
@@ -383,7 +383,7 @@ test_purge()
 	unload
 }
 
-# What an operator sees of records that packets lost: how many, and why.
+# An operator sees how many records packets lost, and why.
 test_lost()
 {
 	load --type a:4 --capacity 8 --payload 16
@@ -574,7 +574,7 @@ test_measure_hidden()
 	expect_nothing_left "measure without addresses"
 }
 
-# What the numbers come to on known traffic is for test_measure to say.
+# test_measure checks the numbers on known traffic.
 expect_measured()	# WHAT
 {
 	expect 0 "$1"
@@ -649,7 +649,7 @@ test_help()
 	expect_done --help
 }
 
-# What the shell itself offers for a line: one word a line.
+# The shell's own completions for a line: one word a line.
 offered()	# LINE...
 {
 	bash -c 'source /dev/stdin; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _skbext
@@ -853,7 +853,7 @@ test_no_bpffs()
 	[ ! -e "$tmp/nix" ] || wrong "it left $tmp/nix"
 	mkdir "$tmp/other"
 	run "$skbext_bin" load --bpffs "$tmp/other"
-	expect_error 1 "load into a directory that is no bpffs" bpffs
+	expect_error 1 "load into a directory that is not a bpffs" bpffs
 	[ -d "$tmp/other" ] || wrong "somebody's directory was removed"
 	run "$skbext_bin" load --bpffs "$dir/deeper/than/that"
 	expect_error 1 "load under a directory that is not there"
@@ -942,7 +942,7 @@ test_table_full()
 	sk status --max-missed 18446744073709551615 --max-lost 1
 	expect_done "what may be missed"
 	sk status --max-lost x
-	expect 2 "a limit that is no number"
+	expect 2 "a limit that is not a number"
 	unload
 }
 
@@ -1064,7 +1064,7 @@ test_bad_payloads()
 	expect_error 1 "bind of a file that is not there" nix.o
 	echo nix >"$tmp/nix.o"
 	sk bind "$tmp/nix.o"
-	expect_error 1 "bind of a file that is no object" nix.o
+	expect_error 1 "bind of a file that is not an object" nix.o
 	[ "$(cat "$tmp/nix.o")" = nix ] || wrong "the file was changed"
 	unload
 }
@@ -1106,7 +1106,7 @@ unload_damaged()	# WHAT
 	fi
 }
 
-# What is pinned is damaged: every command says so, unload cleans up and a new load works.
+# Pins are damaged: every command says so, unload cleans up and a new load works.
 expect_damaged()	# WHAT WORD
 {
 	local line

@@ -27,7 +27,7 @@ static void damaged_lists(void)
 			TEST_FAIL("'%s' is taken for a list of CPUs", damaged[i]);
 }
 
-/* What the kernel says of itself: no CPU that can be online has a number beyond. */
+/* The kernel's own number: no CPU that can be online has a higher one. */
 static void this_machine(void)
 {
 	int n = cpu_numbers();

@@ -269,7 +269,7 @@ static void forged_numbers(void)
 	sk = skbext_open_pinned(DIR);
 	ASSERT_OK_PTR(sk, "as it was");
 	skbext_close(sk);
-	/* What stops the programs does not go by these numbers. */
+	/* Stopping the programs does not depend on these numbers. */
 	whole.buckets += 1U << 29;
 	put(fd, &whole);
 	close(fd);

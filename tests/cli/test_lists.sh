@@ -113,7 +113,7 @@ dump_sorts_and_cuts()
 	[ "$(grep -c ^0x "$tmp/out")" = 3 ] || wrong "top alone: $out"
 }
 
-# What a record has not is null, and comes last.
+# A field that a record lacks is null, and comes last.
 dump_shows_what_is_missing()
 {
 	must "$skbext" load --type a:1 --type b:1 && must "$skbext" add 0xffff888000001000 a 01 &&

@@ -173,7 +173,7 @@ static bool measure(const char *name, int (*send)(void))
 		snprintf(test_skip_why, sizeof(test_skip_why), "no such protocol");
 	else
 		ASSERT_OK(err, "traffic");
-	/* What is parked for another CPU is freed in its next receive softirq. */
+	/* An skb parked for another CPU is freed in that CPU's next receive softirq. */
 	ASSERT_OK(traffic_poke(&net), "poke");
 	kill(r.pid, SIGINT);
 	if (!finish(&r))

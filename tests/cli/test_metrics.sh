@@ -233,7 +233,7 @@ file_is_as_stdout_and_readable()
 		wrong "$(diff <(echo "$out") "$tmp/d/x.prom")"
 }
 
-# Who reads meanwhile finds a whole one, old or new.
+# A reader meanwhile finds a whole file, old or new.
 file_is_replaced_whole()
 {
 	local pid n=0

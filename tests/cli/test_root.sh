@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# What others can put in root's way: names and links in a bpffs that they can write to, a directory
-# that is no bpffs, locks, loads that were killed in a container; and an unload that cannot reach
+# Obstacles that others can put in root's way: names and links in a bpffs that they can write to, a directory
+# that is not a bpffs, locks, loads that were killed in a container; and an unload that cannot reach
 # what it has to stop.
 #
 #	tests/cli/test_root.sh [CASE]
@@ -493,7 +493,7 @@ bind_nofile()
 	no_mark_crosses "with few files"
 }
 
-# What the README says is enough.
+# The capabilities that the README names are enough.
 three_caps="setpriv --reuid=65534 --regid=65534 --clear-groups
 	--inh-caps=-all,+bpf,+perfmon,+net_admin --ambient-caps=-all,+bpf,+perfmon,+net_admin"
 

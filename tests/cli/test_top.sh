@@ -29,7 +29,7 @@ after_case()
 	"$skbext" unload --force >/dev/null 2>&1
 }
 
-# A terminal of 80x24 in which top runs. What it ended with is in $tmp/ended.
+# A terminal of 80x24 in which top runs. Its exit status is in $tmp/ended.
 on_screen()	# ARG...
 {
 	rm -f "$tmp/ended"
@@ -94,7 +94,7 @@ recording()
 	snapshot 12 1200 2000
 }
 
-# What comes between two snapshots, by the second.
+# The changes between two snapshots, by the second.
 reports_are_made_of_two_snapshots()
 {
 	recording >"$tmp/recording"
@@ -174,7 +174,7 @@ records_what_it_shows()
 	[ "$(jq '.stats.live' <<<"$out")" = 1 ] || wrong "json: $out $err"
 }
 
-# Of a hook that runs whenever something is freed.
+# A hook that runs whenever something is freed.
 run_times_are_measured()
 {
 	must "$skbext" load --mode tracepoint || return
@@ -239,7 +239,7 @@ screen_takes_keys()
 	ends 0
 }
 
-# What has no room is scrolled to; the head stays.
+# The user scrolls to rows that have no room; the head stays.
 screen_is_resized()
 {
 	recording >"$tmp/recording"

@@ -829,7 +829,7 @@ static void share_one(bool on)
 	loaded = NULL;
 }
 
-/* What is pinned here, and what trace finds, is this test's alone. */
+/* The pins here, and what trace finds, are this test's alone. */
 static bool up(void)
 {
 	struct skbext_status would = { .sz = sizeof(would) };

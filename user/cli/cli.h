@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the commands of `skbext` share. A command is one cmd_x.c and one row of main.c's table: it
+ * Shared by the commands of `skbext`. A command is one cmd_x.c and one row of main.c's table: it
  * reads its options with cli_getopt(), does its work through the public API and returns an exit
  * status. Results go to stdout, as text or with --json as one JSON value; an error is one line on
  * stderr: "skbext: cannot <do>: <why>; <what to do>".
@@ -218,7 +218,7 @@ __u64 cli_cause_value(const struct skbext_stats *stats, const struct cli_cause *
 json_t *cli_json_lost(const struct skbext_stats *stats);
 void cli_print_lost(const struct skbext_stats *stats);
 
-/* What a guarantee means, one sentence each; "" where there is nothing to say. */
+/* The meaning of a guarantee, one sentence each; "" where there is nothing to say. */
 const char *cli_holds(const struct skbext_status *status);
 const char *cli_holds_not(const struct skbext_status *status);
 
@@ -246,7 +246,7 @@ json_t *cli_problems(struct skbext *sk, const struct cli_common *common,
 /* dead.c: how many programs hold an skbext that is no more, and the first; 0 also if it may not look. */
 unsigned int cli_find_dead(const struct cli_common *common, char *first, size_t size);
 
-/* What status --json, doctor --json print. NULL: out of memory, or skbext_errmsg() says why. */
+/* The objects that status --json and doctor --json print. NULL: out of memory, or skbext_errmsg() says why. */
 json_t *cli_json_status(struct skbext *sk, const struct cli_common *common);
 json_t *cli_json_doctor(const struct cli_common *common);
 

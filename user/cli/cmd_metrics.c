@@ -36,7 +36,7 @@ static void parse(struct request *req, int argc, char **argv)
 }
 
 /*
- * What is damaged or of another version is down, too, and an error. Only where nobody could look,
+ * An skbext that is damaged or of another version is down, too, and an error. Only where nobody could look,
  * nothing is said: an old file shows by its age.
  */
 static int collect(const struct request *req, FILE *to, bool *written)

@@ -68,7 +68,7 @@ static int screen_lines(void)
 	return !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row ? size.ws_row : 24;
 }
 
-/* What has ever been counted, over what was there. */
+/* The counts since load, over those that were there. */
 static void redraw(const struct interval *iv)
 {
 	int left = screen_lines() - 2;

@@ -5,7 +5,7 @@
 
 #include "cli.h"
 
-/* What one look saw. The library's words are kept: later calls overwrite them. */
+/* The result of one look. The library's words are kept: later calls overwrite them. */
 struct look {
 	struct skbext_status status;
 	struct cli_types types;

@@ -9,7 +9,7 @@
 
 #include "top/parts.h"
 
-/* The next line of the file. NULL: there is none, or it is no snapshot. */
+/* The next line of the file. NULL: there is none, or it is not a snapshot. */
 static json_t *replayed(struct top *t)
 {
 	json_error_t error;
@@ -113,7 +113,7 @@ static int open_files(struct top *t, const char *record)
 	return CLI_DONE;
 }
 
-/* What cannot even begin is an error; what ends later is shown. */
+/* A watch that cannot begin is an error; an end later on is shown. */
 static int first(struct top *t)
 {
 	const json_t *error;

@@ -59,7 +59,7 @@ static bool holds_dead_store(int prog_fd, __u32 own, struct bpf_prog_info *info)
 	__u32 maps[MAX_MAPS], len = sizeof(*info);
 
 	*info = (struct bpf_prog_info){ .nr_map_ids = MAX_MAPS, .map_ids = (unsigned long)maps };
-	/* What skbext itself has attached ends with it. */
+	/* Programs that skbext itself attached end with it. */
 	if (bpf_obj_get_info_by_fd(prog_fd, info, &len) || !strncmp(info->name, "skbext_", 7))
 		return false;
 	for (__u32 i = 0; i < info->nr_map_ids && i < MAX_MAPS; i++)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What is wrong with a loaded skbext, the worst first, each with what to do about it. */
+/* The problems of a loaded skbext, the worst first, each with its remedy. */
 #include <stdarg.h>
 
 #include "cli.h"

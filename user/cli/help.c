@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * What is made of the tables of commands and options: usage, the man page's list of commands, and
+ * Made from the tables of commands and options: usage, the man page's list of commands, and
  * completion for shells.
  */
 #include <stdio.h>
@@ -136,7 +136,7 @@ static void print_choices(const char *metavar)
 		putchar(*metavar == '|' ? ' ' : *metavar);
 }
 
-/* What may stand behind an option, where that is not a file, which bash does itself. */
+/* The values of an option that are not files; bash completes those itself. */
 static void bash_values(const char *command, const struct cli_option *options)
 {
 	for (; options->name; options++) {
@@ -198,7 +198,7 @@ static void print_bash(void)
 	       "}\ncomplete -o default -F _skbext skbext\n");
 }
 
-/* What zsh shows behind an option: in quotes, where these characters would end it. */
+/* The text that zsh shows behind an option: in quotes, where these characters would end it. */
 static void print_zsh_help(const char *help)
 {
 	for (; *help && *help != '\n'; help++)

@@ -117,7 +117,7 @@ static int write_memory(struct out *o, const struct cli_common *common)
 	return CLI_DONE;
 }
 
-/* What is pinned may be damaged: a name ends no line and no label. */
+/* Pins may be damaged: a name must not end a line or a label. */
 static const char *label_text(struct skbext_type_info *info)
 {
 	info->name[SKBEXT_NAME_LEN - 1] = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What a command says: errors as one line on stderr, results as JSON; and the handle it works on. */
+/* The output of a command: errors as one line on stderr, results as JSON; and the handle it works on. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>

@@ -60,7 +60,7 @@ __u64 cli_parse_address(const char *text)
 	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
 		digits += 2;
 	if (!parse_u64(digits, 16, &value) || (digits[1] && (digits[1] | 0x20) == 'x'))
-		cli_usage_error("'%s' is no address; 0x and hex digits, as dump prints them", text);
+		cli_usage_error("'%s' is not an address; 0x and hex digits, as dump prints them", text);
 	return value;
 }
 
@@ -78,7 +78,7 @@ void *cli_parse_hex(const char *text, size_t *len)
 	unsigned char *buf;
 
 	if (digits % 2 || strspn(text, "0123456789abcdefABCDEF") != digits)
-		cli_usage_error("'%.64s' is no payload; two hex digits for each byte", text);
+		cli_usage_error("'%.64s' is not a payload; two hex digits for each byte", text);
 	*len = digits / 2;
 	buf = calloc(1, *len + 1);
 	for (size_t i = 0; buf && i < *len; i++) {
@@ -129,7 +129,7 @@ struct cli_type cli_parse_type(const char *spec)
 				"NAME:SIZE[,noclone][,keep-scrub][,drop-udp][,counted][,max=N], not %s",
 				spec);
 	if (!is_identifier(spec, colon - spec))
-		cli_usage_error("--type %s: the name is no identifier of at most %d characters",
+		cli_usage_error("--type %s: the name is not an identifier of at most %d characters",
 				spec, SKBEXT_NAME_LEN - 1);
 	memcpy(type.name, spec, colon - spec);
 	strcpy(rest, colon + 1);

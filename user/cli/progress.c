@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What takes longer than a second says on a terminal that it goes on; a thread of its own tells. */
+/* A thread tells on a terminal that work of more than a second goes on. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>

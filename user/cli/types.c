@@ -13,7 +13,7 @@ void cli_types_read(struct skbext *sk, struct cli_types *types)
 		struct skbext_type_info *info = &types->type[id].info;
 		struct btf *btf;
 
-		/* What is pinned may be damaged: callers use these numbers on an object. */
+		/* Pins may be damaged: callers use these numbers on an object. */
 		if (skbext_type_get(sk, id, info) || info->offset > SKBEXT_MAX_PAYLOAD ||
 		    info->size > SKBEXT_MAX_PAYLOAD - info->offset)
 			continue;

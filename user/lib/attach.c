@@ -29,7 +29,7 @@ static int set_name(struct attach_job *j)
 	const char *name = j->opts->name ?: "";
 
 	if (!is_name(name))
-		return fail(-EINVAL, "'%s' is no name; give one of 1 to %d letters, digits, _ and - (--name)",
+		return fail(-EINVAL, "'%s' is not a name; give one of 1 to %d letters, digits, _ and - (--name)",
 			    name, ATTACHED_NAME - 1);
 	strcpy(j->a.name, name);
 	return 0;
@@ -72,7 +72,7 @@ static int set_cgroup(struct attach_job *j)
 	if (j->cgroup < 0)
 		return fail(-errno, "%s: %s; give the directory of a cgroup", dir, strerror(errno));
 	if (fstatfs(j->cgroup, &fs) || fs.f_type != CGROUP2_SUPER_MAGIC)
-		return fail(-EINVAL, "%s is no directory of cgroup v2, as below /sys/fs/cgroup", dir);
+		return fail(-EINVAL, "%s is not a directory of cgroup v2, as below /sys/fs/cgroup", dir);
 	path = realpath(dir, NULL);
 	snprintf(j->a.cgroup, sizeof(j->a.cgroup), "%s", path ?: dir);
 	free(path);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What skbext_attach_file() has attached, below a loaded skbext's directory:
+ * The programs that skbext_attach_file() has attached, below a loaded skbext's directory:
  *
  *	attached/NAME			a map of one struct attached
  *	attached/NAME:PROGRAM		the program's link; at clsact, which has none, the program

@@ -85,7 +85,7 @@ static int choose(struct attach_job *j, struct bpf_program *prog)
 	return 1;
 }
 
-/* What the object has, for the error that nothing of it fits. */
+/* The object's programs, for the error that none of them fits. */
 static int nothing_fits(const struct attach_job *j)
 {
 	char has[256] = "";

@@ -113,7 +113,7 @@ int attached_create(const char *dir, struct attached *a)
 	return err;
 }
 
-/* What is pinned may be anything, and so may what is in it. */
+/* A pin may be anything, with any content. */
 static bool is_sane(const struct attached *a)
 {
 	return a->magic == MAGIC && a->nr <= ATTACHED_PROGRAMS && !a->name[ATTACHED_NAME - 1] &&

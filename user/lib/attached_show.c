@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What is attached, as it is shown: where each program is, and whether that is still there. */
+/* The attached programs as users see them: where each is, and whether that is still there. */
 #include "attach.h"
 #include "dir.h"
 
-/* What a link of tcx and one of a cgroup say of their place: 0 once that has gone. */
+/* A link of tcx or of a cgroup tells its place: 0 once that has gone. */
 static bool link_is_there(const char *dir, const struct attached *a,
 			  const struct attached_program *p)
 {

@@ -47,7 +47,7 @@ static __u32 member_type(const struct btf *btf, __u32 id, const char *name)
 	return 0;
 }
 
-/* What the variable's member `box` points to returns a struct with a member `payload`. */
+/* The function that the variable's member `box` points to returns a struct with a member `payload`. */
 static __u32 payload_type(const struct btf *btf, __u32 var_type)
 {
 	__u32 id = strip(btf, member_type(btf, var_type, "box"));
@@ -64,7 +64,7 @@ int damaged_object(void)
 	return fail(-EINVAL, "damaged object: what its BTF says of section " SECTION " is not so; compile it again");
 }
 
-/* What is written to one variable must not be another's. libbpf has sorted them by offset. */
+/* A write to one variable must not reach another. libbpf has sorted them by offset. */
 static int check_apart(const struct btf_type *sec)
 {
 	const struct btf_var_secinfo *vi = btf_var_secinfos(sec);

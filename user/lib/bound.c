@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Who is bound: the programs of the kernel's list that hold a map of a loaded skbext, but for its
+ * Bound programs: those of the kernel's list that hold a map of a loaded skbext, but for its
  * own. It looks at pins alone, so that it also sees who is bound to what is damaged or of another
  * version.
  */
@@ -32,7 +32,7 @@ static int not_seen(const char *dir, int err)
 			    why_bpf(err));
 }
 
-/* Its id is the program's own, or that of a link's program. -ENOENT: there is no such pin. */
+/* The id of the program, or of a link's program. -ENOENT: there is no such pin. */
 static int own_prog(struct own *own, const char *path, bool is_link)
 {
 	struct bpf_link_info link = {};
@@ -112,7 +112,7 @@ static int own_map(const char *dir, enum map_id which, __u32 *id)
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	/* Another kind of pin leaves its id elsewhere; the type is no map's then. */
+	/* Another kind of pin leaves its id elsewhere; the type is not a map's then. */
 	err = bpf_obj_get_info_by_fd(fd, &info, &len) ? -errno : 0;
 	if (!err && info.type == BPF_MAP_TYPE_ARRAY)
 		*id = info.id;

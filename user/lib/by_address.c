@@ -13,7 +13,7 @@
 static int check_address(__u64 skb)
 {
 	if (skb >> 56 != 0xff)
-		return fail(-EFAULT, "0x%llx is no kernel address; give that of a struct sk_buff",
+		return fail(-EFAULT, "0x%llx is not a kernel address; give that of a struct sk_buff",
 			    skb);
 	if (skb % 8)
 		return fail(-EFAULT,
@@ -39,7 +39,7 @@ static int do_steps(struct skbext *sk, void *arg)
 			rq->slot = rq->result;
 			err = grace();
 		} else if (!err) {
-			/* What was in the way of an add has ended. */
+			/* The record in the way of an add has ended. */
 			if (rq->result != SKBEXT_AGAIN &&
 			    (whole != SKBEXT_OP_ADD || step != SKBEXT_OP_END_TAKEN))
 				return 0;

@@ -62,7 +62,7 @@ static int split(const char *dir, char *parent, const char **base)
 	const char *slash = strrchr(dir, '/');
 
 	if (!slash || slash == dir || strlen(dir) >= DIR_LEN || !slash[1])
-		return fail(-EINVAL, "'%s' is no absolute directory below a bpffs; the usual one is " SKBEXT_DEFAULT_BPFFS, dir);
+		return fail(-EINVAL, "'%s' is not an absolute directory below a bpffs; the usual one is " SKBEXT_DEFAULT_BPFFS, dir);
 	memcpy(parent, dir, slash - dir);
 	parent[slash - dir] = 0;
 	*base = slash + 1;
@@ -99,8 +99,8 @@ int dir_check_parent(const char *dir)
 		mount("bpf", BPFFS_ROOT, "bpf", 0, "mode=0700");
 	if (!dir_is_bpffs(parent))
 		return fail(geteuid() ? -EPERM : -ENODEV, geteuid() ?
-			    "%s is no bpffs that this user can use; run as root" :
-			    "%s is no bpffs; mount one there (mount -t bpf -o mode=0700 bpf %s) or omit --bpffs", parent, parent);
+			    "%s is not a bpffs that this user can use; run as root" :
+			    "%s is not a bpffs; mount one there (mount -t bpf -o mode=0700 bpf %s) or omit --bpffs", parent, parent);
 	return check_private(parent);
 }
 
@@ -165,7 +165,7 @@ int dir_fault(const char *dir)
 		return fail(-ENOTDIR, "%s is there and not a directory; remove it, or give another with --bpffs",
 			    dir);
 	if (!dir_is_bpffs(dir))
-		return fail(-ENODEV, "%s is no bpffs; give the directory of a loaded skbext, or omit --bpffs",
+		return fail(-ENODEV, "%s is not a bpffs; give the directory of a loaded skbext, or omit --bpffs",
 			    dir);
 	return 0;
 }

@@ -5,7 +5,7 @@
 
 #include "internal.h"
 
-/* Who changes a map of maps waits for programs that may use the old: maybe_wait_bpf_programs(). */
+/* A change to a map of maps waits for programs that may use the old: maybe_wait_bpf_programs(). */
 static int change_map_of_maps(void)
 {
 	const __u32 zero = 0, size = sizeof(__u32);

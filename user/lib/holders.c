@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Who keeps a program loaded, as far as it can be seen: processes that have it or its link open, by
+ * The holders of a program, as far as they can be seen: processes that have it or its link open, by
  * /proc/PID/fdinfo, and pins, in every bpffs that is mounted here. What a device, a cgroup or a
  * socket holds has neither.
  */

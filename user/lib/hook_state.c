@@ -112,7 +112,7 @@ int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
 	return 0;
 }
 
-/* Another version may have had fewer. What only looks at fates guards nothing. */
+/* Another version may have had fewer. A program that only looks at fates guards nothing. */
 const struct hook_def *hooks_lost(struct skbext *sk)
 {
 	for (unsigned int i = 0; hook_def(i); i++)

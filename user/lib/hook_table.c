@@ -32,7 +32,7 @@ static const struct hook_def defs[] = {
 	BOTH("kfree_skb", FATE),
 	BOTH("consume_skb", FATE),
 	TRACE("softirq_entry", WATCH),
-	/* What is missed is purged at the next birth, but for the end of an fclone companion. */
+	/* A missed record is purged at the next birth, but for the end of an fclone companion. */
 	SLAB("kmem_cache_free", RELEASE),
 	TRACE("tcp_probe", RELEASE, .watched = WATCHED),
 	TRACE("skb_copy_datagram_iovec", RELEASE),

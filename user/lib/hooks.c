@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Loading and attaching the lifecycle programs. What a kernel can do is found out by trying, never
+ * Loading and attaching the lifecycle programs. The kernel's abilities are found out by trying, never
  * from its version.
  */
 #include "internal.h"
@@ -64,7 +64,7 @@ static int attach_one(struct bpf_object *obj, const struct hook_def *def, struct
 	return state->err;
 }
 
-/* What each hook's program says when it is loaded and attached alone. */
+/* The answer of each hook's program when it is loaded and attached alone. */
 static void try_each(struct skbext *sk, enum skbext_mode mode)
 {
 	for (unsigned int i = 0; hook_def(i); i++) {

@@ -56,7 +56,7 @@ struct prog_counts {
 };
 
 struct hook_state {
-	/* Of this process. What is pinned is not kept open: it may be replaced. */
+	/* Of this process. Pinned programs are not kept open: they may be replaced. */
 	struct bpf_link *link;
 	int prog_fd;		/* of link, and its object's; -1: none */
 	bool found;		/* pinned, and looked at */
@@ -103,7 +103,7 @@ struct skbext {
 __attribute__((format(printf, 2, 3))) int fail(int err, const char *fmt, ...);
 /* The last step of what cleans up behind an error. Returns err. */
 int set_errno(int err);
-/* What was said last, while a cleanup may fail as well; fail_again() returns its err. */
+/* The last error, while a cleanup may fail as well; fail_again() returns its err. */
 struct failure { int err; char message[MESSAGE_LEN]; };
 struct failure failure_keep(int err);
 int fail_again(const struct failure *f);
@@ -216,10 +216,10 @@ int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbe
 
 /* type_btf.c */
 int type_pin(struct skbext *sk, unsigned int id, const char *dir);
-/* Of a new type, under the name that it will have. NULL: it has none. */
+/* The map of a new type, under the name that it will have. NULL: it has none. */
 int type_keep_btf(struct skbext *sk, unsigned int id, const char *name, const struct btf *btf,
 		  __u32 type_id);
-/* Of a type that is known, and has none yet. Returns its id. */
+/* The map of a type that is known, and has none yet. Returns its id. */
 int type_adopt_btf(struct skbext *sk, int id, const struct btf *btf, __u32 type_id);
 void type_drop_btf(struct skbext *sk, unsigned int id);
 
@@ -231,7 +231,7 @@ static inline bool type_is_there(const struct skbext_type_info *t)
 bool type_name_is_valid(const char *name);
 __u32 types_room(const struct skbext_ctl *ctl);	/* bytes of an object that types have taken */
 __u8 types_taken(const struct skbext_ctl *ctl);	/* a bit for each */
-/* What type_enter() would refuse: a type that is known otherwise, or that has no room. */
+/* The types that type_enter() would refuse: a type that is known otherwise, or that has no room. */
 int type_check(struct skbext *sk, const char *name, __u32 size, __u32 flags);
 /* Returns its id. Its hooks are attached, and type_check() agrees. */
 int type_enter(struct skbext *sk, const char *name, __u32 size, __u32 flags,
@@ -299,7 +299,7 @@ int ops_meddle(struct skbext *sk, int (*request)(struct skbext *sk, void *arg), 
 void store_kill(struct skbext *sk);
 
 /*
- * proof.c: what is attached in the exact mode fires. What does not goes into the reason, and so
+ * proof.c: programs attached in the exact mode fire. One that does not goes into the reason, and so
  * does what kept it from looking.
  */
 void proof_run(struct skbext *sk);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What the kernel says of itself, of a program and of a map: its BTF, ids and counters. */
+/* The kernel's words on itself, a program and a map: its BTF, ids and counters. */
 #include "internal.h"
 
 /*

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Adds where no packet is, or no longer. A record under an address that is no sk_buff's is ended by
+ * Adds where no packet is, or no longer. A record under an address that is not an sk_buff's is ended by
  * nobody; one that is made behind a packet's release is found by the next packet that gets the
  * sk_buff, and nothing in an sk_buff tells that it was released: skb->users may still be 1. So a
  * program that adds is bound only for a place where adding is right.
@@ -115,7 +115,7 @@ static int check_program(const struct bpf_program *prog)
 {
 	switch ((int)bpf_program__type(prog)) {
 	case BPF_PROG_TYPE_FLOW_DISSECTOR:	/* its adds look like those of tc */
-		return fail(-EINVAL, "program %s dissects flows, and its __sk_buff is no packet's; keep it in an object of its own",
+		return fail(-EINVAL, "program %s dissects flows, and its __sk_buff is not a packet's; keep it in an object of its own",
 			    bpf_program__name(prog));
 	case BPF_PROG_TYPE_SCHED_CLS:
 	case BPF_PROG_TYPE_SCHED_ACT:

@@ -36,7 +36,7 @@ int pin_lock(struct skbext *sk)
 	return lock;
 }
 
-/* What is not pinned no other process has. */
+/* No other process has what is not pinned. */
 int lock_pinned(struct skbext *sk, int *lock)
 {
 	*lock = sk->pinned ? pin_lock(sk) : -1;

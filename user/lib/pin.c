@@ -19,7 +19,7 @@
 #include "dir.h"
 #include "internal.h"
 
-/* What pin_programs() and pin_links() make, and what earlier layouts made. */
+/* Pins that pin_programs() and pin_links() make, and that earlier layouts made. */
 static const char *const subs[] = { "attached", "links", "progs", "types", "idle" /* up to 16 */, NULL };
 static const char *const files[] = {
 	"ctl", "stats", "watches", "refs", "request", "op", "objects" /* up to layout 10 */,

@@ -35,7 +35,7 @@ int pin_wake(const char *dir, const char *hook)
 	return err;
 }
 
-/* -ENOENT: not the program that the link says it has. What is pinned as a link may be anything. */
+/* -ENOENT: not the program that the link says it has. A pinned link may be anything. */
 static int check_program(int prog, __u32 id, const struct hook_def *def)
 {
 	struct bpf_prog_info info = {};

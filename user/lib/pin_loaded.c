@@ -55,7 +55,7 @@ int pin_programs(struct skbext *sk, const char *dir)
 	return err;
 }
 
-/* What this process has of its own goes: from now on it knows programs by their pins alone. */
+/* Closes what this process holds itself: from now on it knows programs by their pins alone. */
 void pin_forget_programs(struct skbext *sk)
 {
 	hooks_detach(sk);

@@ -216,7 +216,7 @@ static bool has_run(const struct run *run, enum proof_hook hook)
 	       (hook == PROOF_FRAGMENT6 && !run->ip6);
 }
 
-/* Softirqs may be late. What a release or the UDP queue have not seen by then is no accident. */
+/* Softirqs may be late. A packet that no release and no UDP queue has seen by then is not an accident. */
 static bool all_released(const struct run *run)
 {
 	int fd = bpf_map__fd(run->obj->maps.alive);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * What goes over all records: the end of those that no hook will end, since their release was
+ * Walks over all records: the end of those that no hook will end, since their release was
  * missed (skbext_store_doom() says how, and why no record that its packet could still find goes
  * with them), and the end of a type in all of them.
  */

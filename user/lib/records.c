@@ -46,7 +46,7 @@ static bool is_older(__u64 link)
 	return (link ^ __skbext_stamp()) >> 32;
 }
 
-/* What is counted of the records that had this slot, where each slot has its own counters. */
+/* Counts of the records that had this slot, where each slot has its own counters. */
 static __u64 turn_of(__u32 slot)
 {
 	__u32 n = slot / SKBEXT_BUCKET_SLOTS;
@@ -116,7 +116,7 @@ static void count_slots(struct skbext *sk, struct skbext_stats *st)
 	}
 }
 
-/* What those who had first slots counted there. */
+/* Counts by the owners of first slots. */
 static void sum_buckets(struct skbext *sk, __u64 *sum)
 {
 	here = sk;

@@ -75,7 +75,7 @@ static int check_asked(const struct skbext *sk)
 	return err;
 }
 
-/* What has gone cannot be brought back: packets may have passed meanwhile. */
+/* A hook that has gone cannot be brought back: packets may have passed meanwhile. */
 static int check_loaded(struct skbext *sk)
 {
 	const struct hook_def *lost;
@@ -93,7 +93,7 @@ static int check_loaded(struct skbext *sk)
 	return 0;
 }
 
-/* Less than what is promised now is no replacement. */
+/* A replacement may not promise less. */
 static int check_guarantee(struct skbext *sk)
 {
 	const char *loaded = sk->ctl->reason;
@@ -187,7 +187,7 @@ static int give_up(struct skbext *sk, int err, int fd, const char *path)
 	return fail_again(&failure);
 }
 
-/* lock: of DIR, and of what is DIR-new-N after the exchange. What is not in place then goes. */
+/* lock: of DIR, and of what is DIR-new-N after the exchange. Programs not in place then go. */
 static int change_places(struct skbext *sk, int lock)
 {
 	char path[DIR_LEN + 24];

@@ -91,7 +91,7 @@ static int load_mode(struct skbext *sk, enum skbext_mode mode)
 	return hooks_load(sk, mode);
 }
 
-/* The exact mode is not to be had: why. What is asked for may do without. */
+/* Why the exact mode cannot be had. The mode asked for may do without. */
 static int no_exact(struct skbext *sk, int err)
 {
 	const char *asked = sk->require_complete ? "--require complete" : "--mode exact";

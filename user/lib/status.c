@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What a handle says about itself: mode, guarantee, health, and their names. */
+/* A handle's state: mode, guarantee, health, and their names. */
 #include "internal.h"
 
-/* What load saw missing, and what has changed since. */
+/* Hooks that load saw missing, and changes since. */
 static void judge(struct skbext *sk, struct skbext_status *st)
 {
 	const struct hook_def *missing = hooks_missing(sk, st->mode);

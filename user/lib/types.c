@@ -97,7 +97,7 @@ static int check_new(struct skbext *sk, const char *name, __u32 size, __u32 flag
 
 	if (!type_name_is_valid(name))
 		return fail(-EINVAL,
-			"'%s' is no name for a type; use a C identifier of at most %d characters",
+			"'%s' is not a name for a type; use a C identifier of at most %d characters",
 			name, SKBEXT_NAME_LEN - 1);
 	if (flags & ~SKBEXT_F_ALL)
 		return fail(-EINVAL,
@@ -151,7 +151,7 @@ void type_set_max(struct skbext *sk, int id, __u32 max)
 	sk->state->marked = sk->state->counted | sk->state->limited;
 }
 
-/* What was bound to a type that was removed is right again when it is there again; -1: no such. */
+/* Objects bound to a removed type work again when the type comes back; -1: no such. */
 static int find_removed(const struct skbext_ctl *ctl, const char *name, __u32 size, __u32 flags)
 {
 	for (int i = 0; i < SKBEXT_MAX_TYPES; i++) {
@@ -163,7 +163,7 @@ static int find_removed(const struct skbext_ctl *ctl, const char *name, __u32 si
 	return -1;
 }
 
-/* Of a type that nobody can have used; or it was removed before, and is removed again. */
+/* Nobody can have used the type; or it was removed before, and is removed again. */
 void type_forget(struct skbext *sk, unsigned int id)
 {
 	struct skbext_type_info *t = &sk->ctl->types[id];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * What bpf/watch.bpf.h has to know of the lifecycle programs themselves: where the kernel counts
+ * Tells bpf/watch.bpf.h about the lifecycle programs themselves: where the kernel counts
  * the runs of them that it skips, and how to tell that one of them is detached. Only an iterator
  * over all programs shows that.
  */

@@ -14,7 +14,7 @@ int file_read(const char *path, size_t spare, char **data, size_t *size);
 /* May file_write() make or replace it? Not where another kind of file is, or a link. */
 int file_check_target(const char *path);
 
-/* Zeros follow the data up to `full` bytes. What was there is replaced, or stays as it is. */
+/* Zeros follow the data up to `full` bytes. An old file is replaced, or stays as it is. */
 int file_write(const char *path, const char *data, size_t size, size_t full);
 
 #endif /* SKBEXT_WHOLE_FILE_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the parts of `skbext bench` share: cmd_bench.c runs them in order, each file measures one thing.
+ * Shared by the parts of `skbext bench`: cmd_bench.c runs them in order, each file measures one thing.
  */
 #ifndef SKBEXT_BENCH_PARTS_H
 #define SKBEXT_BENCH_PARTS_H
@@ -19,7 +19,7 @@ struct bench {
 	json_t *out;			/* an object; each part adds its own key */
 };
 
-/* Of the rounds of one measurement. */
+/* The rounds of one measurement. */
 struct figure {
 	double v[BENCH_MAX_ROUNDS];
 	unsigned int nr;

@@ -4,7 +4,7 @@
  * programs (bpf/bench_store.bpf.c) on the same keys: addresses of sk_buffs that were in use at
  * one time, sampled from packets which nobody reads. So many as are live are those that followed
  * each other from the allocator, as the packets do that are under way at one time; they are used in
- * random order. What the empty loop takes in a round is subtracted in that round.
+ * random order. Each round subtracts the time of its empty loop.
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -52,7 +52,7 @@ static const struct op {
 	{ "find hit", "find", false, true },
 	{ "find miss", "find", true, false },
 	{ "add + del", "add_del", true, true },
-	/* Of a packet whose first place another one has. */
+	/* The packet's first place is taken by another one. */
 	{ "add + del beside", "add_del_beside", false, true },
 	{ "add + release", "add_release", true, true },
 	{ "share + release", "share_release", false, true },
@@ -235,7 +235,7 @@ static int prog_fd(struct store_bench *s, const char *prefix, const char *suffix
 	return bpf_program__fd(prog);
 }
 
-/* It hangs on the object: there is no key. */
+/* The storage hangs on the object: there is no key. */
 static bool is_storage(const char *prefix)
 {
 	return strstr(prefix, "_storage");
@@ -356,7 +356,7 @@ static int fill_one(struct store_bench *s, size_t impl, struct bench_run args)
 			 (unsigned long long)s->runs[cpu].hits, args.count);
 }
 
-/* What is live doubles: from 0 to 1, to 2, to 4. */
+/* The live records double: from 0 to 1, to 2, to 4. */
 static int fill(struct store_bench *s, unsigned int from, unsigned int to)
 {
 	mix_keys(s, 1, 1);

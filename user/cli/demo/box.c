@@ -28,7 +28,7 @@ static void remove_if_dead(int dir, const char *name)
 	close(fd);
 }
 
-/* What demos have left that were killed. */
+/* The remains of demos that were killed. */
 static void remove_dead(void)
 {
 	DIR *d = opendir(CGROUPS);

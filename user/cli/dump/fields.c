@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What a record has: fields of its own, and the payloads of its types. */
+/* The parts of a record: fields of its own, and the payloads of its types. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

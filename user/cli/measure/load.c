@@ -23,7 +23,7 @@ static struct symbol {
 } symbols[MAX_SYMBOLS];
 static int nr_symbols;
 
-/* What takes sk_buffs from the slab in a way that its tracepoint shows. */
+/* The functions that take sk_buffs from the slab where its tracepoint shows it. */
 static const char *const allocators[MEASURE_SITES] = {
 	"__alloc_skb", "skb_clone", "__build_skb", "slab_build_skb", "napi_skb_cache_get",
 	"build_skb", "napi_build_skb", "alloc_skb_for_msg",
@@ -203,7 +203,7 @@ static int attach_those(struct measure_run *m, bool marks)
 	return 0;
 }
 
-/* What ends a mark comes first: a packet that is marked is one whose end is seen. */
+/* The end of a mark comes first: a packet that is marked is one whose end is seen. */
 static int attach(struct measure_run *m)
 {
 	int err = attach_those(m, false);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the files of `skbext doctor --measure` share. */
+/* Shared by the files of `skbext doctor --measure`. */
 #ifndef SKBEXT_MEASURE_PARTS_H
 #define SKBEXT_MEASURE_PARTS_H
 

@@ -22,7 +22,7 @@ static json_int_t integer(const json_t *object, const char *name)
 	return json_integer_value(json_object_get(object, name));
 }
 
-/* What went back belongs to a new load: it began at 0. */
+/* A counter that went back belongs to a new load, which began at 0. */
 static double grown(const json_t *before, const json_t *now, const char *name)
 {
 	double a = real(before, name), b = real(now, name);

@@ -45,7 +45,7 @@ struct top_model {
 enum top_look { TOP_PLAIN, TOP_TITLE, TOP_GOOD, TOP_BAD };
 
 struct top_view {
-	/* What is to be seen. */
+	/* The visible rows. */
 	enum top_sort sort;
 	bool help, paused;
 	double interval;

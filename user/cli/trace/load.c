@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * skbext trace: its programs and the skbext that they use, which is trace's own and pinned nowhere:
- * it goes with the process, however that ends. What other programs add is in the one that is
+ * it goes with the process, however that ends. The payloads of other programs are in the one that is
  * loaded. That one is only read, and only where both are in the exact mode: in the tracepoint mode
  * its lifecycle programs, attached long ago, come first at every tracepoint and end the record
  * before ours could look.
@@ -76,7 +76,7 @@ static int make_own(struct trace_run *t)
 	return open_own(t, SKBEXT_MODE_TRACEPOINT);
 }
 
-/* Nothing loaded is no error, unless a place was named. */
+/* Nothing loaded is not an error, unless a place was named. */
 static int find_loaded(struct trace_run *t)
 {
 	if (t->opts.mode == SKBEXT_MODE_TRACEPOINT)
@@ -314,7 +314,7 @@ static int count_alive(const struct skbext_record *rec, void *arg)
 	return 0;
 }
 
-/* What has not ended is counted; it goes with the store. */
+/* Packets that have not ended are counted; they go with the store. */
 void trace_stop(struct trace_run *t)
 {
 	t->skel->bss->stopped = true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the files of `skbext trace` share. */
+/* Shared by the files of `skbext trace`. */
 #ifndef SKBEXT_TRACE_PARTS_H
 #define SKBEXT_TRACE_PARTS_H
 

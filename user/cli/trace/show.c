@@ -198,7 +198,7 @@ int trace_print(struct trace_run *t, const struct trace_report *r)
 	return CLI_DONE;
 }
 
-/* What was lost is said even where only results are wanted. */
+/* Losses are told even where only results are wanted. */
 void trace_print_end(const struct trace_run *t)
 {
 	const struct trace_counts *c = trace_counts(t);
