@@ -172,7 +172,7 @@ before_textfile() { before_loaded; before_file x.prom; }
 before_bundle() { before_loaded; before_file x.json; }
 before_top() { before_loaded; before_file x.json; }
 before_filter() { before_loaded; }
-before_replace() { before_loaded; }
+before_replace() { before_detach; }
 before_version() { true; }
 before_help() { true; }
 before_attach()
@@ -228,7 +228,7 @@ done_attach_clsact() { sk status --json | jq -e '.attached[0].programs | length 
 done_detach() { nothing_attached; }
 done_detach_clsact() { nothing_attached; }
 # What it replaced goes with the next command that has the lock, where it could not go now.
-done_replace() { done_load; }
+done_replace() { done_load && done_attach; }
 done_top() { jq -es 'length == 2' "$tmp/text/x.json" >/dev/null; }
 done_filter() { true; }
 done_bundle() { jq -e 'has("doctor") and has("programs")' "$tmp/text/x.json" >/dev/null; }
@@ -330,6 +330,7 @@ next()	# COMMAND
 		nothing_attached || say "attached after detach: $(pins | grep attached | tr '\n' ' ')" ;;
 	replace)
 		log=$(sk find $skb alone_note 2>&1) || say "the record is lost: $log"
+		done_attach || say "what was attached is not"
 		log=$(sk purge 2>&1) || say "purge after it: $log"
 		! compgen -G "$dir-new-*" >/dev/null || say "left: $(compgen -G "$dir-new-*")" ;;
 	esac
@@ -356,9 +357,10 @@ traced()
 	exec strace ${!env:+-E "${!env}"} "$@" "$skbext" "${args[0]}" --bpffs "$dir" "${args[@]:1}"
 }
 
-# shown COMMAND FILE: all that it has said, what it printed of which is in FILE
+# shown COMMAND FILE: all that it has said, what it printed of which is in FILE. demo's are times.
 shown()
 {
+	[ "$1" != demo ] || set -- demo <(sed -E 's/-?[0-9]+(\.[0-9]+)?/N/g; s/ +/ /g' "$2")
 	same "$2"
 	! declare -F "shown_$1" >/dev/null || "shown_$1" 2>&1 | same
 }
@@ -419,6 +421,9 @@ inject()
 	else
 		[ "$lines" -le 1 ] || say "$lines lines: $(cat "$tmp/err")"
 		[ $status -le 2 ] || say "exit status $status"
+		# What is frozen cannot be mapped either.
+		[ $status = 0 ] || [ "$2 $4" = 'mmap EPERM' ] || grep -qE "${words[$4]}" "$tmp/err" ||
+			say "it does not say why: $(cat "$tmp/err")"
 		[ $status = 0 ] || [ "$lines" = 1 ] || [ "$2" = write ] ||
 			say "exit status $status without a word"
 	fi

@@ -27,6 +27,11 @@ COMMAND=detach CALL=rmdir FAULT=EMFILE faults
 COMMAND=detach CALL=getdents64 FAULT=ENOMEM faults
 # A filter that could not be asked for had gone: it stayed when its program was detached.
 COMMAND='attach_clsact detach_clsact' CALL=sendto FAULT=ENOMEM faults 8
+# A pin that could not be looked at was damaged, and the advice to unload; a bpffs was none.
+COMMAND=stats CALL=bpf FAULT=ENOMEM faults 8
+COMMAND=load CALL=statfs FAULT=ENOMEM faults
+# The links of bound programs could not be looked at: no error, or none that matters.
+COMMAND=replace CALL=bpf AFTER=mkdir FAULT=EPERM faults 12
 # It hid why the directory could not be looked at.
 COMMAND='status type_list' CALL=access FAULT=ENOMEM faults
 exit $status

@@ -27,11 +27,14 @@ const char *dir_or_default(const char *dir)
 	return dir ?: SKBEXT_DEFAULT_BPFFS;
 }
 
-bool dir_is_bpffs(const char *path)
+int dir_is_bpffs(const char *path)
 {
 	struct statfs fs;
 
-	return !statfs(path, &fs) && fs.f_type == BPF_FS_MAGIC;
+	if (!statfs(path, &fs))
+		return fs.f_type == BPF_FS_MAGIC;
+	return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 :
+	       fail(-errno, "looking at %s: %s", path, why_bpf(-errno));
 }
 
 /* -ELOOP and -ENOTDIR: a link, or no directory. -EXDEV: not of a bpffs. -EPERM: another's. */
@@ -91,13 +94,15 @@ int dir_check_parent(const char *dir)
 {
 	char parent[DIR_LEN];
 	const char *base;
-	int err = split(dir, parent, &base);
+	int err = split(dir, parent, &base) ?: dir_is_bpffs(parent);
 
-	if (err)
-		return err;
-	if (!dir_is_bpffs(parent) && !strcmp(parent, BPFFS_ROOT))
+	if (!err && !strcmp(parent, BPFFS_ROOT)) {
 		mount("bpf", BPFFS_ROOT, "bpf", 0, "mode=0700");
-	if (!dir_is_bpffs(parent))
+		err = dir_is_bpffs(parent);
+	}
+	if (err < 0)
+		return err;
+	if (!err)
 		return fail(geteuid() ? -EPERM : -ENODEV, geteuid() ?
 			    "%s is not a bpffs that this user can use; run as root" :
 			    "%s is not a bpffs; mount one there (mount -t bpf -o mode=0700 bpf %s) or omit --bpffs", parent, parent);
@@ -154,6 +159,7 @@ static int lock_patiently(int fd, const char *dir)
 int dir_fault(const char *dir)
 {
 	struct stat st;
+	int is;
 
 	if (lstat(dir, &st))
 		return errno == ENOENT || errno == ENOTDIR ?
@@ -164,10 +170,11 @@ int dir_fault(const char *dir)
 	if (!S_ISDIR(st.st_mode))
 		return fail(-ENOTDIR, "%s is there and not a directory; remove it, or give another with --bpffs",
 			    dir);
-	if (!dir_is_bpffs(dir))
+	is = dir_is_bpffs(dir);
+	if (!is)
 		return fail(-ENODEV, "%s is not a bpffs; give the directory of a loaded skbext, or omit --bpffs",
 			    dir);
-	return 0;
+	return is < 0 ? is : 0;
 }
 
 static int lock_once(const char *dir)
@@ -310,7 +317,7 @@ int dir_each_half_made(const char *dir, int (*fn)(const char *path, void *arg), 
 	int ret = 0;
 	DIR *d;
 
-	if (split(dir, parent, &base) || !dir_is_bpffs(parent))
+	if (split(dir, parent, &base) || dir_is_bpffs(parent) <= 0)
 		return 0;
 	d = opendir(parent);
 	while (!ret && d && (e = readdir(d))) {

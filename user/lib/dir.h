@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 const char *dir_or_default(const char *dir);	/* NULL: the default */
-bool dir_is_bpffs(const char *path);
+int dir_is_bpffs(const char *path);	/* 1, 0, or why nobody can tell */
 /* The parent is a bpffs in which nobody else can put names. Mounts the usual one if need be. */
 int dir_check_parent(const char *dir);
 /* A file descriptor; a link, another's directory and one that is not of a bpffs are refused. */

@@ -7,6 +7,8 @@
  * left, before that is purged. Nothing lets a program be attached in the place of another one
  * (BPF_LINK_UPDATE is not for tracing), so such a program has to be attached anew as well.
  */
+#include <time.h>
+
 #include "bound.h"
 #include "internal.h"
 
@@ -41,17 +43,21 @@ static bool is_hook(const struct order *o, bool function, const char *name)
 	return false;
 }
 
-static void function_name(const struct bpf_link_info *info, char *name, size_t size)
+static int function_name(const struct bpf_link_info *info, char *name, size_t size)
 {
-	struct btf *vmlinux = vmlinux_btf();
-	struct btf *module = btf_is_vmlinux(info->tracing.target_obj_id) ? NULL :
-		btf__load_from_kernel_by_id_split(info->tracing.target_obj_id, vmlinux);
-	const struct btf *btf = module ?: vmlinux;
-	const struct btf_type *t = btf ? btf__type_by_id(btf, info->tracing.target_btf_id) : NULL;
+	struct btf *vmlinux = vmlinux_btf(), *btf = vmlinux;
+	const struct btf_type *t;
 
+	if (vmlinux && !btf_is_vmlinux(info->tracing.target_obj_id))
+		btf = btf__load_from_kernel_by_id_split(info->tracing.target_obj_id, vmlinux);
+	if (!btf)
+		return -errno;
+	t = btf__type_by_id(btf, info->tracing.target_btf_id);
 	if (t && btf_is_func(t))
 		snprintf(name, size, "%s", btf__name_by_offset(btf, t->name_off));
-	btf__free(module);
+	if (btf != vmlinux)
+		btf__free(btf);
+	return 0;
 }
 
 static int tracepoint_name(int fd, char *name, size_t size)
@@ -70,22 +76,30 @@ static int refuse(const struct bound *b, const char *where)
 		    b->name, b->id, where);
 }
 
+static int not_seen(int err)
+{
+	return fail(err, "looking at the links of bound programs: %s", why_bpf(err));
+}
+
 static int look_at_link(const struct order *o, int fd)
 {
 	struct bpf_link_info info = {};
 	__u32 len = sizeof(info);
 	const struct bound *b;
 	char name[128] = "";
+	int err = 0;
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return -errno;
+		return not_seen(-errno);
 	b = bound_of(o->bound, info.prog_id);
 	if (!b)
 		return 0;
 	if (info.type == BPF_LINK_TYPE_TRACING && info.tracing.attach_type == BPF_TRACE_FENTRY)
-		function_name(&info, name, sizeof(name));
-	else if (info.type != BPF_LINK_TYPE_RAW_TRACEPOINT || tracepoint_name(fd, name, sizeof(name)))
-		return 0;
+		err = function_name(&info, name, sizeof(name));
+	else if (info.type == BPF_LINK_TYPE_RAW_TRACEPOINT)
+		err = tracepoint_name(fd, name, sizeof(name));
+	if (err)
+		return not_seen(err);
 	return is_hook(o, info.type == BPF_LINK_TYPE_TRACING, name) ? refuse(b, name) : 0;
 }
 
@@ -99,18 +113,33 @@ static int check_perf(const struct order *o)
 	return 0;
 }
 
+/* What another process is just attaching the kernel gives a moment later. */
+static int link_by_id(__u32 id)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	int fd = bpf_link_get_fd_by_id(id);
+
+	for (int i = 0; fd < 0 && errno == EAGAIN && i < 1000; i++) {
+		nanosleep(&pause, NULL);
+		fd = bpf_link_get_fd_by_id(id);
+	}
+	return fd;
+}
+
 static int check_links(const struct order *o)
 {
 	__u32 id = 0;
 	int err = 0;
 
-	while (!err && !bpf_link_get_next_id(id, &id)) {
-		int fd = bpf_link_get_fd_by_id(id);
+	while (!err) {
+		int fd;
 
+		if (bpf_link_get_next_id(id, &id))
+			return errno == ENOENT ? 0 : not_seen(-errno);
+		fd = link_by_id(id);
 		if (fd < 0 && errno == ENOENT)
 			continue;
-		err = fd < 0 ? fail(-errno, "looking for links: %s", why_bpf(-errno)) :
-			       look_at_link(o, fd);
+		err = fd < 0 ? not_seen(-errno) : look_at_link(o, fd);
 		if (fd >= 0)
 			close(fd);
 	}

@@ -129,7 +129,7 @@ __attribute__((format(printf, 2, 3))) void not_complete(struct skbext *sk, const
 struct btf *vmlinux_btf(void);	/* NULL: none that can be read; not the caller's to free */
 bool btf_is_vmlinux(__u32 btf_id);	/* the kernel's own, and not a module's */
 __u32 prog_id_of(int prog_fd);	/* 0: it is none */
-__u32 map_id_of(int map_fd);	/* the same */
+int map_id_of(int map_fd, __u32 *id);	/* 0 or a negative errno */
 struct prog_counts prog_counts(int prog_fd);
 
 /* grace.c: all BPF programs that were running have ended. */
@@ -323,7 +323,7 @@ void find_reasons(struct skbext *sk);
  * all of these.
  */
 int settle(struct skbext *sk);
-int settle_place(const struct skbext *sk);	/* the set that is in place; -1: it cannot be told */
+int settle_place(const struct skbext *sk);	/* the set that is in place */
 /* From now on that one counts. Returns the other one, or an error. */
 int settle_arm(struct skbext *sk);
 /* Detach what is pinned in DIR-new-N, which fd has the lock on, and remove it. */

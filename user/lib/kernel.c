@@ -47,12 +47,15 @@ __u32 prog_id_of(int prog_fd)
 	return prog_fd < 0 || bpf_obj_get_info_by_fd(prog_fd, &info, &len) ? 0 : info.id;
 }
 
-__u32 map_id_of(int map_fd)
+int map_id_of(int map_fd, __u32 *id)
 {
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
 
-	return map_fd < 0 || bpf_obj_get_info_by_fd(map_fd, &info, &len) ? 0 : info.id;
+	if (bpf_obj_get_info_by_fd(map_fd, &info, &len))
+		return -errno;
+	*id = info.id;
+	return 0;
 }
 
 /* All 0: there is none, or the kernel does not tell. */

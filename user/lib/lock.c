@@ -6,16 +6,20 @@
 /* Between open and lock another process may have unloaded it, and loaded another one. */
 static int check_same(const struct skbext *sk)
 {
+	__u32 ours = 0, there = 0;	/* 0: none */
 	int ctl = pin_get(sk->dir, "ctl");
-	bool same;
+	int err = ctl < 0 ? -errno : map_id_of(ctl, &there);
 
-	if (ctl < 0 && errno != ENOENT)
-		return pin_not_got(sk->dir, "ctl", -errno);
-	same = ctl >= 0 && map_id_of(ctl) == map_id_of(sk->map[MAP_CTL]);
 	if (ctl >= 0)
 		close(ctl);
-	return same ? 0 : fail(-ESTALE, "what was loaded under %s has been unloaded meanwhile; try again with what is loaded now",
-			       sk->dir);
+	if (err == -ENOENT)
+		err = 0;
+	err = err ?: map_id_of(sk->map[MAP_CTL], &ours);
+	if (err)
+		return pin_not_got(sk->dir, "ctl", err);
+	return ours == there ? 0 :
+	       fail(-ESTALE, "what was loaded under %s has been unloaded meanwhile; try again with what is loaded now",
+		    sk->dir);
 }
 
 int pin_lock_alone(struct skbext *sk)

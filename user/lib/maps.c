@@ -150,28 +150,34 @@ int maps_create(struct skbext *sk)
 	return err;
 }
 
-/* Bytes of an array map; the kernel pads values to 8. 0: it is none. */
-static size_t map_bytes(int fd)
+/* Bytes of an array map; the kernel pads values to 8. */
+static int map_bytes(int fd, size_t *size)
 {
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return 0;
-	return (size_t)(info.value_size + 7) / 8 * 8 * info.max_entries;
+		return -errno;
+	*size = (size_t)(info.value_size + 7) / 8 * 8 * info.max_entries;
+	return 0;
+}
+
+/* mmap() refuses a map that is not ours, or that was frozen, with one of these. */
+static bool says_damaged(int err)
+{
+	return err == EPERM || err == EACCES || err == EINVAL || err == ENODEV || err == ENOTSUPP;
 }
 
 int map_memory(const struct skbext *sk, enum map_id id, size_t *size, void *where)
 {
-	void *p;
+	int err = map_bytes(sk->map[id], size);
+	void *p = err ? MAP_FAILED : mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED,
+					  sk->map[id], 0);
 
-	*size = map_bytes(sk->map[id]);
-	p = *size ? mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, sk->map[id], 0) :
-		    MAP_FAILED;
-	if (p == MAP_FAILED && *size && errno == ENOMEM)
-		return fail(-ENOMEM, "mapping %s: %s", map_pin_name(id), why_bpf(-ENOMEM));
-	if (p == MAP_FAILED)
+	if (p == MAP_FAILED && !err && says_damaged(errno))
 		return damaged(sk->dir, map_pin_name(id));
+	if (p == MAP_FAILED)
+		return fail(err ?: -errno, "mapping %s: %s", map_pin_name(id), why_bpf(err ?: -errno));
 	*(void **)where = p;
 	return 0;
 }

@@ -33,7 +33,7 @@ int ops_load(struct skbext *sk)
 		return fail(err, "loading BPF programs: %s", why_bpf(err));
 	sk->prog_op = dup(bpf_program__fd(bpf_object__find_program_by_name(sk->ops, "skbext_op")));
 	if (sk->prog_op < 0)
-		return fail(-errno, "out of file descriptors; raise `ulimit -n`");
+		return fail(-errno, "loading BPF programs: %s", why_bpf(-errno));
 	return 0;
 }
 
@@ -44,7 +44,7 @@ int ops_request(struct skbext *sk, struct skbext_request *rq)
 	__u32 zero = 0;
 
 	if (op < 0)
-		return sk->pinned ? op : fail(-errno, "out of file descriptors; raise `ulimit -n`");
+		return sk->pinned ? op : fail(-errno, "running the program op: %s", why_bpf(-errno));
 	err = bpf_map_update_elem(sk->map[MAP_REQUEST], &zero, rq, BPF_ANY) ? -errno : run(op);
 	close(op);
 	if (!err && bpf_map_lookup_elem(sk->map[MAP_REQUEST], &zero, rq))

@@ -120,29 +120,31 @@ int damaged(const char *dir, const char *name)
 
 int pin_not_got(const char *dir, const char *name, int err)
 {
-	if (err == -ENOENT)
+	if (err == -ENOENT || err == -EUCLEAN)
 		return damaged(dir, name);
 	return fail(err, "cannot look at %s/%s: %s", dir, name, why_bpf(err));
 }
 
 /* bpf_obj_get() takes any pin: a map has no program info. */
-static bool is_program(int fd)
+static int check_op(int fd)
 {
 	struct bpf_prog_info info = {};
 	__u32 len = sizeof(info);
 
-	return fd >= 0 && !bpf_prog_get_info_by_fd(fd, &info, &len) &&
-	       info.type == BPF_PROG_TYPE_SYSCALL;
+	if (bpf_prog_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	return info.type == BPF_PROG_TYPE_SYSCALL ? 0 : -EUCLEAN;
 }
 
 int pin_get_op(const struct skbext *sk)
 {
-	int fd = pin_get(sk->dir, "op");
+	int fd = pin_get(sk->dir, "op"), err;
 
 	if (fd < 0)
 		return pin_not_got(sk->dir, "op", -errno);
-	if (is_program(fd))
+	err = check_op(fd);
+	if (!err)
 		return fd;
 	close(fd);
-	return damaged(sk->dir, "op");
+	return pin_not_got(sk->dir, "op", err);
 }

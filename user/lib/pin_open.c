@@ -7,14 +7,24 @@
 #include "dir.h"
 #include "../../bpf/request.h"
 
-static bool map_is(int fd, __u32 value_size, __u32 entries)
+/* -EUCLEAN: it is another one; any other error: nobody can tell. */
+static int map_is(int fd, __u32 value_size, __u32 entries)
 {
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
 
-	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) &&
-	       info.type == BPF_MAP_TYPE_ARRAY && info.value_size == value_size &&
-	       (!entries || info.max_entries == entries) && info.map_flags & BPF_F_MMAPABLE;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	return info.type == BPF_MAP_TYPE_ARRAY && info.value_size == value_size &&
+	       (!entries || info.max_entries == entries) && info.map_flags & BPF_F_MMAPABLE ?
+	       0 : -EUCLEAN;
+}
+
+static int check_map(const struct skbext *sk, enum map_id id, __u32 value_size, __u32 entries)
+{
+	int err = map_is(sk->map[id], value_size, entries);
+
+	return err ? pin_not_got(sk->dir, map_pin_name(id), err) : 0;
 }
 
 /* A bind that fails beside this takes its type back: what is wrong is looked at again. */
@@ -24,7 +34,7 @@ static int check_numbers(struct skbext *sk, struct skbext_ctl *ctl)
 
 	for (int i = 0; i < 3; i++) {
 		if (bpf_map_lookup_elem(sk->map[MAP_CTL], &zero, ctl))
-			break;
+			return pin_not_got(sk->dir, "ctl", -errno);
 		if (ctl_is_whole(ctl))
 			return 0;
 	}
@@ -38,23 +48,25 @@ static int check_ctl(struct skbext *sk)
 	struct { __u64 magic; __u32 version; } *head;
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info), zero = 0;
-	int err = 0;
+	int err;
 
-	if (bpf_obj_get_info_by_fd(sk->map[MAP_CTL], &info, &len) ||
-	    info.type != BPF_MAP_TYPE_ARRAY || info.value_size < sizeof(*head))
+	if (bpf_obj_get_info_by_fd(sk->map[MAP_CTL], &info, &len))
+		return pin_not_got(sk->dir, "ctl", -errno);
+	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size < sizeof(*head))
 		return damaged(sk->dir, "ctl");
 	head = calloc(1, (info.value_size + 7) / 8 * 8);
 	if (!head)
 		return fail(-ENOMEM, "out of memory");
-	if (bpf_map_lookup_elem(sk->map[MAP_CTL], &zero, head) || head->magic != SKBEXT_MAGIC)
+	if (bpf_map_lookup_elem(sk->map[MAP_CTL], &zero, head))
+		err = pin_not_got(sk->dir, "ctl", -errno);
+	else if (head->magic != SKBEXT_MAGIC)
 		err = damaged(sk->dir, "ctl");
 	else if (head->version != SKBEXT_LAYOUT_VERSION)
 		err = fail(-ESTALE, "what is pinned under %s has layout %u, this skbext has %d; `skbext unload` and load again",
 			   sk->dir, head->version, SKBEXT_LAYOUT_VERSION);
-	else if (!map_is(sk->map[MAP_CTL], sizeof(struct skbext_ctl), 1))
-		err = damaged(sk->dir, "ctl");
 	else
-		err = check_numbers(sk, (void *)head);
+		err = check_map(sk, MAP_CTL, sizeof(struct skbext_ctl), 1) ?:
+		      check_numbers(sk, (void *)head);
 	free(head);
 	return err;
 }
@@ -72,11 +84,11 @@ static int check_maps(struct skbext *sk)
 		[MAP_SLOTS] = 1, [MAP_STATS] = 1,
 		[MAP_REFS] = ctl->refs * SKBEXT_MAX_TYPES, [MAP_REQUEST] = 1,
 	};
+	int err = 0;
 
-	for (int i = MAP_SLOTS; i <= MAP_REQUEST; i++)
-		if (!map_is(sk->map[i], value[i], entries[i]))
-			return damaged(sk->dir, map_pin_name(i));
-	return 0;
+	for (int i = MAP_SLOTS; !err && i <= MAP_REQUEST; i++)
+		err = check_map(sk, i, value[i], entries[i]);
+	return err;
 }
 
 static int not_opened(const char *dir, enum map_id which, int err)

@@ -222,10 +222,10 @@ static int check_again(struct skbext *sk)
 
 static int replace_locked(struct skbext *sk, int lock)
 {
-	int err = settle(sk), set = settle_place(sk);
+	int set = settle(sk) ?: settle_place(sk);
 
-	if (err || set < 0)
-		return err ?: damaged(sk->dir, "op");
+	if (set < 0)
+		return set;
 	sk->set = !set;
 	return check_again(sk) ?: change_places(sk, lock);
 }

@@ -35,15 +35,17 @@ static int forget_set(struct skbext *sk, unsigned int set)
 
 int settle_place(const struct skbext *sk)
 {
-	int fd = pin_get_op(sk), set = -1;
-	__u32 id = prog_id_of(fd);
+	int fd = pin_get_op(sk), err = 0;
+	__u32 id = fd < 0 ? 0 : prog_id_of(fd);
 
-	for (int i = 0; id && i < SKBEXT_SETS; i++)
-		if (sk->state->owner[i] == id)
-			set = i;
+	if (!id)
+		err = fd < 0 ? fd : fail(-errno, "looking at %s/op: %s", sk->dir, why_bpf(-errno));
 	if (fd >= 0)
 		close(fd);
-	return set;
+	for (int i = 0; !err && i < SKBEXT_SETS; i++)
+		if (sk->state->owner[i] == id)
+			return i;
+	return err ?: damaged(sk->dir, "op");
 }
 
 static void detach(const char *path, bool watch)
@@ -86,7 +88,7 @@ int settle_arm(struct skbext *sk)
 	int set = settle_place(sk), err;
 
 	if (set < 0)
-		return damaged(sk->dir, "op");
+		return set;
 	__atomic_store_n(&sk->state->armed, set, __ATOMIC_SEQ_CST);
 	err = check_whole(sk);
 	return err ?: !set;
@@ -120,5 +122,5 @@ int settle(struct skbext *sk)
 	if (err || !sk->state->owner[0] || !sk->state->owner[1])
 		return err;
 	set = settle_place(sk);
-	return set < 0 ? damaged(sk->dir, "op") : forget_set(sk, !set);
+	return set < 0 ? set : forget_set(sk, !set);
 }
