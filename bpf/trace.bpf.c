@@ -381,11 +381,14 @@ static __always_inline struct skbext_trace *birth(__u64 h, enum trace_origin ori
 static __always_inline void decide(struct skbext_trace *n, const struct sk_buff *skb,
 				   const struct net_device *dev)
 {
+	__u16 type;
+
 	n->device[0] = n->device[1] = 0;
 	bpf_probe_read_kernel_str(n->device, sizeof(n->device), dev->name);
 	n->len = skb->len;
 	n->protocol = skb->protocol;
-	n->ethernet = dev->type == ARPHRD_ETHER || dev->type == ARPHRD_LOOPBACK;
+	type = BPF_CORE_READ(dev, type);	/* a route's device is known by its address alone */
+	n->ethernet = type == ARPHRD_ETHER || type == ARPHRD_LOOPBACK;
 	n->state = TRACE_REJECTED;
 	if (device[0] && (n->device[0] != device[0] || n->device[1] != device[1]))
 		return;
@@ -413,11 +416,15 @@ static __always_inline void remember_head(struct skbext_trace *n, const struct s
 static __always_inline void add_step(struct skbext_trace *n, const struct net_device *dev,
 				     enum trace_origin where)
 {
-	__u32 i = n->steps < TRACE_STEPS ? n->steps : TRACE_STEPS - 1;
-	struct trace_step *step = &n->path[i];
+	__u32 i = n->steps;
+	struct trace_step *step;
 
-	if (n->steps < 255)
+	if (i < 255)
 		n->steps++;
+	barrier_var(i);	/* 6.1 loses its bound where the compiler merges both questions */
+	if (i >= TRACE_STEPS)
+		i = TRACE_STEPS - 1;
+	step = &n->path[i];
 	step->when = n->seen;
 	step->where = where;
 	step->cpu = bpf_get_smp_processor_id();

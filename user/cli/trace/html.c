@@ -244,7 +244,8 @@ static void print_places(FILE *to, const struct trace_run *t, const struct trace
 	if (!g->nr)
 		return;
 	fputs("<h2>Where packets ended</h2>\n<p>The function that was done with the packet. Pictures have the\n"
-	      "times of those above.</p>\n<div class=\"card\"><table id=\"places\"><thead><tr><th>fate</th><th>function</th>"
+	      "times of those above.</p>\n<div class=\"card\"><table id=\"places\"><thead><tr><th>fate</th>"
+	      "<th>function</th>"
 	      "<th>reason</th><th class=\"n\">packets</th><th class=\"n\">average</th><th class=\"n\">99 % within</th>"
 	      "<th>age</th></tr></thead><tbody>\n", to);
 	for (size_t i = 0; i < g->nr; i++)
@@ -258,7 +259,7 @@ static void print_step(FILE *to, double after, const char *what, const char *dev
 {
 	fputs("<li><b>+", to);
 	print_age(to, after);
-	fprintf(to, "</b> %s ", what);
+	fprintf(to, "</b> %s%s", what, *device ? " " : "");
 	trace_html_text(to, device);
 	fprintf(to, ", CPU %u</li>\n", cpu);
 }

@@ -12,7 +12,9 @@
 #include "parts.h"
 
 enum pcap_block { SECTION = 0x0a0d0d0a, INTERFACE = 1, PACKET = 6 };
-enum pcap_option { OPT_END = 0, OPT_COMMENT = 1, OPT_NAME = 2, OPT_OS = 3, OPT_APPLICATION = 4, OPT_TIME_UNIT = 9 };
+enum pcap_option {
+	OPT_END = 0, OPT_COMMENT = 1, OPT_NAME = 2, OPT_OS = 3, OPT_APPLICATION = 4, OPT_TIME_UNIT = 9,
+};
 enum pcap_link { LINK_ETHERNET = 1, LINK_RAW = 101 };
 
 #define BYTE_ORDER_MAGIC	0x1a2b3c4d
