@@ -27,11 +27,13 @@
 #include <skbext/skbext.bpf.h>
 #include "peek.bpf.h"
 #include "trace.h"
+#include "filter.bpf.h"
 
 #define SKB_CONSUMED_REASON	1
 #define FRAMES			16
 #define ARPHRD_ETHER		1
 #define ARPHRD_LOOPBACK		772
+#define MAX_LEN			(1U << 24)	/* of a packet; what is longer is nonsense */
 
 /* Stays on the packet as long as it lives. A copy gets a note of its own. */
 SKBEXT_TYPE_FLAGS(skbext_trace, struct skbext_trace,
@@ -207,9 +209,6 @@ struct ending {
 	struct peeked others;
 };
 
-#define NO_HEADER	0xffff		/* mac_header and network_header that nobody has set */
-#define ETH_HLEN	14
-
 /*
  * From the link's header on as far as the first, linear part of it goes. A packet that no device was to
  * send has no link header yet, one of a tunnel that has ended may not have it any more.
@@ -220,12 +219,13 @@ static __always_inline void copy_bytes(struct trace_report *ev, __u64 address, b
 	__u64 head = (__u64)BPF_CORE_READ(skb, head), data = (__u64)BPF_CORE_READ(skb, data);
 	__u32 mac = BPF_CORE_READ(skb, mac_header), network = BPF_CORE_READ(skb, network_header);
 	__u32 tail = BPF_CORE_READ(skb, tail), start, bytes;
+	bool framed = ethernet && mac != NO_HEADER && (!network || network >= mac + ETH_HLEN);
 
-	ev->framed = ethernet && mac != NO_HEADER && network >= mac + ETH_HLEN;
-	start = ev->framed ? mac : network;
+	ev->frame = framed ? TRACE_FRAMED : TRACE_BARE;
+	start = framed ? mac : network;
 	ev->len = BPF_CORE_READ(skb, len) + (__u32)(data - head) - start;
 	bytes = tail - start;
-	if (start >= tail || start == NO_HEADER || ev->len > 1 << 24)
+	if (start >= tail || (!framed && !network) || ev->len > MAX_LEN)
 		return;
 	if (bytes > ev->len)
 		bytes = ev->len;
@@ -246,7 +246,7 @@ static __always_inline void fill_event(struct trace_report *ev, const struct end
 	ev->fate = e->fate;
 	ev->active = e->others.active;
 	ev->bytes = ev->len = 0;
-	ev->framed = false;
+	ev->frame = TRACE_FRAMED;
 	ev->note = *note;
 	if (snap && !e->gone)
 		copy_bytes(ev, ev->skb, note->ethernet);
@@ -392,6 +392,14 @@ static __always_inline void decide(struct skbext_trace *n, const struct sk_buff 
 	n->state = TRACE_REJECTED;
 	if (device[0] && (n->device[0] != device[0] || n->device[1] != device[1]))
 		return;
+	if (filtered) {
+		int accepted = filter(skb, n->ethernet);
+
+		if (accepted < 0)
+			n->state = TRACE_NEW;	/* not yet: the next one decides */
+		if (accepted <= 0)
+			return;
+	}
 	if (sample > 1 && __sync_fetch_and_add(&candidates, 1) % sample)
 		return;
 	n->state = TRACE_TAKEN;

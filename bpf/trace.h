@@ -73,10 +73,26 @@ struct trace_report {
 	__u8 active;		/* the types it carried */
 	__u32 bytes;		/* of the packet that are here; 0 also: its memory was gone */
 	__u32 len;		/* all that it had from its first one here on */
-	__u8 framed;		/* these begin with an Ethernet header, not with that of IP */
+	__u8 frame;		/* enum trace_frame: how these begin */
 	__u8 pad[7];
 	struct skbext_trace note;
 	__u64 payload[];	/* of all types, and behind that the bytes */
+};
+
+#define TRACE_FILTER_INSNS	512
+
+/* As struct sock_filter: an instruction of classic BPF, as libpcap makes them. */
+struct trace_insn {
+	__u16 code;
+	__u8 jump_true, jump_false;
+	__u32 k;
+};
+
+/* What a filter was compiled for. */
+enum trace_frame {
+	TRACE_FRAMED,		/* begins with an Ethernet header */
+	TRACE_BARE,		/* begins with that of IP */
+	TRACE_FRAMES,
 };
 
 struct trace_range {

@@ -419,6 +419,47 @@ tshark_reads_the_file()
 	[ "$(wc -l <"$tmp/out")" = 8 ] || wrong "by the comment: $out"
 }
 
+# ---- the filter
+
+has_libpcap()
+{
+	ldconfig -p | grep -qE 'libpcap\.so\.(0\.8|1)' || { skip="no libpcap (Debian: libpcap0.8)"; return 1; }
+}
+
+# Words as they are, among options; counted as seen is what the filter takes, from its first sight on.
+filter_chooses_packets()
+{
+	has_libpcap || return
+	start --json dst 10.9.0.2 and --device v0 '(icmp or (udp port 9 and udp[8:2] = 0x6461 and len <= 50))' || return
+	send 6 9
+	send 5 10
+	python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for n in range(4): s.sendto(b"datagram, longer", ("10.9.0.2", 9))'
+	ping -c 2 -i 0.01 -q 10.9.0.2 >/dev/null
+	stop
+	says "datagrams" 'map(select(.end.reason == "NO_SOCKET" and .device == "v0" and .bytes == 50)) | length == 6' "$tmp/out"
+	says "echo requests" 'map(select(.id)) | length == 8' "$tmp/out"
+	says "counts" '.[-1].counts | .seen == 8 and .ended == 8 and .filtered == 0' "$tmp/out"
+}
+
+# What is wrong is told by libpcap, in one line, before anything is loaded.
+filters_that_are_wrong()
+{
+	local expression many
+	has_libpcap || return
+	for expression in 'udp port' 'port port' 'host nosuchhost.invalid' inbound 'ip[' "((" $'udp\nport'; do
+		run timeout 60 "$skbext" trace "$expression"
+		refused "$expression" "cannot trace: "
+	done
+	run timeout 60 "$skbext" trace udp port
+	refused "udp port" "'udp port'" "syntax error" "pcap-filter(7)"
+	printf -v many 'port %s or ' {1..300}
+	run timeout 60 "$skbext" trace "$many port 7"
+	refused "too long" "512"
+}
+
 # Told before anything is loaded; and what was there stays.
 files_that_cannot_be_written()
 {
@@ -461,6 +502,8 @@ run_case page_has_the_counts
 run_case a_browser_shows_the_page
 run_case each_packet_is_in_the_file
 run_case tshark_reads_the_file
+run_case filter_chooses_packets
+run_case filters_that_are_wrong
 run_case files_that_cannot_be_written
 run_case failed_traces_leave_no_file
 exit $failed

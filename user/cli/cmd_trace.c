@@ -83,7 +83,8 @@ static int trace(struct trace_run *t)
 {
 	int ret;
 
-	if ((t->opts.html && cli_file_open(&t->page, t->opts.html, 0644)) ||
+	if ((t->opts.filter && trace_filter_compile(&t->filter, t->opts.filter)) ||
+	    (t->opts.html && cli_file_open(&t->page, t->opts.html, 0644)) ||
 	    (t->opts.pcap && trace_pcap_open(&t->pcap, t->opts.pcap)))
 		return CLI_FAILED;
 	catch_signals();
@@ -174,17 +175,38 @@ static void set_option(struct trace_options *o, int c)
 	}
 }
 
+/* The words of a filter as one, so that they need no quotes where the shell wants none. */
+static char *join(char **words)
+{
+	size_t size = 1;
+	char *all;
+
+	for (char **w = words; *w; w++)
+		size += strlen(*w) + 1;
+	all = calloc(1, size);
+	for (char **w = words; all && *w; w++) {
+		strcat(all, w == words ? "" : " ");
+		strcat(all, *w);
+	}
+	return all;
+}
+
 static int run(int argc, char **argv)
 {
-	struct trace_run t = { .opts.sample = 1 };
-	int c;
+	static struct trace_run t = { .opts.sample = 1 };
+	int c, ret;
 
 	while ((c = cli_getopt(argc, argv, &t.common)) != -1)
 		set_option(&t.opts, c);
-	cli_want_args(argc, 0, 0);
 	if (t.opts.pcap && t.opts.summary)
 		cli_usage_error("--pcap has each packet, --summary and --html count them; run one of each");
-	return trace(&t);
+	if (optind < argc)
+		t.opts.filter = join(argv + optind);
+	if (optind < argc && !t.opts.filter)
+		return cli_error("cannot trace: out of memory; try again");
+	ret = trace(&t);
+	free(t.opts.filter);
+	return ret;
 }
 
 static const struct cli_option options[] = {
@@ -215,6 +237,6 @@ static const struct cli_option options[] = {
 };
 
 const struct command cmd_trace = {
-	"trace", run, "",
+	"trace", run, "[FILTER]",
 	"each packet at its end: age, fate, place; or a summary of lifetimes", options
 };

@@ -53,6 +53,11 @@ static void print_options(FILE *to, const struct trace_options *o)
 		fprintf(to, " --min-age %lluns", o->min_age);
 	if (o->sample > 1)
 		fprintf(to, " --sample %u", o->sample);
+	if (o->filter) {
+		fputs(" '", to);
+		trace_html_text(to, o->filter);
+		fputs("'", to);
+	}
 	fputs("</code></p>\n", to);
 }
 

@@ -154,6 +154,15 @@ static __u32 nr_args(const struct btf *vmlinux, const char *tracepoint)
 	return t ? btf_vlen(t) : 0;
 }
 
+static void set_filter(struct trace_run *t)
+{
+	struct trace__rodata *ro = t->skel->rodata;
+
+	ro->filtered = t->opts.filter;
+	memcpy((void *)ro->filter_insns, t->filter.insns, sizeof(t->filter.insns));
+	memcpy((void *)ro->filter_code, t->filter.code, sizeof(t->filter.code));
+}
+
 static int set_filters(struct trace_run *t)
 {
 	struct trace__rodata *ro = t->skel->rodata;
@@ -161,6 +170,7 @@ static int set_filters(struct trace_run *t)
 
 	if (t->opts.device)
 		strncpy((char *)ro->device, t->opts.device, TRACE_DEVICE_LEN - 1);
+	set_filter(t);
 	ro->min_age = t->opts.min_age;
 	ro->sample = t->opts.sample;
 	if (t->opts.reason) {

@@ -17,6 +17,7 @@ struct trace_options {
 	const char *type;
 	const char *reason;
 	__u64 min_age;		/* ns */
+	char *filter;		/* free() it */
 	__u32 sample;
 	__u64 duration;		/* seconds; 0: until told to end */
 	__u64 count;		/* lines; 0: any */
@@ -41,6 +42,12 @@ struct trace_groups {
 	size_t nr;
 };
 
+/* A filter as classic BPF, for both kinds of frames. */
+struct trace_filter {
+	__u32 insns[TRACE_FRAMES];	/* 0: it says what frames of this kind have not */
+	struct trace_insn code[TRACE_FRAMES * TRACE_FILTER_INSNS];
+};
+
 struct trace_pcap {
 	struct cli_file file;
 	struct trace_interface *interface;	/* those that the file knows, by their number */
@@ -61,6 +68,7 @@ struct trace_run {
 	double began;
 	__u64 printed;
 	__u64 alive;		/* packets that had not ended when we did */
+	struct trace_filter filter;
 	struct cli_file page;
 	struct trace_pcap pcap;
 	struct trace_report *slow[TRACE_SLOWEST];	/* the slowest first */
@@ -72,6 +80,9 @@ int trace_start(struct trace_run *t);
 void trace_stop(struct trace_run *t);
 void trace_free(struct trace_run *t);
 __u64 trace_missed(const struct trace_run *t);
+
+/* filter.c: an exit status; what is wrong with it is printed. */
+int trace_filter_compile(struct trace_filter *f, const char *expression);
 
 /* names.c: addresses and drop reasons. */
 int trace_names_read(void);

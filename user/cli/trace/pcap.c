@@ -123,7 +123,7 @@ static bool is_of(const struct trace_interface *i, const struct trace_report *r,
 /* Its number in the file; -1: out of memory. */
 static int interface_of(struct trace_pcap *p, const struct trace_report *r)
 {
-	enum pcap_link link = r->framed || !r->bytes ? LINK_ETHERNET : LINK_RAW;
+	enum pcap_link link = r->frame == TRACE_FRAMED || !r->bytes ? LINK_ETHERNET : LINK_RAW;
 	struct trace_interface *more;
 
 	for (__u32 i = 0; i < p->nr_interfaces; i++)
