@@ -32,6 +32,8 @@ COMMAND=stats CALL=bpf FAULT=ENOMEM faults 8
 COMMAND=load CALL=statfs FAULT=ENOMEM faults
 # The links of bound programs could not be looked at: no error, or none that matters.
 COMMAND=replace CALL=bpf AFTER=mkdir FAULT=EPERM faults 12
+# A table of symbols that could not be read was not permitted.
+COMMAND=trace CALL=read FAULT=ENOMEM faults
 # It hid why the directory could not be looked at.
 COMMAND='status type_list' CALL=access FAULT=ENOMEM faults
 exit $status

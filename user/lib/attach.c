@@ -52,6 +52,8 @@ static int set_dev(struct attach_job *j)
 	int tcx;
 
 	a->ifindex = if_nametoindex(j->opts->dev);
+	if (!a->ifindex && errno != ENODEV)
+		return fail(-errno, "looking for device %s: %s", j->opts->dev, why_bpf(-errno));
 	if (!a->ifindex)
 		return fail(-ENODEV, "there is no device %s in this network namespace",
 			    j->opts->dev);

@@ -113,7 +113,7 @@ int hooks_load(struct skbext *sk, enum skbext_mode mode)
 	int err;
 
 	if (!vmlinux_btf())
-		return fail(-EOPNOTSUPP, "this kernel has no readable BTF (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF");
+		return no_btf(-errno);
 	if (mode == SKBEXT_MODE_TRACEPOINT && !births_in_sight())
 		return no_tracepoint(sk);
 	sk->lifecycle = load_mode(sk, mode, NULL);

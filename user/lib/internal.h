@@ -126,7 +126,8 @@ __attribute__((format(printf, 2, 3))) void not_complete(struct skbext *sk, const
 /* ---- kernel (and cpus.h) */
 
 /* kernel.c */
-struct btf *vmlinux_btf(void);	/* NULL: none that can be read; not the caller's to free */
+struct btf *vmlinux_btf(void);	/* NULL and errno: none that can be read; not the caller's to free */
+int no_btf(int err);	/* of vmlinux_btf(); -EOPNOTSUPP */
 bool btf_is_vmlinux(__u32 btf_id);	/* the kernel's own, and not a module's */
 __u32 prog_id_of(int prog_fd);	/* 0: it is none */
 int map_id_of(int map_fd, __u32 *id);	/* 0 or a negative errno */

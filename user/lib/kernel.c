@@ -25,6 +25,12 @@ struct btf *vmlinux_btf(void)
 	return btf;
 }
 
+int no_btf(int err)
+{
+	return fail(-EOPNOTSUPP, "this kernel has no readable BTF (/sys/kernel/btf/vmlinux: %s); it takes one built with CONFIG_DEBUG_INFO_BTF",
+		    strerror(-err));
+}
+
 /* Ids of types are counted in each BTF, and a module has one too. */
 bool btf_is_vmlinux(__u32 btf_id)
 {

@@ -122,11 +122,11 @@ int maps_create(struct skbext *sk)
 {
 	__u32 buckets = buckets_for(sk->capacity);
 	__u32 skb_size = sizeof_sk_buff();
-	int cpus = cpu_numbers();
-	int err;
+	int cpus, err;
 
 	if (!skb_size)
-		return fail(-EOPNOTSUPP, "this kernel has no readable BTF (/sys/kernel/btf/vmlinux); it takes one built with CONFIG_DEBUG_INFO_BTF");
+		return no_btf(-errno);
+	cpus = cpu_numbers();
 	if (cpus < 0)
 		return cpus;
 

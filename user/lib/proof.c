@@ -204,6 +204,9 @@ static void check_symbols(struct skbext *sk)
 				not_complete(sk, "this kernel calls %s, where no hook can be, in place of %s",
 					     symbol, driven_by_no_packet[i]);
 	}
+	if (!f || ferror(f))
+		not_complete(sk, "/proc/kallsyms cannot be read, which tells of functions that have another copy: %s",
+			     strerror(errno));
 	if (f)
 		fclose(f);
 }

@@ -300,13 +300,16 @@ static int quiet(enum libbpf_print_level level __attribute__((unused)),
 
 int trace_start(struct trace_run *t)
 {
+	int err;
+
 	if (!getenv("SKBEXT_DEBUG"))
 		libbpf_set_print(quiet);
 	t->vmlinux = btf__load_vmlinux_btf();
 	if (!t->vmlinux)
 		return failed("BTF of this kernel", -errno);
-	if (trace_names_read())
-		return failed("/proc/kallsyms", -EPERM);
+	err = trace_names_read();
+	if (err)
+		return failed("/proc/kallsyms", err);
 	if (choose(t) || load(t))
 		return CLI_FAILED;
 	skbext_status(t->sk, &t->status);

@@ -50,16 +50,21 @@ int trace_names_read(void)
 	FILE *f = fopen("/proc/kallsyms", "r");
 	char line[1024], name[512], kind;
 	unsigned long long address;
+	int err = f ? 0 : -errno;
 	bool room = true;
 
 	while (room && f && fgets(line, sizeof(line), f))
 		if (sscanf(line, "%llx %c %511s", &address, &kind, name) == 3 && address &&
 		    strchr("tTwW", kind))
 			room = add_symbol(address, name);
+	if (!room)
+		err = -ENOMEM;
+	else if (f && ferror(f))
+		err = -errno;
 	if (f)
 		fclose(f);
 	qsort(symbols, nr_symbols, sizeof(*symbols), by_address);
-	return nr_symbols && room ? 0 : -EPERM;
+	return err ?: nr_symbols ? 0 : -EPERM;
 }
 
 static const struct symbol *symbol_at(__u64 address)
