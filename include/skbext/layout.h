@@ -25,8 +25,14 @@
 #define SKBEXT_F_KEEP_SCRUB	(1U << 1)	/* survives skb_scrub_packet: veth, tunnel, netns */
 #define SKBEXT_F_COUNTED	(1U << 3)	/* its payload begins with SKBEXT_REFS() */
 #define SKBEXT_F_DROP_UDP	(1U << 4)	/* dropped at the UDP receive queue, as the kernel's own */
-#define SKBEXT_F_ALL		(SKBEXT_F_NO_CLONE | SKBEXT_F_KEEP_SCRUB | SKBEXT_F_COUNTED | \
-				 SKBEXT_F_DROP_UDP)
+/* One row a policy: its flag, the mask of struct skbext_state, the word of commands and messages. */
+#define SKBEXT_POLICIES(X)				\
+	X(SKBEXT_F_NO_CLONE, noclone, "noclone")	\
+	X(SKBEXT_F_KEEP_SCRUB, keep_scrub, "keep-scrub")	\
+	X(SKBEXT_F_DROP_UDP, drop_udp, "drop-udp")	\
+	X(SKBEXT_F_COUNTED, counted, "counted")
+#define __SKBEXT_OR_FLAG(flag, mask, word)	| (flag)
+#define SKBEXT_F_ALL		(0 SKBEXT_POLICIES(__SKBEXT_OR_FLAG))
 
 /*
  * First member of a payload with SKBEXT_F_COUNTED: each id stands for one reference, counted in the

@@ -99,22 +99,20 @@ static bool is_identifier(const char *name, size_t len)
 	return true;
 }
 
+#define LISTED(flag, mask, name)	name ", "
+#define OPTIONAL(flag, mask, name)	"[," name "]"
+
 static __u32 parse_flag(const char *word, const char *spec)
 {
-	if (!strcmp(word, "noclone"))
-		return SKBEXT_F_NO_CLONE;
-	if (!strcmp(word, "keep-scrub"))
-		return SKBEXT_F_KEEP_SCRUB;
-	if (!strcmp(word, "drop-udp"))
-		return SKBEXT_F_DROP_UDP;
-	if (!strcmp(word, "counted"))
-		return SKBEXT_F_COUNTED;
+#define IS_WORD(flag, mask, name)							\
+	if (!strcmp(word, name))							\
+		return flag;
+	SKBEXT_POLICIES(IS_WORD)
 	if (!strncmp(word, "max", 3))
 		cli_usage_error("--type %s: a max is given as max=N", spec);
 	if (!strcmp(word, "keep-udp"))
 		cli_usage_error("--type %s: keep-udp is what every type does now; leave it out", spec);
-	cli_usage_error("--type %s: '%s' is none of noclone, keep-scrub, drop-udp, counted, max=N", spec,
-			word);
+	cli_usage_error("--type %s: '%s' is none of " SKBEXT_POLICIES(LISTED) "max=N", spec, word);
 }
 
 /* Whether the size fits is for the library to say, so that all of that is one kind of failure. */
@@ -125,9 +123,7 @@ struct cli_type cli_parse_type(const char *spec)
 	char rest[128], *word, *next = rest;
 
 	if (!colon || strlen(colon + 1) >= sizeof(rest))
-		cli_usage_error("--type wants "
-				"NAME:SIZE[,noclone][,keep-scrub][,drop-udp][,counted][,max=N], not %s",
-				spec);
+		cli_usage_error("--type wants NAME:SIZE" SKBEXT_POLICIES(OPTIONAL) "[,max=N], not %s", spec);
 	if (!is_identifier(spec, colon - spec))
 		cli_usage_error("--type %s: the name is not an identifier of at most %d characters",
 				spec, SKBEXT_NAME_LEN - 1);

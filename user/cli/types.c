@@ -54,26 +54,23 @@ json_t *cli_json_flags(__u32 flags)
 {
 	json_t *list = json_array();
 
-	if (flags & SKBEXT_F_NO_CLONE)
-		json_array_append_new(list, json_string("noclone"));
-	if (flags & SKBEXT_F_KEEP_SCRUB)
-		json_array_append_new(list, json_string("keep-scrub"));
-	if (flags & SKBEXT_F_DROP_UDP)
-		json_array_append_new(list, json_string("drop-udp"));
-	if (flags & SKBEXT_F_COUNTED)
-		json_array_append_new(list, json_string("counted"));
+#define ADD_STRING(flag, mask, word)							\
+	if (flags & (flag))								\
+		json_array_append_new(list, json_string(word));
+	SKBEXT_POLICIES(ADD_STRING)
 	return list;
 }
 
 const char *cli_policy_text(const struct skbext_type_info *info)
 {
 	static char text[96];
-	__u32 flags = info->flags;
-	int n = snprintf(text, sizeof(text), "%s%s%s%s", flags & SKBEXT_F_NO_CLONE ? ",noclone" : "",
-			 flags & SKBEXT_F_KEEP_SCRUB ? ",keep-scrub" : "",
-			 flags & SKBEXT_F_DROP_UDP ? ",drop-udp" : "",
-			 flags & SKBEXT_F_COUNTED ? ",counted" : "");
+	size_t n = 0;
 
+	text[0] = 0;
+#define ADD_WORD(flag, mask, word)							\
+	if (info->flags & (flag))							\
+		n += snprintf(text + n, sizeof(text) - n, "," word);
+	SKBEXT_POLICIES(ADD_WORD)
 	if (info->max)
 		snprintf(text + n, sizeof(text) - n, ",max=%u", info->max);
 	return text;

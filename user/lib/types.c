@@ -69,10 +69,13 @@ bool type_name_is_valid(const char *name)
 
 static const char *policy_text(__u32 flags, char *buf, size_t len)
 {
-	snprintf(buf, len, "%s%s%s%s", flags & SKBEXT_F_NO_CLONE ? " noclone" : "",
-		 flags & SKBEXT_F_KEEP_SCRUB ? " keep-scrub" : "",
-		 flags & SKBEXT_F_DROP_UDP ? " drop-udp" : "",
-		 flags & SKBEXT_F_COUNTED ? " counted" : "");
+	size_t used = 0;
+
+	buf[0] = 0;
+#define ADD_WORD(flag, mask, word)							\
+	if (flags & (flag) && used < len)						\
+		used += snprintf(buf + used, len - used, " " word);
+	SKBEXT_POLICIES(ADD_WORD)
 	return buf[0] ? buf + 1 : "default";
 }
 
@@ -136,10 +139,8 @@ static void set_policy(struct skbext_state *state, int id, __u32 flags)
 {
 	__u8 bit = 1 << id;
 
-	set_bit(&state->noclone, bit, flags & SKBEXT_F_NO_CLONE);
-	set_bit(&state->keep_scrub, bit, flags & SKBEXT_F_KEEP_SCRUB);
-	set_bit(&state->drop_udp, bit, flags & SKBEXT_F_DROP_UDP);
-	set_bit(&state->counted, bit, flags & SKBEXT_F_COUNTED);
+#define SET_MASK(flag, mask, word)	set_bit(&state->mask, bit, flags & (flag));
+	SKBEXT_POLICIES(SET_MASK)
 	state->marked = state->counted | state->limited;
 }
 
