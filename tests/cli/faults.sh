@@ -38,6 +38,8 @@ declare -A words=(
 	[EBUSY]='Device or resource busy' [ENOSPC]='No space left on device'
 	[EMFILE]='Too many open files|out of file descriptors'
 )
+# Where libbpf and libelf do not hand on what the kernel said.
+libbpf_words='BTF.*(Input/output error|No such process)|loading .*: Invalid argument|no BPF object'
 injected=0 wrong=0 failed=0 sender=''
 
 for tool in strace jq gcc; do
@@ -374,7 +376,7 @@ err_lines()
 # Its output, without the parts that may differ from run to run.
 same()
 {
-	sed -E 's/;? others there: .*//; s/0x[0-9a-f]+/ADDRESS/g; s/ [0-9]{2}(:[0-9]{2}){2} / TIME /; s/: id [0-9]+/: id N/; s/ +[0-9.]+[mu]?s / TIME /; s/missed +[0-9]+/missed N/; s/[0-9]+$/N/; s/^([a-z_]+) +[0-9]+ /\1 N /' "$@"
+	sed -E 's/;? others there: .*//; s/0x[0-9a-f]+/ADDRESS/g; s/ [0-9]{2}(:[0-9]{2}){2} / TIME /; s/: id [0-9]+/: id N/; s/ +[0-9.]+[mu]?s / TIME /; s/missed +[0-9]+/missed N/; s/ *[0-9]+$/ N/; s/^([a-z_]+) +[0-9]+ /\1 N /' "$@"
 }
 
 # calls COMMAND: "NAME ORDINAL" of the system calls that count, from main() on
@@ -423,7 +425,7 @@ inject()
 		[ $status -le 2 ] || say "exit status $status"
 		# What is frozen cannot be mapped either.
 		[ $status = 0 ] || [ "$2 $4" = 'mmap EPERM' ] || grep -qE "${words[$4]}" "$tmp/err" ||
-			{ [ "$2" = read ] && grep -q 'Input/output error' "$tmp/err"; } ||	# as libbpf does
+			grep -qE "$libbpf_words" "$tmp/err" ||
 			say "it does not say why: $(cat "$tmp/err")"
 		[ $status = 0 ] || [ "$lines" = 1 ] || [ "$2" = write ] ||
 			say "exit status $status without a word"

@@ -3,13 +3,23 @@
 # A sample of tests/cli/faults.sh (`make faults` does all), and what it has found.
 here=$(dirname "$0")
 status=0
+
+# A new command is in the script, or named there with the reason why it is not.
+missing=''
+for name in $("${SKBEXT:-$here/../../.output/skbext}" help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+	grep -qE "^args_[a-z_]*=\($name[ )]|^# Not here: $name" "$here/faults.sh" || missing+=" $name"
+done
+[ -n "$missing" ] && { echo "FAIL each_command_is_there: no$missing"; status=1; } ||
+	echo "PASS each_command_is_there"
+
 faults()
 {
 	"$here/faults.sh" "$@" || status=1
 }
 
-COMMAND='find stats metrics textfile add del dump purge status bind' faults 12
-COMMAND='load unload doctor' faults 5
+COMMAND='find stats metrics textfile add del dump purge status bind version help' faults 12
+COMMAND='filter top attach attach_clsact detach detach_clsact' faults 8
+COMMAND='load unload doctor replace bundle' faults 5
 # An unload that stopped half-way took the slots first, and none could end what it had begun.
 COMMAND=unload CALL=unlinkat FAULT='KILL EMFILE' faults 12
 # A directory that was made and could not be opened stayed.
