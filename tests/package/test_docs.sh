@@ -327,6 +327,13 @@ picture_is_made_by_its_script()
 		wrong "scripts/life.svg is another; run scripts/life-svg >scripts/life.svg"
 }
 
+# ---- the table of paths
+
+table_of_paths_is_of_these_hooks()
+{
+	"$root/scripts/path-table" --check 2>"$tmp/err" || wrong "$(cat "$tmp/err")"
+}
+
 [ -z "$IN_NS" ] || { mount -t bpf -o mode=0700 bpf /sys/fs/bpf && ip link set lo up; } ||
 	{ echo "FAIL docs: no bpffs and loopback of its own"; exit 1; }
 run_case readme_is_short
@@ -343,4 +350,5 @@ run_case every_function_is_in_its_page
 run_case prototypes_are_those_of_the_header
 run_case tests_that_are_named_exist
 run_case picture_is_made_by_its_script
+run_case table_of_paths_is_of_these_hooks
 exit $failed

@@ -5,7 +5,8 @@
 # the table. What each kernel printed stays in .output/tests/log/paths/, of which scripts/path-table
 # makes tests/PATHS.md.
 #
-#	KERNEL=label	only that one		PATHS="name..."	only these rows
+#	KERNEL=label	only that one
+#	PATHS="name..."	only these rows, in place of those that stand in the log
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root" || exit 1
@@ -36,13 +37,13 @@ labels()
 }
 
 # The end of a run that is not the program's own: what went wrong with the machine.
-machine()	# LABEL STATUS
+machine()	# LOG STATUS
 {
 	case $2 in
-	0) grep -qE '^(PASS|FAIL|SKIP) ' "$log/$1" ||
+	0) grep -qE '^(PASS|FAIL|SKIP) ' "$1" ||
 		echo "FAIL kernel: it ran, and printed no result" ;;
-	1) grep -q '^FAIL ' "$log/$1" || echo "FAIL kernel: status 1 without a reason" ;;
-	77) echo "SKIP kernel: $(tail -n 1 "$log/$1")" ;;
+	1) grep -q '^FAIL ' "$1" || echo "FAIL kernel: status 1 without a reason" ;;
+	77) echo "SKIP kernel: $(tail -n 1 "$1")" ;;
 	90) echo "FAIL kernel: it complained (see above)" ;;
 	124) echo "FAIL kernel: not done after $LIMIT seconds" ;;
 	*) echo "FAIL kernel: the machine ended with status $2" ;;
@@ -51,22 +52,24 @@ machine()	# LABEL STATUS
 
 boot()	# LABEL
 {
-	local files=() name status
+	local files=() name status new=$log/.$1
 	for name in $out/paths $out/paths_*.bpf.o $out/lifecycle_birth.bpf.o; do
 		files+=(--file "$root/$name")
 	done
 	for _ in 1 2; do
 		# shellcheck disable=SC2086 # names of rows
 		scripts/vm-run --kernel "$1" --cpus 2 --mem 1024 --timeout $LIMIT "${files[@]}" \
-			-- $out/paths $PATHS >"$log/$1" 2>&1
+			-- $out/paths $PATHS >"$new" 2>&1
 		status=$?
-		grep -q 'Oops: int3' "$log/$1" || break	# QEMU's: see tests/kernels/test_kernels.sh
+		grep -q 'Oops: int3' "$new" || break	# QEMU's: see tests/kernels/test_kernels.sh
 	done
 	{
-		machine "$1" $status
+		machine "$new" $status
 		echo "$made"
 		[ $status = 77 ] || echo "release $(cat "$(scripts/kernel-fetch "$1")/release")"
-	} >>"$log/$1"
+	} >>"$new"
+	[ -n "$PATHS" ] || : >"$log/$1"
+	cat "$new" >>"$log/$1"
 }
 
 made="made $(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"
@@ -80,7 +83,7 @@ done
 wait
 failed=''
 for label in $(labels); do
-	sed -E "s/^(PASS|FAIL|SKIP) /&$label /; s/^(path|again) /$label &/" "$log/$label"
-	! grep -q '^FAIL ' "$log/$label" || failed=yes
+	sed -E "s/^(PASS|FAIL|SKIP) /&$label /; s/^(path|again) /$label &/" "$log/.$label"
+	! grep -q '^FAIL ' "$log/.$label" || failed=yes
 done
 [ -z "$failed" ]
