@@ -4,8 +4,9 @@
 # The cost of skbext for a packet, in guest instructions, against the counts in
 # tests/icount/icount.expected. What is compared is what skbext adds to the same traffic without it, counted
 # in the same run: a change of more than 1 % (5 % with another build of the kernel or another clang)
-# fails until that file says so too. TCP's counts differ by a tenth from run to run. Totals are not
-# compared: those of traffic with nothing attached move by 1 % from boot to boot.
+# fails until that file says so too. TCP's counts differ by up to a fifth from boot to boot (untagged 494
+# to 580 on 7.3, skb_ext_add() 668 to 745). Totals are not compared: those of traffic with nothing
+# attached move by 1 % from boot to boot.
 #
 #	tests/icount/test_icount.sh [--update]		write the file instead
 
@@ -48,7 +49,7 @@ compare()
 				label, $4, $5, total[$1, $4], $6, added[$1, $4]
 			udp = $4 ~ /^udp/
 			if (!(($1, $4) in total) || $6 != "" &&
-			    far($6, added[$1, $4], udp ? (same ? 1 : 5) : 10, udp ? noise : 60)) {
+			    far($6, added[$1, $4], udp ? (same ? 1 : 5) : 20, udp ? noise : 60)) {
 				print "    moved: " $4
 				moved++
 			}
