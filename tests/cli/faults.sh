@@ -39,7 +39,7 @@ declare -A words=(
 	[EMFILE]='Too many open files|out of file descriptors'
 )
 # Where libbpf and libelf do not hand on what the kernel said.
-libbpf_words='BTF.*(Input/output error|No such process)|loading .*: Invalid argument|no BPF object'
+libbpf_words='refused a first trial|BTF.*(Input/output error|No such process)|loading .*: Invalid argument|no BPF object'
 injected=0 wrong=0 failed=0 sender=''
 
 for tool in strace jq gcc; do
