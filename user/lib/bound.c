@@ -103,8 +103,7 @@ static int own_progs(struct own *own, const char *dir)
 
 static int own_map(const char *dir, enum map_id which, __u32 *id)
 {
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
+	struct bpf_map_info info;
 	char path[PATH_LEN];
 	int fd, err;
 
@@ -113,7 +112,7 @@ static int own_map(const char *dir, enum map_id which, __u32 *id)
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	/* Another kind of pin leaves its id elsewhere; the type is not a map's then. */
-	err = bpf_obj_get_info_by_fd(fd, &info, &len) ? -errno : 0;
+	err = map_info(fd, &info);
 	if (!err && info.type == BPF_MAP_TYPE_ARRAY)
 		*id = info.id;
 	close(fd);
@@ -170,13 +169,13 @@ static int types_in(const struct btf *btf, __u32 sec_id, const char *data, size_
 
 static int types_of_map(int fd)
 {
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info), zero = 0;
+	const __u32 zero = 0;
+	struct bpf_map_info info;
 	struct btf *btf = NULL;
 	char *data = NULL;
 	int types = -1;
 
-	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_MAP_TYPE_ARRAY &&
+	if (!map_info(fd, &info) && info.type == BPF_MAP_TYPE_ARRAY &&
 	    info.btf_id && info.value_size < 1U << 20)
 		btf = btf__load_from_kernel_by_id(info.btf_id);
 	if (btf)

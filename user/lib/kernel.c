@@ -53,15 +53,12 @@ __u32 prog_id_of(int prog_fd)
 	return prog_fd < 0 || bpf_obj_get_info_by_fd(prog_fd, &info, &len) ? 0 : info.id;
 }
 
-int map_id_of(int map_fd, __u32 *id)
+int map_info(int map_fd, struct bpf_map_info *info)
 {
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
+	__u32 len = sizeof(*info);
 
-	if (bpf_obj_get_info_by_fd(map_fd, &info, &len))
-		return -errno;
-	*id = info.id;
-	return 0;
+	*info = (struct bpf_map_info){};
+	return bpf_obj_get_info_by_fd(map_fd, info, &len) ? -errno : 0;
 }
 
 /* All 0: there is none, or the kernel does not tell. */

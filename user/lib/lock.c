@@ -6,18 +6,18 @@
 /* Between open and lock another process may have unloaded it, and loaded another one. */
 static int check_same(const struct skbext *sk)
 {
-	__u32 ours = 0, there = 0;	/* 0: none */
+	struct bpf_map_info ours = {}, there = {};	/* id 0: none */
 	int ctl = pin_get(sk->dir, "ctl");
-	int err = ctl < 0 ? -errno : map_id_of(ctl, &there);
+	int err = ctl < 0 ? -errno : map_info(ctl, &there);
 
 	if (ctl >= 0)
 		close(ctl);
 	if (err == -ENOENT)
 		err = 0;
-	err = err ?: map_id_of(sk->map[MAP_CTL], &ours);
+	err = err ?: map_info(sk->map[MAP_CTL], &ours);
 	if (err)
 		return pin_not_got(sk->dir, "ctl", err);
-	return ours == there ? 0 :
+	return ours.id == there.id ? 0 :
 	       fail(-ESTALE, "what was loaded under %s has been unloaded meanwhile; try again with what is loaded now",
 		    sk->dir);
 }

@@ -61,11 +61,11 @@ static __u32 sizeof_sk_buff(void)
  */
 static int check_named(int fd)
 {
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
+	struct bpf_map_info info;
+	int err = map_info(fd, &info);
 
-	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return fail(-errno, "looking at a map: %s", why_bpf(-errno));
+	if (err)
+		return fail(err, "looking at a map: %s", why_bpf(err));
 	return info.name[0] ? 0 : fail(-EAGAIN, "the kernel refused a first trial, so maps and programs have no names; try again");
 }
 
@@ -150,16 +150,10 @@ int maps_create(struct skbext *sk)
 	return err;
 }
 
-/* Bytes of an array map; the kernel pads values to 8. */
-static int map_bytes(int fd, size_t *size)
+/* Of an array map; the kernel pads values to 8. */
+static size_t map_bytes(const struct bpf_map_info *info)
 {
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return -errno;
-	*size = (size_t)(info.value_size + 7) / 8 * 8 * info.max_entries;
-	return 0;
+	return (size_t)(info->value_size + 7) / 8 * 8 * info->max_entries;
 }
 
 /* mmap() refuses a map that is not ours, or that was frozen, with one of these. */
@@ -170,10 +164,12 @@ static bool says_damaged(int err)
 
 int map_memory(const struct skbext *sk, enum map_id id, size_t *size, void *where)
 {
-	int err = map_bytes(sk->map[id], size);
-	void *p = err ? MAP_FAILED : mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED,
-					  sk->map[id], 0);
+	struct bpf_map_info info;
+	int err = map_info(sk->map[id], &info);
+	void *p;
 
+	*size = map_bytes(&info);
+	p = err ? MAP_FAILED : mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, sk->map[id], 0);
 	if (p == MAP_FAILED && !err && says_damaged(errno))
 		return damaged(sk->dir, map_pin_name(id));
 	if (p == MAP_FAILED)
@@ -279,9 +275,8 @@ int cfg_bind(const struct btf *btf, char *rodata, size_t size, const struct skbe
  */
 static int put_map(struct bpf_map *map, int fd)
 {
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-	int err = bpf_obj_get_info_by_fd(fd, &info, &len) ? -errno : 0;
+	struct bpf_map_info info;
+	int err = map_info(fd, &info);
 
 	if (!err && bpf_map__value_size(map) != info.value_size)
 		err = bpf_map__set_value_size(map, info.value_size);

@@ -10,11 +10,11 @@
 /* -EUCLEAN: it is another one; any other error: nobody can tell. */
 static int map_is(int fd, __u32 value_size, __u32 entries)
 {
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
+	struct bpf_map_info info;
+	int err = map_info(fd, &info);
 
-	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return -errno;
+	if (err)
+		return err;
 	return info.type == BPF_MAP_TYPE_ARRAY && info.value_size == value_size &&
 	       (!entries || info.max_entries == entries) && info.map_flags & BPF_F_MMAPABLE ?
 	       0 : -EUCLEAN;
@@ -46,12 +46,12 @@ static int check_ctl(struct skbext *sk)
 {
 	/* Of another version the struct may be of another size, but it begins the same. */
 	struct { __u64 magic; __u32 version; } *head;
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info), zero = 0;
-	int err;
+	struct bpf_map_info info;
+	int err = map_info(sk->map[MAP_CTL], &info);
+	__u32 zero = 0;
 
-	if (bpf_obj_get_info_by_fd(sk->map[MAP_CTL], &info, &len))
-		return pin_not_got(sk->dir, "ctl", -errno);
+	if (err)
+		return pin_not_got(sk->dir, "ctl", err);
 	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size < sizeof(*head))
 		return damaged(sk->dir, "ctl");
 	head = calloc(1, (info.value_size + 7) / 8 * 8);

@@ -10,8 +10,7 @@
 /* A map that skbext made, by what every layout since 16 has in common. */
 static int open_slots(const char *dir)
 {
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
+	struct bpf_map_info info;
 	char path[PATH_LEN];
 	int fd;
 
@@ -19,7 +18,7 @@ static int open_slots(const char *dir)
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return -errno;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_MAP_TYPE_ARRAY &&
+	if (!map_info(fd, &info) && info.type == BPF_MAP_TYPE_ARRAY &&
 	    info.map_flags & BPF_F_MMAPABLE && info.value_size >= SKBEXT_GAP &&
 	    !strcmp(info.name, "skbext_slots"))
 		return fd;

@@ -47,8 +47,7 @@ int type_pin(struct skbext *sk, unsigned int id, const char *dir)
 
 struct btf *skbext_type_btf(struct skbext *sk, unsigned int id, __u32 *type_id)
 {
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
+	struct bpf_map_info info;
 	char path[PATH_LEN];
 	struct btf *btf = NULL;
 	int fd, err;
@@ -58,8 +57,7 @@ struct btf *skbext_type_btf(struct skbext *sk, unsigned int id, __u32 *type_id)
 		return errno = ENOENT, NULL;
 	snprintf(path, sizeof(path), "%s/types/%s", sk->dir, sk->ctl->types[id].name);
 	fd = sk->type_map[id] >= 0 ? dup(sk->type_map[id]) : bpf_obj_get(path);
-	err = fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? -errno :
-	      info.btf_id ? 0 : -ENOENT;
+	err = fd < 0 ? -errno : map_info(fd, &info) ?: info.btf_id ? 0 : -ENOENT;
 	if (fd >= 0)
 		close(fd);
 	if (!err) {
