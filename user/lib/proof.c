@@ -34,16 +34,14 @@ struct run {
 	bool ip6, no_hook6;
 };
 
-static const struct {
-	const char *function, *program;
-} hooks[PROOF_NR] = {
-	[PROOF_RELEASE] = { "skb_release_head_state", "skbext_proof_release" },
-	[PROOF_STATELESS] = { "__consume_stateless_skb", "skbext_proof_stateless" },
-	[PROOF_COPY] = { "__copy_skb_header", "skbext_proof_copy" },
-	[PROOF_FRAGMENT] = { "ip_copy_metadata", "skbext_proof_fragment" },
-	[PROOF_FRAGMENT6] = { "ip6_copy_metadata", "skbext_proof_fragment6" },
-	[PROOF_SCRUB] = { "skb_scrub_packet", "skbext_proof_scrub" },
-	[PROOF_UDP] = { "__udp_enqueue_schedule_skb", "skbext_proof_udp" },
+static const char *const functions[PROOF_NR] = {
+	[PROOF_RELEASE] = "skb_release_head_state",
+	[PROOF_STATELESS] = "__consume_stateless_skb",
+	[PROOF_COPY] = "__copy_skb_header",
+	[PROOF_FRAGMENT] = "ip_copy_metadata",
+	[PROOF_FRAGMENT6] = "ip6_copy_metadata",
+	[PROOF_SCRUB] = "skb_scrub_packet",
+	[PROOF_UDP] = "__udp_enqueue_schedule_skb",
 };
 
 /* ---- a namespace, and packets in it */
@@ -327,7 +325,7 @@ static void conclude(struct skbext *sk, const struct run *run)
 {
 	for (int i = 0; i < PROOF_NR; i++)
 		if (must_run(i) && !has_run(run, i))
-			not_complete(sk, "%s is attached and does not fire", hooks[i].function);
+			not_complete(sk, "%s is attached and does not fire", functions[i]);
 	if (!all_ended(run))
 		not_complete(sk, "packets end on this kernel where no release hook fires");
 	if (run->no_hook6)
