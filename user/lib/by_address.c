@@ -83,8 +83,7 @@ static int request(struct skbext *sk, struct skbext_request *rq, const char *typ
 
 static int check(const struct skbext *sk, __u64 skb)
 {
-	return sk->ctl ? check_address(skb) :
-			 fail(-EINVAL, "this skbext is not loaded; call skbext_load() first");
+	return need_loaded(sk) ?: check_address(skb);
 }
 
 static int prepare(struct skbext *sk, struct skbext_request *rq, enum skbext_op op, __u64 skb,

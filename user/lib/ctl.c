@@ -6,6 +6,11 @@
  */
 #include "internal.h"
 
+int need_loaded(const struct skbext *sk)
+{
+	return sk->ctl ? 0 : fail(-EINVAL, "this skbext is not loaded; call skbext_load() first");
+}
+
 /* strnlen() first: a name may be without an end. */
 static bool name_is_whole(const char *name)
 {

@@ -242,7 +242,9 @@ void types_forget_but(struct skbext *sk, __u8 known);	/* those registered since 
 void types_use(struct skbext *sk, __u8 types);	/* from now on their places are theirs for good */
 void type_set_max(struct skbext *sk, int id, __u32 max);
 
-/* ctl.c: the numbers of a control map that is pinned are those that load and bind write. */
+/* ctl.c */
+int need_loaded(const struct skbext *sk);	/* -EINVAL: it has no maps yet */
+/* The numbers of a control map that is pinned are those that load and bind write. */
 bool ctl_is_whole(const struct skbext_ctl *ctl);
 
 /* ---- hooks */

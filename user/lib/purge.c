@@ -74,12 +74,9 @@ int records_strip(struct skbext *sk, __u8 types)
 
 int skbext_purge(struct skbext *sk, __u64 *ended)
 {
-	int lock, err;
+	int lock, err = need_loaded(sk) ?: lock_pinned(sk, &lock);
 	long n;
 
-	if (!sk->ctl)
-		return fail(-EINVAL, "this skbext is not loaded; call skbext_load() first");
-	err = lock_pinned(sk, &lock);
 	if (err)
 		return err;
 	n = purge(sk);

@@ -141,11 +141,8 @@ static __u64 sum_refs(const struct skbext *sk)
 
 int skbext_refs(struct skbext *sk, const char *type, __u32 id, __u64 *held)
 {
-	int t;
+	int t = need_loaded(sk) ?: skbext_type_find(sk, type);
 
-	if (!sk->ctl)
-		return fail(-EINVAL, "this skbext is not loaded; call skbext_load() first");
-	t = skbext_type_find(sk, type);
 	if (t < 0)
 		return t;
 	if (!(sk->ctl->types[t].flags & SKBEXT_F_COUNTED) || id >= sk->ctl->refs)

@@ -35,11 +35,8 @@ int skbext_status(struct skbext *sk, struct skbext_status *status)
 {
 	struct skbext_stats stats = { .sz = sizeof(stats) };
 	struct skbext_status st = { .sz = status->sz };
-	int err;
+	int err = need_loaded(sk) ?: skbext_stats(sk, &stats);
 
-	if (!sk->ctl)
-		return fail(-EINVAL, "this skbext is not loaded; call skbext_load() first");
-	err = skbext_stats(sk, &stats);
 	if (err)
 		return err;
 	st.mode = sk->ctl->mode;
