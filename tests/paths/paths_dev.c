@@ -112,22 +112,10 @@ static int tc_program(const struct traffic_net *net, const char *section)
 		  "tc filter add dev v1 ingress bpf da obj %s sec %s", program(), section);
 }
 
-#define DUMMY_ABOVE "ip link add d0 index 77 type dummy && ip addr add 10.199.78.1/24 dev d0 && " \
-		    "ip link set d0 up && " \
-		    "ip neigh add 10.199.78.9 lladdr 02:00:00:00:78:09 dev d0 nud permanent"
-
-static int to_dummy(const struct traffic_net *net)
-{
-	int err = SH(net, 0, "ip route add 10.199.78.0/24 via " PEER);
-
-	paths_arm();
-	return err ?: paths_udp(net, &(struct paths_udp){ .to = "10.199.78.9", .receiver = -1 }) ?:
-		      paths_wait(2, 32) ? 0 : -ETIMEDOUT;
-}
-
 static int redirect_neigh(const struct traffic_net *net)
 {
-	return SH(net, 1, DUMMY_ABOVE) ?: tc_program(net, "tc/redirect_neigh") ?: to_dummy(net);
+	return paths_behind_up(net, 1500) ?: tc_program(net, "tc/redirect_neigh") ?:
+	       paths_go_behind(net, BEHIND);
 }
 
 static int redirect_peer(const struct traffic_net *net)
@@ -135,8 +123,8 @@ static int redirect_peer(const struct traffic_net *net)
 	return SH(net, 1, "ip link add p0 index 77 type veth peer name p1 && "
 		  "ip link set p0 up && ip link set p1 netns /proc/%d/fd/%d",
 		  getpid(), net->ns[0]) ?:
-	       SH(net, 0, "ip link set p1 up") ?: tc_program(net, "tc/redirect_peer") ?:
-	       to_dummy(net);
+	       SH(net, 0, "ip link set p1 up && ip route add 10.199.78.0/24 via " PEER) ?:
+	       tc_program(net, "tc/redirect_peer") ?: paths_go_behind(net, BEHIND);
 }
 
 /* ---- a tunnel that scrubs only where packets come out of it */
@@ -261,7 +249,7 @@ const struct path paths_dev[] = {
 	{ "redirect_neigh", "cls_bpf sch_ingress dummy", "kept: the packet is sent on",
 	  { TAG("tp:netif_receive_skb", .dev = "v1"),
 	    PROOF("skb_do_redirect/0", .must = SET(ALL), .only = true),
-	    SEES("tp:net_dev_start_xmit", SET(ALL), .dev = "d0") }, .take = redirect_neigh },
+	    SEES("tp:net_dev_start_xmit", SET(ALL), .dev = "d1") }, .take = redirect_neigh },
 	/* From 6.15, and in what is released of older ones after it, skb_scrub_packet(). */
 	{ "redirect_peer", "cls_bpf sch_ingress",
 	  "dropped (skb_scrub_packet) where the kernel scrubs here, else kept",

@@ -12,21 +12,12 @@ static int fragments(const struct traffic_net *net)
 }
 
 /* On by side 1, to a device and on to nowhere. */
-static int forward_setup(const struct traffic_net *net, unsigned int mtu)
-{
-	return SH(net, 0, "ip route add 10.199.78.0/24 via " PEER) ?:
-	       SH(net, 1, "echo 1 >/proc/sys/net/ipv4/ip_forward && "
-		  "ip link add d1 mtu %u type dummy && "
-		  "ip addr add 10.199.78.1/24 dev d1 && ip link set d1 up && "
-		  "ip neigh add 10.199.78.9 lladdr 02:00:00:00:78:09 dev d1 nud permanent", mtu);
-}
-
 static int fragments_forwarded(const struct traffic_net *net)
 {
-	int err = forward_setup(net, 600);
+	int err = paths_behind_up(net, 600);
 
 	paths_arm();
-	return err ?: paths_udp(net, &(struct paths_udp){ .to = "10.199.78.9", .receiver = -1,
+	return err ?: paths_udp(net, &(struct paths_udp){ .to = BEHIND, .receiver = -1,
 							  .size = 1200, .fragment = true }) ?:
 		      paths_wait(2, 96) ? 0 : -ETIMEDOUT;
 }
@@ -96,11 +87,11 @@ static int tc_action(const struct traffic_net *net)
 
 static int time_to_live(const struct traffic_net *net)
 {
-	int err = forward_setup(net, 1500) ?:
+	int err = paths_behind_up(net, 1500) ?:
 		  SH(net, 0, "echo 1 >/proc/sys/net/ipv4/ip_default_ttl");
 
 	paths_arm();
-	return err ?: paths_udp(net, &(struct paths_udp){ .to = "10.199.78.9", .receiver = -1 }) ?:
+	return err ?: paths_udp(net, &(struct paths_udp){ .to = BEHIND, .receiver = -1 }) ?:
 		      paths_wait(1, 16) ? 0 : -ETIMEDOUT;
 }
 
@@ -115,7 +106,7 @@ static int no_neighbour(const struct traffic_net *net)
 
 static int no_route(const struct traffic_net *net)
 {
-	int err = forward_setup(net, 1500) ?: SH(net, 1, "ip route add unreachable 10.199.78.8");
+	int err = paths_behind_up(net, 1500) ?: SH(net, 1, "ip route add unreachable 10.199.78.8");
 
 	paths_arm();
 	return err ?: paths_udp(net, &(struct paths_udp){ .to = "10.199.78.8", .receiver = -1,
@@ -148,7 +139,7 @@ static int purged(const struct traffic_net *net)
 		  "ip addr add 10.199.78.1/24 dev d0 && "
 		  "tc qdisc add dev d0 root netem delay 200s && "
 		  "ip neigh add 10.199.78.9 lladdr 02:00:00:00:78:09 dev d0 nud permanent") ?:
-	       paths_udp(net, &(struct paths_udp){ .to = "10.199.78.9", .receiver = -1 }) ?:
+	       paths_udp(net, &(struct paths_udp){ .to = BEHIND, .receiver = -1 }) ?:
 	       SH(net, 0, "ip link set d0 down");
 }
 

@@ -201,6 +201,22 @@ int paths_ipv6_up(const struct traffic_net *net)
 	return err;
 }
 
+int paths_behind_up(const struct traffic_net *net, unsigned int mtu)
+{
+	return SH(net, 0, "ip route add 10.199.78.0/24 via " PEER) ?:
+	       SH(net, 1, "echo 1 >/proc/sys/net/ipv4/ip_forward && "
+		  "ip link add d1 index 77 mtu %u type dummy && "
+		  "ip addr add 10.199.78.1/24 dev d1 && ip link set d1 up && "
+		  "ip neigh add " BEHIND " lladdr 02:00:00:00:78:09 dev d1 nud permanent", mtu);
+}
+
+int paths_go_behind(const struct traffic_net *net, const char *to)
+{
+	paths_arm();
+	return paths_udp(net, &(struct paths_udp){ .to = to, .receiver = -1 }) ?:
+	       paths_wait(2, 32) ? 0 : -ETIMEDOUT;
+}
+
 /* ---- frames */
 
 static __u32 sum(const void *data, size_t size, __u32 start)

@@ -38,6 +38,12 @@ int paths_tcp_pass(struct paths_tcp *t, size_t size);	/* client to server, and r
 /* IPv6 over veth: PEER6. */
 int paths_ipv6_up(const struct traffic_net *net);
 
+/* Side 1 forwards to a neighbour that there is not, on its device d1, whose index is 77. */
+#define BEHIND	"10.199.78.9"
+int paths_behind_up(const struct traffic_net *net, unsigned int mtu);
+/* paths_arm(), and datagrams to this address, until the third point has seen all of them. */
+int paths_go_behind(const struct traffic_net *net, const char *to);
+
 /* Frames as they are on the wire. */
 #define PATHS_FRAME_HEAD	54
 size_t paths_tcp_frame(unsigned char *frame, unsigned int number, size_t size);
