@@ -102,19 +102,16 @@ static void fill(struct skbext *sk)
 		ASSERT_GE(seen->right[HELD] - before, 1, "adds granted");
 }
 
+static int send_one(int cpu, void *arg)
+{
+	send_as(api_to, 'x');
+	return 0;
+}
+
 /* An skb of another CPU that this one frees waits there for a packet (skb_attempt_defer_free()). */
 static void poke_each_cpu(void)
 {
-	cpu_set_t all;
-
-	ASSERT_OK(sched_getaffinity(0, sizeof(all), &all), "CPUs");
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &all))
-			continue;
-		traffic_pin(cpu);
-		send_as(api_to, 'x');
-	}
-	sched_setaffinity(0, sizeof(all), &all);
+	ASSERT_OK(traffic_on_each_cpu(send_one, NULL), "CPUs");
 	ASSERT_TRUE(traffic_settle(), "all is read");
 	drain(api_to);
 }

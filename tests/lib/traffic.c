@@ -684,44 +684,49 @@ static int backlog_of(int cpu)
 	return found;
 }
 
-/*
- * Looks from each CPU at its own backlog: nothing of it is under way then, because a softirq is
- * never interrupted by a process.
- */
-bool traffic_settle(void)
+int traffic_on_each_cpu(int (*run)(int cpu, void *arg), void *arg)
 {
-	time_t end = time(NULL) + 3 * PATIENCE;
-	cpu_set_t all;
-	int backlog = 0;
-
-	if (sched_getaffinity(0, sizeof(all), &all))
-		return false;
-	for (int cpu = 0; !backlog && cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &all))
-			continue;
-		traffic_pin(cpu);
-		while ((backlog = backlog_of(cpu)) > 0 && time(NULL) < end)
-			sched_yield();
-	}
-	sched_setaffinity(0, sizeof(all), &all);
-	return !backlog;
-}
-
-int traffic_poke(const struct traffic_net *net)
-{
-	const struct traffic one = { .place = TRAFFIC_LO, .count = 1 };
-	struct traffic_result r;
 	cpu_set_t all;
 	int err = 0;
 
 	if (sched_getaffinity(0, sizeof(all), &all))
 		return -errno;
-	for (int n = 0; !err && n < CPU_SETSIZE; n++) {
-		if (!CPU_ISSET(n, &all))
+	for (int cpu = 0; !err && cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &all))
 			continue;
-		traffic_pin(n);
-		err = traffic_udp(net, &one, &r);
+		traffic_pin(cpu);
+		err = run(cpu, arg);
 	}
 	sched_setaffinity(0, sizeof(all), &all);
 	return err;
+}
+
+/* Nothing of it is under way when it is empty: no process interrupts a softirq. */
+static int wait_for_backlog(int cpu, void *end)
+{
+	int backlog;
+
+	while ((backlog = backlog_of(cpu)) > 0 && time(NULL) < *(time_t *)end)
+		sched_yield();
+	return backlog;
+}
+
+bool traffic_settle(void)
+{
+	time_t end = time(NULL) + 3 * PATIENCE;
+
+	return !traffic_on_each_cpu(wait_for_backlog, &end);
+}
+
+static int send_one(int cpu, void *net)
+{
+	const struct traffic one = { .place = TRAFFIC_LO, .count = 1 };
+	struct traffic_result r;
+
+	return traffic_udp(net, &one, &r);
+}
+
+int traffic_poke(const struct traffic_net *net)
+{
+	return traffic_on_each_cpu(send_one, (void *)net);
 }

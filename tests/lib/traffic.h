@@ -57,6 +57,12 @@ int traffic_bound_socket(const struct traffic_net *net, const struct traffic *t,
 
 void traffic_pin(int cpu);	/* this thread */
 
+/*
+ * Runs on every CPU that this thread may use, one after the other, until one returns other than 0:
+ * that is returned, or a negative errno.
+ */
+int traffic_on_each_cpu(int (*run)(int cpu, void *arg), void *arg);
+
 int traffic_udp(const struct traffic_net *net, const struct traffic *t, struct traffic_result *r);
 
 /* To a port where nobody listens. received counts the refusals that came back, if t->connected. */
