@@ -18,7 +18,7 @@ faults()
 }
 
 COMMAND='find stats metrics textfile add del dump purge status bind version help' faults 12
-COMMAND='top attach attach_clsact detach detach_clsact' faults 8
+COMMAND='filter top attach attach_clsact detach detach_clsact' faults 8
 COMMAND='load unload doctor replace bundle' faults 5
 # An unload that stopped half-way took the slots first, and none could end what it had begun.
 COMMAND=unload CALL=unlinkat FAULT='KILL EMFILE' faults 12
@@ -40,8 +40,13 @@ COMMAND='attach_clsact detach_clsact' CALL=sendto FAULT=ENOMEM faults 8
 # A pin that could not be looked at was damaged, and the advice to unload; a bpffs was none.
 COMMAND=stats CALL=bpf FAULT=ENOMEM faults 8
 COMMAND=load CALL=statfs FAULT=ENOMEM faults
-# Not sampled, until `make faults` has none of them: dump --filter whose type's BTF cannot be had ends
-# with a warning alone; replace beside a bound program calls EPERM its order; trace is compared by CPU.
+# The links of bound programs could not be looked at: no error, or none that matters. Nor could those
+# that were about to take over: they were called bound, and out of order.
+COMMAND=replace CALL=bpf AFTER=mkdir FAULT=EPERM faults 24
+# A table of symbols that could not be read was not permitted; the kernel's BTF, without a reason.
+COMMAND=trace CALL=read FAULT=ENOMEM faults
+# A field of a type whose BTF could not be had was unknown, behind a warning.
+COMMAND=filter CALL=bpf FAULT=EMFILE faults
 # It hid why the directory could not be looked at.
 COMMAND='status type_list' CALL=access FAULT=ENOMEM faults
 exit $status

@@ -119,7 +119,10 @@ static int read_records(struct reading *r)
 {
 	int err;
 
-	if (know_fields(&r->d) || (r->older && wait_for_age(r)))
+	if (know_fields(&r->d))
+		return CLI_FAILED;
+	cli_types_warn(&r->d.types);
+	if (r->older && wait_for_age(r))
 		return CLI_FAILED;
 	err = skbext_for_each(r->d.sk, take, r);
 	look_free(r->before);
@@ -138,7 +141,6 @@ static int dump(struct reading *r)
 	r->d.wanted = r->type ? 1U << id : 0xff;
 	r->d.room = status.payload < SKBEXT_MAX_PAYLOAD ? status.payload : SKBEXT_MAX_PAYLOAD;
 	cli_types_read(r->d.sk, &r->d.types);
-	cli_types_warn(&r->d.types);
 	ret = read_records(r);
 	cli_types_free(&r->d.types);
 	return ret;

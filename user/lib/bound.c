@@ -91,14 +91,21 @@ static int own_progs_of(const char *dir, void *arg)
 	return err ?: own_progs_in(own, dir, "links") ?: own_progs_in(own, dir, "progs");
 }
 
+/* What another user has put there, or has gone, may say what it likes. */
+static int own_progs_beside(const char *dir, void *own)
+{
+	int err = own_progs_of(dir, own), fd = dir_open_at(AT_FDCWD, dir);
+
+	if (fd < 0)
+		return 0;
+	close(fd);
+	return err;
+}
+
 /* While one version replaces another both have programs. */
 static int own_progs(struct own *own, const char *dir)
 {
-	int err = own_progs_of(dir, own);
-
-	if (!err)
-		dir_each_half_made(dir, own_progs_of, own);	/* not ours: what it says is no matter */
-	return err;
+	return own_progs_of(dir, own) ?: dir_each_half_made(dir, own_progs_beside, own);
 }
 
 static int own_map(const char *dir, enum map_id which, __u32 *id)

@@ -314,20 +314,26 @@ int dir_each_half_made(const char *dir, int (*fn)(const char *path, void *arg), 
 	char parent[DIR_LEN], path[PATH_LEN + 256];
 	const char *base;
 	struct dirent *e;
-	int ret = 0;
+	int ret;
 	DIR *d;
 
-	if (split(dir, parent, &base) || dir_is_bpffs(parent) <= 0)
+	if (split(dir, parent, &base))
 		return 0;
+	ret = dir_is_bpffs(parent);
+	if (ret <= 0)
+		return ret;
+	ret = 0;
 	d = opendir(parent);
-	while (!ret && d && (e = readdir(d))) {
+	if (!d)
+		return errno == ENOENT || errno == EACCES ? 0 :
+		       fail(-errno, "looking into %s: %s", parent, why_bpf(-errno));
+	while (!ret && (e = readdir(d))) {
 		if (!is_half_made(e->d_name, base))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", parent, e->d_name);
 		ret = fn(path, arg);
 	}
-	if (d)
-		closedir(d);
+	closedir(d);
 	return ret;
 }
 

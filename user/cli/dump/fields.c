@@ -120,6 +120,9 @@ int dump_know_field(const struct dump *d, const char *name)
 	json_decref(record);
 	if (found)
 		return CLI_DONE;
+	if (d->types.unread[0])
+		return cli_error("cannot dump: '%s' is not known, since payloads are not decoded: %s",
+				 name, d->types.unread);
 	list_types(d, types, sizeof(types));
 	return cli_error("cannot dump: records have no '%s'; they have skb, shared, refs, object%s",
 			 name, types);

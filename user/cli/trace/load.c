@@ -28,10 +28,11 @@ static const char *const freeing[TRACE_RANGES] = {
 	"skb_copy_datagram_iter", "__skb_datagram_iter", "skb_copy_and_csum_datagram_msg",
 };
 
+/* libbpf says EIO of the kernel's BTF alone, whatever the reason that it could not be read. */
 static int failed(const char *what, int err)
 {
-	return cli_error("cannot trace: %s: %s; it takes root and what `skbext doctor` lists", what,
-			 strerror(-err));
+	return cli_error("cannot trace: %s: %s%s; it takes root and what `skbext doctor` lists", what,
+			 err == -EIO ? "reading the kernel's BTF: " : "", strerror(-err));
 }
 
 #define MOST_PACKETS	(1U << 19)	/* alive at the same time */
