@@ -55,10 +55,18 @@ static inline void skbext_verify(void)
 {
 }
 
+/* There is memory whenever the store is called. Without this gcc 16 warns of what it would write to NULL. */
+static inline char *env_memory(void)
+{
+	if (!env.memory)
+		__builtin_unreachable();
+	return env.memory;
+}
+
 #define SKBEXT_FN	static __attribute__((unused, noinline))
 #define SKBEXT_BUCKETS	(env.ctl.buckets)
 #define SKBEXT_ROOM	(env.ctl.payload)
-#define SKBEXT_SLOTS	(env.memory)
+#define SKBEXT_SLOTS	(env_memory())
 #define SKBEXT_STATE	(&env.state)
 #define SKBEXT_LIMITS	(env.ctl.limits)
 
