@@ -136,6 +136,17 @@ bind_in_place()
 	return 0
 }
 
+# cilium/ebpf refuses BTF in which a name begins in the middle of another one.
+bound_names_are_whole()
+{
+	must "$skbext" load --bpffs "$dir" &&
+	must "$skbext" bind "$objs/api_held.bpf.o" "$tmp/out.o" --bpffs "$dir" &&
+	must llvm-objcopy --dump-section .BTF="$tmp/btf" "$tmp/out.o" "$tmp/copy.o" || return
+	tr '\0' '\n' <"$tmp/btf" | grep -aqx skbext_refs || wrong "skbext_refs is not a name of its own"
+	bpftool btf dump file "$tmp/out.o" >"$tmp/out" 2>&1
+	grep -q "VAR 'skbext_refs'" "$tmp/out" || wrong "$(grep refs "$tmp/out")"
+}
+
 # Its parts would not agree on where records are.
 linked_is_refused()
 {
@@ -317,6 +328,7 @@ run_case bpftool_loads_bound_object
 run_case bind_prints_the_command
 run_case bpftrace_reads_records
 run_case bind_in_place
+run_case bound_names_are_whole
 run_case linked_is_refused
 run_case unbound_does_nothing
 run_case bound_alone_does_nothing

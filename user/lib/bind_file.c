@@ -75,6 +75,17 @@ static int rename_symbol(Elf *elf, struct image *image)
 	return renamed ? 0 : damaged_object();
 }
 
+/* cilium/ebpf reads no name that begins within another: BTF's strings have an end before it. */
+static int split_name(char *btf, __u64 size, const struct btf_header *header, __u64 name_off)
+{
+	__u64 at = (__u64)header->hdr_len + header->str_off + name_off;
+
+	if (at >= size || strnlen(btf + at, size - at) != strlen(UNBOUND_MAP))
+		return damaged_object();
+	btf[at + strlen(UNBOUND) - 1] = '\0';
+	return 0;
+}
+
 /* In the file a type is as far from the first one as in btf, which was read from there. */
 static int rename_variable(Elf *elf, struct image *image, const struct btf *btf, int id)
 {
@@ -83,6 +94,7 @@ static int rename_variable(Elf *elf, struct image *image, const struct btf *btf,
 	struct btf_header header;
 	struct btf_type in_file;
 	__u64 at;
+	int err;
 
 	if (!section || section->sh_size < sizeof(header))
 		return damaged_object();
@@ -94,12 +106,15 @@ static int rename_variable(Elf *elf, struct image *image, const struct btf *btf,
 	memcpy(&in_file, image->data + section->sh_offset + at, sizeof(in_file));
 	if (in_file.name_off != var->name_off || in_file.info != var->info)
 		return damaged_object();
+	err = split_name(image->data + section->sh_offset, section->sh_size, &header, in_file.name_off);
+	if (err)
+		return err;
 	in_file.name_off += strlen(UNBOUND);
 	memcpy(image->data + section->sh_offset + at, &in_file, sizeof(in_file));
 	return 0;
 }
 
-/* Names are kept in tables: what follows "unbound_" in there is a name as well. */
+/* ELF's names are kept in a table: what follows "unbound_" in there is a name as well. */
 static int take_off_unbound(Elf *elf, struct image *image, const struct btf *btf)
 {
 	int id = btf__find_by_name_kind(btf, UNBOUND_MAP, BTF_KIND_VAR);
