@@ -4,6 +4,10 @@
 #define SKBEXT_STORE_ATOMICS_H
 
 #ifdef __bpf__
+/* Clang 13 to 19 have them for every -mcpu: "Invalid usage of the XADD return value" came later. */
+#if __clang_major__ > 20 && __BPF_CPU_VERSION__ < 3
+#error "skbext: from clang 21 on, atomics that fetch take -mcpu=v3 (its default) or v4"
+#endif
 #define __skbext_read(p)	(*(volatile __typeof__(*(p)) *)(p))
 /*
  * A store after everything before it:
