@@ -474,12 +474,19 @@ static inline unsigned int cached_skbs(void)
 	return cache * libbpf_num_possible_cpus();
 }
 
+static inline void expect_balance(const char *what)
+{
+	const struct skbext_stats *s = &total.stats;
+
+	ASSERT_EQ(s->adds + s->shares, s->releases + s->dels_emptied + s->live, what);
+}
+
 static inline void check_nothing_left(void)
 {
 	const struct skbext_stats *s = &total.stats;
 	int printed = 0;
 
-	ASSERT_TRUE(is_balanced(), "adds + shares = releases + dels_emptied + live");
+	expect_balance("adds + shares = releases + dels_emptied + live");
 	if (!env.exact) {
 		ASSERT_GE(cached_skbs(), s->live, "records left");
 		return;
@@ -502,7 +509,7 @@ static inline __u64 purge_left(void)
 	do
 		read_numbers();
 	while (!is_balanced() && tries-- && !usleep(50000));
-	ASSERT_TRUE(is_balanced(), "adds + shares = releases + dels_emptied + live after a purge");
+	expect_balance("adds + shares = releases + dels_emptied + live after a purge");
 	if (!env.exact)
 		return ended;
 	ASSERT_EQ(s->live, 0, "records left by a purge");
