@@ -50,6 +50,9 @@ starts()
 	done
 	grep -q 'tcx.*not supported' "$tmp/err" && skip="this kernel has no tcx" ||
 		wrong "$(tail -n 3 "$tmp/err")"
+	exec 7>&-
+	kill $pid 2>/dev/null
+	wait $pid
 	return 1
 }
 

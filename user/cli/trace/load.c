@@ -28,11 +28,10 @@ static const char *const freeing[TRACE_RANGES] = {
 	"skb_copy_datagram_iter", "__skb_datagram_iter", "skb_copy_and_csum_datagram_msg",
 };
 
-/* libbpf says EIO of the kernel's BTF alone, whatever the reason that it could not be read. */
 static int failed(const char *what, int err)
 {
-	return cli_error("cannot trace: %s: %s%s; it takes root and what `skbext doctor` lists", what,
-			 err == -EIO ? "reading the kernel's BTF: " : "", strerror(-err));
+	return cli_error("cannot trace: %s: %s; it takes root and what `skbext doctor` lists", what,
+			 strerror(-err));
 }
 
 #define MOST_PACKETS	(1U << 19)	/* alive at the same time */
@@ -285,7 +284,9 @@ static int load(struct trace_run *t)
 		return cli_lib_error("trace");
 	err = trace__load(t->skel);
 	if (err)
-		return failed("load its programs", err);
+		/* EIO is what libbpf makes of each error while it reads that. */
+		return failed(err == -EIO ? "load its programs: reading the kernel's BTF" :
+					    "load its programs", err);
 	err = attach(t);
 	if (err || exact)
 		return err;
