@@ -28,7 +28,8 @@ WARN	:= -Wall -Wextra -Wno-unused-parameter
 # No path of this machine in what is built. CPPFLAGS are the caller's, so ours are elsewhere.
 NO_PATHS := '-ffile-prefix-map=$(CURDIR)=.'
 OWN_CPPFLAGS = -Iinclude -I$(OUT) -D_GNU_SOURCE= -DSKBEXT_VERSION='"$(VERSION)"' \
-	$(if $(NCURSES_LIBS),-DHAVE_NCURSES) $(if $(PCAP),-DHAVE_PCAP)
+	$(if $(NCURSES_LIBS),-DHAVE_NCURSES) $(if $(PCAP),-DHAVE_PCAP) \
+	$(if $(MICROHTTPD),-DHAVE_MICROHTTPD)
 USER_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(NO_PATHS) $(OWN_CPPFLAGS) $(CPPFLAGS)
 BPF_CFLAGS = -O2 -g $(WARN) $(NO_PATHS) -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Iinclude -I$(OUT)
 # As users compile: no -mcpu, no target architecture. <linux/*.h> wants the machine's <asm/*.h>.
@@ -40,6 +41,8 @@ LIBS	:= -lbpf -lelf -lz
 NCURSES_LIBS ?= $(shell pkg-config --libs ncursesw 2>/dev/null)
 # For filters of `skbext trace`, which load libpcap themselves; PCAP= builds without them.
 PCAP ?= $(shell pkg-config --exists libpcap 2>/dev/null && echo yes)
+# For `skbext metrics --listen`, which loads it itself; MICROHTTPD= builds without it.
+MICROHTTPD ?= $(shell pkg-config --exists libmicrohttpd 2>/dev/null && echo yes)
 CLI_LIBS = -ljansson $(NCURSES_LIBS) -ldl
 DEPS	= -MT $@ -MMD -MP -MF $@.d
 

@@ -2,15 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # `skbext metrics`: what it prints is well formed, for promtool too where that is installed; its values
-# are those of stats and status; what it writes to a file is there whole or not at all.
+# are those of stats, status and type list; what it writes to a file is there whole or not at all; HTTP
+# gets the same.
 
 . "$(dirname "$0")/../lib/cases.sh"
 dir=/sys/fs/bpf/skbext-metrics-$$
+server=''
 
 cleanup()
 {
 	"$skbext" unload --force --bpffs "$dir" >/dev/null 2>&1
 	umount "$tmp/small" 2>/dev/null
+	[ -z "$server" ] || kill "$server" 2>/dev/null
 	rm -rf "$tmp"
 }
 trap cleanup EXIT
@@ -154,6 +157,29 @@ values_are_those_of_status()
 	done | jq -s add)
 	is 'skbext_kernel_bytes{of="maps"}' "$bytes"
 	[ "$(value 'skbext_kernel_bytes{of="programs"}')" -gt 4096 ] || wrong "no bytes of programs"
+}
+
+values_of_types_are_those_of_type_list()
+{
+	local type records max failed limited capacity
+	must "$skbext" load --bpffs "$dir" --type a:16 --type b:8,max=2 --capacity 64 || return
+	some_records
+	for type in 1 2 3; do
+		run "$skbext" add --bpffs "$dir" "0xffff8880000${type}0000" b 02
+	done
+	must "$skbext" type list --bpffs "$dir" --json
+	cp "$tmp/out" "$tmp/types"
+	capacity=$("$skbext" stats --bpffs "$dir" --json | jq .capacity)
+	sk metrics
+	[ "$(jq '.types | length' "$tmp/types")" = 2 ] || wrong "types: $(cat "$tmp/types")"
+	[ "$(jq '[.types[] | .add_failed] | add' "$tmp/types")" -gt 0 ] || wrong "no add failed"
+	while read -r type records max failed limited; do
+		is "skbext_type_records{type=\"$type\"}" "$records"
+		is "skbext_type_max_records{type=\"$type\"}" "${max/null/$capacity}"
+		is "skbext_type_add_failed_total{type=\"$type\"}" "$failed"
+		is "skbext_type_add_limited_total{type=\"$type\"}" "$limited"
+	done < <(jq -r '.types[] | "\(.name) \(.records) \(.max) \(.add_failed) \(.add_limited)"' \
+		"$tmp/types")
 }
 
 lost_hook_is_told()
@@ -308,10 +334,141 @@ what_is_no_file_stays()
 	[ -z "$(ls -A "$tmp" | grep '^\.skbext')" ] || wrong "left: $(ls -A "$tmp")"
 }
 
+# listen [ARG]...: at a port that is free; sets $port, and $server to the process
+listen()
+{
+	rm -f "$tmp/listening"
+	touch "$tmp/listening"
+	"$skbext" metrics --bpffs "$dir" --listen "${1:-0}" >"$tmp/listening" 2>"$tmp/said" &
+	server=$!
+	until port=$(sed -n 's,^listening at http://.*:\([0-9]*\)/metrics$,\1,p' "$tmp/listening") &&
+		[ -n "$port" ]; do
+		kill -0 $server 2>/dev/null || break
+		sleep 0.05
+	done
+	if [ -z "$port" ] && grep -q 'without libmicrohttpd\|is not installed' "$tmp/said"; then
+		skip=$(cat "$tmp/said")
+		return 1
+	fi
+	[ -n "$port" ] || wrong "it does not listen: $(cat "$tmp/said")"
+}
+
+stop_listening()
+{
+	kill -TERM $server
+	wait $server
+	status=$?
+	[ "$status" = 0 ] || wrong "ended by a signal: status $status: $(cat "$tmp/said")"
+	(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && wrong "it still listens"
+}
+
+# ask LINE [HEADER]...: sets $head, without CR, and $out
+ask()
+{
+	local answer
+	exec 3<>"/dev/tcp/${host:-127.0.0.1}/$port" || { wrong "no connection"; return; }
+	{
+		printf '%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n' "$1"
+		[ $# = 1 ] || printf '%s\r\n' "${@:2}"
+		printf '\r\n'
+	} >&3
+	answer=$(tr -d '\r' <&3)
+	exec 3>&-
+	head=${answer%%$'\n\n'*}
+	out=${answer#"$head"}
+	out=${out#$'\n\n'}
+}
+
+answers_by_http()
+{
+	local there
+	load || return
+	some_records
+	listen || return
+	ask "GET /metrics"
+	[[ $head == "HTTP/1.1 200 OK"*"Content-Type: text/plain; version=0.0.4; charset=utf-8"* ]] ||
+		wrong "$head"
+	well_formed
+	there=$(grep -v 'fate\|healthy\|hook' <<<"$out")
+	sk metrics
+	[ "$(grep -v 'fate\|healthy\|hook' <<<"$out")" = "$there" ] ||
+		wrong "$(diff <(grep -v 'fate\|healthy\|hook' <<<"$out") <(echo "$there"))"
+	ask "GET /metrics" "Accept: application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.1"
+	[[ $head == *"Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8"* ]] ||
+		wrong "$head"
+	well_formed openmetrics
+	ask "HEAD /metrics"
+	[[ $head == *" 200 "*"Content-Length: "[1-9]* ]] && [ -z "$out" ] || wrong "HEAD: $head $out"
+	ask "GET /"
+	[[ $head == *" 404 "* && $out == *"/metrics"* ]] || wrong "/: $head"
+	ask "GET /metrics/../../etc/passwd"
+	[[ $head == *" 404 "* ]] || wrong "another path: $head"
+	ask "POST /metrics" "Content-Length: 0"
+	[[ $head == *" 405 "*"Allow: GET, HEAD"* ]] || wrong "POST: $head"
+	[ ! -s "$tmp/said" ] || wrong "it says: $(cat "$tmp/said")"
+	stop_listening
+}
+
+# As without --listen: not loaded is an answer, and so is what is loaded later.
+listens_while_it_comes_and_goes()
+{
+	listen || return
+	ask "GET /metrics"
+	[[ $head == *" 200 "* ]] && [ "$(value skbext_up)" = 0 ] || wrong "not loaded: $head $out"
+	load || return
+	ask "GET /metrics"
+	[ "$(value skbext_up)" = 1 ] || wrong "loaded: $out"
+	rm "$dir/ctl"
+	ask "GET /metrics"
+	[ "$(value skbext_up)" = 0 ] && grep -q 'cannot read what is loaded' "$tmp/said" ||
+		wrong "damaged: $out $(cat "$tmp/said")"
+	stop_listening
+}
+
+# Connections that say nothing, or half a request, keep nobody out for good.
+idle_connections_end()
+{
+	local fd
+	load || return
+	listen || return
+	for fd in $(seq 20); do
+		eval "exec $((fd + 20))<>/dev/tcp/127.0.0.1/$port" 2>/dev/null || wrong "connection $fd"
+		[ $((fd % 2)) = 0 ] || printf 'GET /met' >&$((fd + 20))
+	done
+	ask "GET /metrics"
+	[[ $head == *" 200 "* ]] || wrong "no answer beside them: $head"
+	for fd in $(seq 20); do
+		eval "exec $((fd + 20))>&-"
+	done
+	stop_listening
+}
+
+listens_where_it_is_told()
+{
+	local where
+	load || return
+	listen || return
+	grep -q "^listening at http://127.0.0.1:$port/metrics\$" "$tmp/listening" || wrong "$(cat "$tmp/listening")"
+	run timeout 20 "$skbext" metrics --bpffs "$dir" --listen "$port"
+	refused "a port that is taken" "already in use" "$port"
+	stop_listening
+	if (exec 3<>/dev/udp/::1/9) 2>/dev/null; then
+		listen '[::1]:0' && host=::1 ask "GET /metrics" && stop_listening
+		[[ $head == *" 200 "* ]] || wrong "::1: $head"
+	fi
+	run timeout 20 "$skbext" metrics --bpffs "$dir" --listen 192.0.2.1:9119
+	refused "somebody else's address" "192.0.2.1:9119" "address"
+	for where in '' x 127.0.0.1 :80 ::1:80 '[::1]:x' '[]:80' localhost:80 127.0.0.1:65536 80x; do
+		run timeout 20 "$skbext" metrics --bpffs "$dir" --listen "$where"
+		[ "$status" = 2 ] && [ "$(wc -l <"$tmp/err")" = 1 ] || wrong "'$where': status $status: $err"
+	done
+}
+
 usage_is_checked()
 {
 	local words
-	for words in "--json" "--textfile x --openmetrics" "--textfile" "more"; do
+	for words in "--json" "--textfile x --openmetrics" "--textfile" "more" "--listen" \
+		"--listen 0 --textfile x" "--listen 0 --openmetrics"; do
 		# shellcheck disable=SC2086 # words
 		sk metrics $words
 		[ "$status" = 2 ] && [ "$(wc -l <"$tmp/err")" = 1 ] && [ -z "$out" ] ||
@@ -351,6 +508,7 @@ done
 run_case text_is_well_formed
 run_case values_are_those_of_stats
 run_case values_are_those_of_status
+run_case values_of_types_are_those_of_type_list
 run_case lost_hook_is_told
 run_case runs_are_told_where_the_kernel_counts_them
 run_case down_is_an_answer
@@ -360,6 +518,10 @@ run_case file_is_replaced_whole
 run_case full_disk_leaves_the_old_file
 run_case killed_leaves_nothing_beside_it
 run_case what_is_no_file_stays
+run_case answers_by_http
+run_case listens_while_it_comes_and_goes
+run_case idle_connections_end
+run_case listens_where_it_is_told
 run_case usage_is_checked
 run_case promtool_agrees
 run_case openmetrics_is_parsed_strictly

@@ -92,6 +92,7 @@ alert_cases()
 		      - {series: 'skbext_lost_total{instance="well",cause="add_failed"}', values: '7x10'}
 		      - {series: 'skbext_live_records{instance="full"}', values: '95x10'}
 		      - {series: 'skbext_capacity_records{instance="full"}', values: '100x10'}
+		      - {series: 'skbext_type_add_limited_total{instance="full",type="tag"}', values: '0+5x10'}
 		      - {series: 'skbext_distrusts_total{instance="lost"}', values: '0 0 0 1x10'}
 		      - {series: 'node_textfile_mtime_seconds{instance="old",file="/x/skbext.prom"}', values: '0x10'}
 		    alert_rule_test:
@@ -101,6 +102,7 @@ alert_cases()
 	fires SkbextHookLost lost critical ', hook: kfree_skb'
 	fires SkbextNoRoom full warning
 	fires SkbextNearlyFull full warning
+	fires SkbextTypeAtMax full warning ', type: tag'
 	fires SkbextTrustLost lost warning
 	fires SkbextMetricsOld old warning ', file: /x/skbext.prom'
 }
@@ -119,7 +121,7 @@ alerts_fire()
 	promtool check rules "$files/alerts.yml" >"$tmp/log" 2>&1 || wrong "$(tail -n 2 "$tmp/log")"
 	alert_cases >"$tmp/alerts.yml"
 	promtool test rules "$tmp/alerts.yml" >"$tmp/log" 2>&1
-	for alert in Down:down GuaranteeLost:lost HookLost:lost NoRoom:full NearlyFull:full TrustLost:lost \
+	for alert in Down:down GuaranteeLost:lost HookLost:lost NoRoom:full NearlyFull:full TypeAtMax:full TrustLost:lost \
 		MetricsOld:old; do
 		tr -d '\n' <"$tmp/log" | grep -qE "alertname: Skbext${alert%:*}, time: 10m, +exp:[^]]*\], +got:\[ *0: +Labels:\{alertname=\"Skbext${alert%:*}\"[^}]*instance=\"${alert#*:}\"[^]]*\]" ||
 			wrong "Skbext${alert%:*} does not fire: $(grep -A 12 "Skbext${alert%:*}" "$tmp/log" | head -n 14)"

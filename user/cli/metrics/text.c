@@ -8,8 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "cli.h"
-#include "metrics.h"
+#include "parts.h"
 
 enum kind { GAUGE, COUNTER };
 
@@ -127,14 +126,43 @@ static const char *label_text(struct skbext_type_info *info)
 	return info->name;
 }
 
-static void write_types(struct out *o, struct skbext *sk)
+/* What a family says of one type. */
+struct use {
+	const struct skbext_type_info *info;
+	const struct skbext_stats *stats;
+	unsigned int id;
+};
+
+static double type_bytes(const struct use *u) { return u->info->size; }
+static double type_records(const struct use *u) { return u->stats->type_live[u->id]; }
+static double type_max(const struct use *u) { return u->info->max ?: u->stats->capacity; }
+static double type_failed(const struct use *u) { return u->stats->type_add_failed[u->id]; }
+static double type_limited(const struct use *u) { return u->stats->type_add_limited[u->id]; }
+
+static const struct {
+	enum kind kind;
+	const char *name, *unit, *help;
+	double (*value)(const struct use *u);
+} of_types[] = {
+	{ GAUGE, "type", "_bytes", "payload of each type", type_bytes },
+	{ GAUGE, "type", "_records", "records that have the type", type_records },
+	{ GAUGE, "type_max", "_records", "of these, how many there may be; the capacity where there is no max",
+	  type_max },
+	{ COUNTER, "type_add_failed", "", "adds of the type that found no room", type_failed },
+	{ COUNTER, "type_add_limited", "", "adds of the type that found it at its max", type_limited },
+};
+
+static void write_types(struct out *o, struct skbext *sk, const struct skbext_stats *stats)
 {
 	struct skbext_type_info info;
 
-	family(o, GAUGE, "type_bytes", "", "payload of each type");
-	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++)
-		if (!skbext_type_get(sk, id, &info))
-			labelled(o, info.size, "type=\"%s\"", label_text(&info));
+	for (size_t i = 0; i < sizeof(of_types) / sizeof(of_types[0]); i++) {
+		family(o, of_types[i].kind, of_types[i].name, of_types[i].unit, of_types[i].help);
+		for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++)
+			if (!skbext_type_get(sk, id, &info))
+				labelled(o, of_types[i].value(&(struct use){ &info, stats, id }), "type=\"%s\"",
+					 label_text(&info));
+	}
 }
 
 static double attached(const struct skbext_hook *h) { return h->attached; }
@@ -196,7 +224,7 @@ int metrics_write(struct skbext *sk, const struct cli_common *common, FILE *to, 
 	write_status(&o, &status);
 	write_health(&o, sk, common, &status, &stats);
 	write_counters(&o, &stats);
-	write_types(&o, sk);
+	write_types(&o, sk, &stats);
 	if (write_memory(&o, common) || write_hooks(&o, sk, status.mode))
 		return CLI_FAILED;
 	fprintf(to, "# EOF\n");
