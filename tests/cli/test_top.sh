@@ -215,6 +215,21 @@ screen_shows_what_is_loaded()
 	grep -q ' echo ' "$tmp/stty" || wrong "the terminal is left without echo"
 }
 
+# What stopped the watch is the title: nobody has unloaded it.
+screen_says_what_happened()
+{
+	must "$skbext" load --type a:8,noclone && on_screen --interval 200ms || return
+	shows "the type" '^a +0 +0 +8  noclone'
+	rm /sys/fs/bpf/skbext/slots
+	shows "the damage" '^skbext top .* cannot be read'
+	grep -q '/sys/fs/bpf/skbext/slots is missing' "$tmp/screen" || wrong "why: $(cat "$tmp/screen")"
+	! grep -q 'not loaded' "$tmp/screen" || wrong "it is loaded: $(cat "$tmp/screen")"
+	must "$skbext" unload --force
+	shows "the unload" '^skbext top .* not loaded'
+	keys q
+	ends 0
+}
+
 screen_takes_keys()
 {
 	recording >"$tmp/recording"
@@ -289,6 +304,7 @@ run_case records_what_it_shows
 run_case run_times_are_measured
 run_case refuses_where_it_cannot
 run_case screen_shows_what_is_loaded
+run_case screen_says_what_happened
 run_case screen_takes_keys
 run_case screen_is_resized
 run_case builds_without_ncurses

@@ -67,7 +67,10 @@ struct top {
 	struct top_view view;
 };
 
-/* read.c: a snapshot of what is loaded; with "error" if that could not be read. */
+/*
+ * read.c: a snapshot of what is loaded; with "error" if that could not be read, and then with
+ * "loaded": false if nothing is.
+ */
 json_t *top_read(const struct cli_common *common);
 
 /* model.c: points into both, which must live on. before: or NULL. */

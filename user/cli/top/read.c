@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* skbext top: a snapshot of what is loaded, as JSON. */
+#include <errno.h>
 
 #include "parts.h"
 
@@ -78,6 +79,8 @@ json_t *top_read(const struct cli_common *common)
 				     "clock", cli_now());
 	struct skbext *sk = skbext_open_pinned(common->bpffs);
 
+	if (!sk && errno == ENOENT)
+		json_object_set_new(snapshot, "loaded", json_false());
 	if (!sk || add_state(snapshot, sk))
 		json_object_set_new(snapshot, "error", json_string(skbext_errmsg()));
 	skbext_close(sk);

@@ -48,8 +48,9 @@ static void title(struct top_view *v, const struct top_model *m)
 	if (v->interval > 0)
 		snprintf(every, sizeof(every), "  every %g s", v->interval);
 	if (m->error[0])
-		line(v, TOP_BAD, "skbext top  %s  not loaded%s%s", clock, every,
-		     v->paused ? "  PAUSED" : "");
+		line(v, TOP_BAD, "skbext top  %s  %s%s%s", clock,
+		     json_is_false(json_object_get(m->now, "loaded")) ? "not loaded" : "cannot be read",
+		     every, v->paused ? "  PAUSED" : "");
 	else
 		line(v, healthy ? TOP_GOOD : TOP_BAD, "skbext top  %s  %s, %s, %s%s%s", clock,
 		     text(m->now, "mode"), text(m->now, "guarantee"),
