@@ -362,6 +362,17 @@ a_program_that_does_not_load()
 	nothing_left "bad program"
 }
 
+# The kernel frees what was detached a little later: that is not stopped by the unload.
+unload_by_force_after_detach()
+{
+	attach "$read" --dev lo --tracing && must "$skbext" detach --all || return
+	sk unload --force
+	[ "$out" = unloaded ] || wrong "unload --force: $out $err"
+	must "$skbext" load && attach "$read" --dev lo --tracing && must "$skbext" detach --all || return
+	sk unload --force --json
+	is '.stopped == []' "unload --force --json"
+}
+
 unload_by_force()
 {
 	local id
@@ -497,6 +508,7 @@ run_case a_device_that_has_gone
 run_case errors
 run_case a_program_that_does_not_load
 run_case unload_by_force
+run_case unload_by_force_after_detach
 run_case killed_at_each_call
 run_case killed_at_each_call_on_an_old_kernel
 run_case fails_at_each_call

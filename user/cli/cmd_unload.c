@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* skbext unload: safe to repeat, and to use on what is damaged or of another version. */
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli.h"
+
+#define ENDING_TRIES	50	/* looks at programs that are ending, 20 ms apart */
 
 static int print_result(bool json, int removed)
 {
@@ -69,6 +73,45 @@ static json_t *names_of(json_t *attached)
 	return names;
 }
 
+static bool has_holder(const json_t *one)
+{
+	return json_array_size(json_object_get(one, "pids")) || json_object_get(one, "pin");
+}
+
+static bool has_ended(const json_t *one)
+{
+	int fd = bpf_prog_get_fd_by_id(json_integer_value(json_object_get(one, "id")));
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 && errno == ENOENT;
+}
+
+/* True: one that nothing visible holds is still there, as what a qdisc or a socket holds is. */
+static bool drop_ended(json_t *bound)
+{
+	bool left = false;
+
+	for (size_t i = json_array_size(bound); i--; ) {
+		const json_t *one = json_array_get(bound, i);
+
+		if (has_holder(one))
+			continue;
+		if (has_ended(one))
+			json_array_remove(bound, i);
+		else
+			left = true;
+	}
+	return left;
+}
+
+/* A program that was detached before ends some time later: it was not stopped. */
+static void drop_ending(json_t *bound)
+{
+	for (int i = 0; drop_ended(bound) && i < ENDING_TRIES; i++)
+		usleep(20000);
+}
+
 /* Those that are bound are stopped; only where that is not to be had they are not. */
 static int unload_by_force(const struct cli_common *common)
 {
@@ -82,8 +125,10 @@ static int unload_by_force(const struct cli_common *common)
 	f.stopped = f.removed >= 0;
 	if (!f.stopped && errno != EBUSY)
 		f.removed = skbext_unpin_force(common->bpffs);
-	if (f.removed >= 0)
+	if (f.removed >= 0) {
+		drop_ending(f.bound);
 		return common->json ? print_forced_json(&f) : print_forced(&f);
+	}
 	json_decref(f.bound);
 	json_decref(f.detached);
 	return cli_lib_error("unload");
