@@ -605,6 +605,27 @@ status_that_cannot_look()
 	[ "$status" = 0 ] || wrong "status when it can be written again: $err"
 }
 
+# The store watches its programs by their ids: one that is not known must not go unwatched. What the
+# kernel said of them is looked up, and that may fail as well.
+load_that_cannot_name_its_programs()
+{
+	local n ordinals
+	run strace -f -qq -e trace=bpf -o "$tmp/trace" "$skbext" load --mode tracepoint \
+		--bpffs "$tmp/bpf/site"
+	run "$skbext" unload --bpffs "$tmp/bpf/site"
+	# Before the first is attached; what is known of a map is shorter.
+	ordinals=$(sed -n 's/^[0-9]* *\(bpf([A-Z]\)/\1/p' "$tmp/trace" |
+		awk '/TRACE_RAW_TP|TRACEPOINT_OPEN/ { exit } /INFO_BY_FD.*info_len=[2-9]..|MAP_LOOKUP/ { print NR }')
+	[ "$(wc -w <<<"$ordinals")" -ge 3 ] || wrong "asked for its ids: $ordinals"
+	for n in $ordinals; do
+		run strace -f -qq -o /dev/null -e "inject=bpf:error=ENOMEM:when=$n" \
+			"$skbext" load --mode tracepoint --bpffs "$tmp/bpf/site"
+		refused "bpf $n" "out of memory"
+		[ ! -e "$tmp/bpf/site" ] || wrong "bpf $n: it is loaded"
+		run "$skbext" unload --bpffs "$tmp/bpf/site"
+	done
+}
+
 run_case links_of_others_are_not_followed
 run_case no_bpffs_nothing_touched
 run_case directories_that_are_none
@@ -625,4 +646,5 @@ run_case bind_nofile
 run_case bind_three_caps
 run_case hook_pin_in_the_way
 run_case status_that_cannot_look
+run_case load_that_cannot_name_its_programs
 exit $failed

@@ -45,12 +45,21 @@ bool btf_is_vmlinux(__u32 btf_id)
 	return is;
 }
 
-__u32 prog_id_of(int prog_fd)
+int prog_id_get(int prog_fd, __u32 *id)
 {
 	struct bpf_prog_info info = {};
 	__u32 len = sizeof(info);
+	int err = bpf_obj_get_info_by_fd(prog_fd, &info, &len) ? -errno : 0;
 
-	return prog_fd < 0 || bpf_obj_get_info_by_fd(prog_fd, &info, &len) ? 0 : info.id;
+	*id = info.id;
+	return err;
+}
+
+__u32 prog_id_of(int prog_fd)
+{
+	__u32 id;
+
+	return prog_fd < 0 || prog_id_get(prog_fd, &id) ? 0 : id;
 }
 
 int map_info(int map_fd, struct bpf_map_info *info)

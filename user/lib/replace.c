@@ -154,8 +154,7 @@ static int put_beside(struct skbext *sk, const char *path)
 	err = pin_programs(sk, path) ?: attached_copy(sk->dir, path);
 	if (err)
 		return fail(err, "pinning under %s: %s", path, why_bpf(err));
-	sk->state->owner[sk->set] = prog_id_of(sk->prog_op);
-	err = hooks_attach(sk);
+	err = prog_id_get(sk->prog_op, &sk->state->owner[sk->set]) ?: hooks_attach(sk);
 	if (err) {
 		hooks_explain(sk, err);
 		return fail(err, "attaching the lifecycle programs: %s; what is loaded stays",

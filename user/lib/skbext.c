@@ -115,7 +115,9 @@ int skbext_load(struct skbext *sk)
 	err = err ?: need_files(LOAD_FILES) ?: maps_create(sk) ?: ops_load(sk);
 	if (err)
 		return err;
-	sk->state->owner[0] = prog_id_of(sk->prog_op);
+	err = prog_id_get(sk->prog_op, &sk->state->owner[0]);
+	if (err)
+		return fail(err, "loading BPF programs: %s", why_bpf(err));
 	if (sk->want != SKBEXT_MODE_TRACEPOINT) {
 		err = load_mode(sk, SKBEXT_MODE_EXACT);
 		err = err ? no_exact(sk, err) : -EALREADY;

@@ -15,11 +15,14 @@ static bool preempts_softirqs(void)
 	return btf__find_by_name_kind(vmlinux_btf(), "rt_spin_lock", BTF_KIND_FUNC) > 0;
 }
 
-static __u32 id_in(struct bpf_object *obj, const char *name)
+/* 0: it is not loaded. */
+static int id_in(struct bpf_object *obj, const char *name, __u32 *id)
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(obj, name);
+	int fd = prog ? bpf_program__fd(prog) : -1;
 
-	return prog ? prog_id_of(bpf_program__fd(prog)) : 0;
+	*id = 0;
+	return fd < 0 ? 0 : prog_id_get(fd, id);
 }
 
 /* Which programs something can interrupt that needs them: include/skbext/watch.bpf.h tells why. */
@@ -28,38 +31,42 @@ static bool is_watched(const struct hook_def *def, bool rt)
 	return def->watched == WATCHED || (def->watched == WATCHED_ON_RT && rt);
 }
 
-static bool name_watched(struct bpf_object *obj, struct skbext_learnt *l)
+static int name_watched(struct bpf_object *obj, struct skbext_learnt *l)
 {
 	bool rt = preempts_softirqs();
 	const struct hook_def *def;
-	int n = 0;
+	int n = 0, err = 0;
+	__u32 id;
 
-	for (int i = 0; (def = hook_def(i)); i++) {
-		__u32 id = is_watched(def, rt) ? id_in(obj, def->prog) : 0;
-
+	for (int i = 0; !err && (def = hook_def(i)); i++) {
+		if (!is_watched(def, rt))
+			continue;
+		err = id_in(obj, def->prog, &id);
 		if (id && n == SKBEXT_WATCHED)
-			return false;
+			return -E2BIG;
 		if (id)
 			l->watched_id[n++] = id;
 	}
-	return n;
+	return err ?: n ? 0 : -E2BIG;
 }
 
 /* Whatever is detached of these, idle ones included, what load promised holds no longer. */
-static bool name_own(struct bpf_object *obj, struct skbext_learnt *l)
+static int name_own(struct bpf_object *obj, struct skbext_learnt *l)
 {
 	const struct hook_def *def;
-	int n = 0;
+	int n = 0, err = 0;
+	__u32 id;
 
-	for (int i = 0; (def = hook_def(i)); i++) {
-		__u32 id = def->mode == SKBEXT_MODE_EXACT ? id_in(obj, def->prog) : 0;
-
+	for (int i = 0; !err && (def = hook_def(i)); i++) {
+		if (def->mode != SKBEXT_MODE_EXACT)
+			continue;
+		err = id_in(obj, def->prog, &id);
 		if (id && n == SKBEXT_MAX_OWN)
-			return false;
+			return -E2BIG;
 		if (id)
 			l->own_id[n++] = id;
 	}
-	return true;
+	return err;
 }
 
 /* All programs of the machine pass the iterator. */
@@ -79,20 +86,20 @@ static int run_iterator(struct bpf_object *obj)
 	return err;
 }
 
-static bool learnt_all(struct skbext *sk, const struct skbext_learnt *l)
+static int check_learnt(struct skbext *sk, const struct skbext_learnt *l)
 {
 	struct skbext_watch w;
 	__u32 cpu = 0;	/* as good as any */
 
 	for (int i = 0; i < SKBEXT_MAX_OWN; i++)
 		if (l->own_id[i] && !l->own[i])
-			return false;
+			return -EOPNOTSUPP;
 	if (bpf_map_lookup_elem(sk->map[MAP_WATCH], &cpu, &w))
-		return false;
+		return -errno;
 	for (int i = 0; i < SKBEXT_WATCHED; i++)
 		if (l->watched_id[i] && (!w.set[sk->set].active[i] || !w.set[sk->set].misses[i]))
-			return false;
-	return true;
+			return -EOPNOTSUPP;
+	return 0;
 }
 
 int watch_learn(struct skbext *sk)
@@ -100,14 +107,14 @@ int watch_learn(struct skbext *sk)
 	int fd = bpf_object__find_map_fd_by_name(sk->lifecycle, ".data.own");
 	struct skbext_learnt l = { .set = sk->set };
 	__u32 zero = 0;
-	int err;
+	int err = name_watched(sk->lifecycle, &l) ?: name_own(sk->lifecycle, &l);
 
-	if (!name_watched(sk->lifecycle, &l) || !name_own(sk->lifecycle, &l))
-		return -E2BIG;
+	if (err)
+		return err;
 	err = bpf_map_update_elem(fd, &zero, &l, BPF_ANY) ? -errno : run_iterator(sk->lifecycle);
 	if (!err && bpf_map_lookup_elem(fd, &zero, &l))
 		err = -errno;
 	/* Once is enough, and it holds the maps as bound programs do. */
 	bpf_program__unload(bpf_object__find_program_by_name(sk->lifecycle, "skbext_learn"));
-	return err ?: learnt_all(sk, &l) ? 0 : -EOPNOTSUPP;
+	return err ?: check_learnt(sk, &l);
 }
