@@ -614,9 +614,9 @@ load_that_cannot_name_its_programs()
 		--bpffs "$tmp/bpf/site"
 	run "$skbext" unload --bpffs "$tmp/bpf/site"
 	# Before the first is attached; what is known of a map is shorter.
-	ordinals=$(sed -n 's/^[0-9]* *\(bpf([A-Z]\)/\1/p' "$tmp/trace" |
-		awk '/TRACE_RAW_TP|TRACEPOINT_OPEN/ { exit } /INFO_BY_FD.*info_len=[2-9]..|MAP_LOOKUP/ { print NR }')
-	[ "$(wc -w <<<"$ordinals")" -ge 3 ] || wrong "asked for its ids: $ordinals"
+	ordinals=$(grep "bpf(" "$tmp/trace" |
+		awk '/LINK_CREATE.*TRACE_RAW_TP/ { exit } /INFO_BY_FD.*info_len=[2-9]..|MAP_LOOKUP/ { print NR }')
+	[ "$(wc -w <<<"$ordinals")" -ge 5 ] || wrong "asked for its ids: $ordinals"
 	for n in $ordinals; do
 		run strace -f -qq -o /dev/null -e "inject=bpf:error=ENOMEM:when=$n" \
 			"$skbext" load --mode tracepoint --bpffs "$tmp/bpf/site"
