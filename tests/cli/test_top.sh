@@ -80,6 +80,9 @@ snapshot()
 			lost: { add_failed: 7, purged: 0 } },
 		types: [ { name: "alpha", size: 8, flags: ["noclone"], live: 10, shared: 2 },
 			{ name: "beta", size: 4, flags: [], live: 40, shared: 0 } ],
+		bound: [ { name: "tagger", id: 7, type: "sched_cls", tag: "00", pids: [12, 34],
+				types: ["alpha", "beta"] } ],
+		ages: [ { from: 0, records: 10 }, { from: 1, records: 0 }, { from: 10, records: 40 } ],
 		hooks: [ { name: "zz_hook", kind: "fentry", role: "release", attached: true, missed: 0,
 				runs: $runs, run_time_ns: ($runs * 10) },
 			{ name: "aa_hook", kind: "fentry", role: "share", attached: true, missed: 3,
@@ -106,10 +109,25 @@ reports_are_made_of_two_snapshots()
 	grep -Eq '^add_failed +7 +0.0$' "$tmp/out" || wrong "losses: $out"
 	! grep -q '^purged' "$tmp/out" || wrong "a loss of nothing: $out"
 	grep -Eq '^alpha +10 +2 +8 +noclone' "$tmp/out" || wrong "types: $out"
+	grep -Eq '^tagger +sched_cls +7 +12,34  alpha,beta$' "$tmp/out" || wrong "who is bound: $out"
+	grep -Eq '^ +0 s +10  #{10}$' "$tmp/out" && grep -Eq '^ +10 s +40  #{40}$' "$tmp/out" &&
+		! grep -q '^ *1 s ' "$tmp/out" || wrong "ages: $out"
 	grep -Eq '^zz_hook +release +1000 +10 +0.00 +0$' "$tmp/out" || wrong "a hook: $out"
 	grep -Eq '^aa_hook +share +500 +200 +0.01 +3$' "$tmp/out" || wrong "another: $out"
 	grep -Eq '^gone +fate +NOT ATTACHED$' "$tmp/out" || wrong "one that is gone: $out"
 	[ "$(awk 'length > 80' "$tmp/out")" = "" ] || wrong "wider than 80: $out"
+}
+
+reports_are_filtered()
+{
+	recording >"$tmp/recording"
+	run "$skbext" top --batch --replay "$tmp/recording" --filter a
+	grep -q '^only names with: a$' "$tmp/out" && grep -q '^tagger ' "$tmp/out" &&
+		grep -q '^beta ' "$tmp/out" && grep -q '^aa_hook ' "$tmp/out" || wrong "a: $out"
+	! grep -Eq '^(zz_hook|gone) ' "$tmp/out" || wrong "more than asked for: $out"
+	grep -Eq '^add_failed +7' "$tmp/out" || wrong "losses are hidden: $out"
+	run "$skbext" top --batch --filter 12345678901234567890123456789012
+	[ "$status" = 2 ] || wrong "too long: status $status: $err"
 }
 
 reports_are_sorted()
@@ -172,6 +190,21 @@ records_what_it_shows()
 	cmp "$tmp/live" "$tmp/out" || wrong "replayed, it is another: $out"
 	run "$skbext" top --json --reports 1 --interval 100ms
 	[ "$(jq '.stats.live' <<<"$out")" = 1 ] || wrong "json: $out $err"
+}
+
+# By program and by age, which begins with the first look.
+records_who_is_bound_and_since_when_records_are_there()
+{
+	must "$skbext" load && must "$skbext" attach "$objs/attach_write.bpf.o" --dev lo --egress || return
+	must "$skbext" add 0xffff888000001000 "$("$skbext" type list --json | jq -r '.types[0].name')" 01
+	run "$skbext" top --json --jsonl --reports 2 --interval 1100ms
+	cp "$tmp/out" "$tmp/lines"
+	"$skbext" status --json >"$tmp/status"
+	[ "$(jq -c '[.bound[] | [.id, .name, .types]]' "$tmp/status")" = \
+		"$(jq -sc '[.[-1].bound[] | [.id, .name, .types]]' "$tmp/lines")" ] &&
+		[ "$(jq '.bound | length' "$tmp/status")" -gt 0 ] || wrong "bound: $(cat "$tmp/lines")"
+	[ "$(jq -s '.[-1].ages | [.[0].records, ([.[1:][].records] | add)] | join(" ")' "$tmp/lines")" = \
+		'"0 1"' ] || wrong "ages: $(jq -sc '.[-1].ages' "$tmp/lines")"
 }
 
 # A hook that runs whenever something is freed.
@@ -248,6 +281,15 @@ screen_takes_keys()
 	shows pause PAUSED
 	keys p
 	shows "the end, again" 'NOT HEALTHY  every'
+	keys / z z
+	shows "a filter that is typed" '^only names with: zz_'
+	keys BSpace o Enter
+	shows "it" '^only names with: zo$'
+	keys / BSpace BSpace g o Enter
+	shows "another" '^only names with: go$' && grep -q '^gone' "$tmp/screen" || wrong "$(cat "$tmp/screen")"
+	! grep -q '^zz_hook' "$tmp/screen" || wrong "it filters nothing: $(cat "$tmp/screen")"
+	keys Escape
+	shows "all again" '^zz_hook'
 	keys +
 	shows "a longer interval" 'every 0.4 s'
 	keys C-c
@@ -297,10 +339,12 @@ builds_without_ncurses()
 }
 
 run_case reports_are_made_of_two_snapshots
+run_case reports_are_filtered
 run_case reports_are_sorted
 run_case reports_survive_an_unload
 run_case recordings_may_be_anything
 run_case records_what_it_shows
+run_case records_who_is_bound_and_since_when_records_are_there
 run_case run_times_are_measured
 run_case refuses_where_it_cannot
 run_case screen_shows_what_is_loaded

@@ -171,6 +171,17 @@ const char *cli_policy_text(const struct skbext_type_info *info);
 /* Its records now, their share of the capacity, and its adds that failed; nothing if not known. */
 void cli_print_use(const struct cli_types *types, unsigned int id);
 
+/*
+ * seen.c: the records there are now, each with since when it is known, by an earlier look or by this one.
+ * before: or NULL; not kept. NULL: out of memory.
+ */
+struct cli_seen;
+struct cli_seen *cli_see(struct skbext *sk, const struct cli_seen *before);
+void cli_seen_free(struct cli_seen *seen);
+bool cli_seen_has(const struct cli_seen *seen, const struct skbext_record *rec);
+/* How many have been seen for at least so long, and not for the next: [{"from": 1, "records": 7}]. */
+json_t *cli_json_ages(const struct cli_seen *seen);
+
 /* hooks.c: the hooks of a mode, as status and doctor show them. */
 json_t *cli_json_hook(const struct skbext_hook *hook);
 json_t *cli_json_hooks(struct skbext *sk, enum skbext_mode mode);

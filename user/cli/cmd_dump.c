@@ -15,7 +15,7 @@ struct reading {
 	struct dump d;
 	const char *type;	/* the only one to show; NULL: all */
 	__u64 older;		/* ns; 0: any age */
-	struct look *before;	/* what there was then */
+	struct cli_seen *before;	/* what there was then */
 	struct kept **kept;
 	size_t nr;
 };
@@ -76,7 +76,7 @@ static int take(const struct skbext_record *rec, void *arg)
 	__u8 active = rec->active & r->d.wanted;
 	struct kept *one;
 
-	if (!active || (r->before && !look_has(r->before, rec)))
+	if (!active || (r->before && !cli_seen_has(r->before, rec)))
 		return 0;
 	one = copy(&r->d, rec, active);
 	if (!one)
@@ -107,7 +107,7 @@ static int wait_for_age(struct reading *r)
 {
 	struct timespec time = { r->older / 1000000000, r->older % 1000000000 };
 
-	r->before = look_at(r->d.sk);
+	r->before = cli_see(r->d.sk, NULL);
 	if (!r->before)
 		return cli_error("cannot dump: out of memory; try again");
 	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &time, &time) == EINTR)
@@ -125,7 +125,7 @@ static int read_records(struct reading *r)
 	if (r->older && wait_for_age(r))
 		return CLI_FAILED;
 	err = skbext_for_each(r->d.sk, take, r);
-	look_free(r->before);
+	cli_seen_free(r->before);
 	if (err)
 		return cli_error("cannot dump: out of memory; try again, with --filter or without --sort");
 	return dump_show(&r->d, r->kept, r->nr);

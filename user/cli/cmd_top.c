@@ -47,7 +47,7 @@ static int write_record(struct top *t, const json_t *snapshot)
 
 int top_next(struct top *t)
 {
-	json_t *snapshot = t->replay ? replayed(t) : top_read(&t->common);
+	json_t *snapshot = t->replay ? replayed(t) : top_read(&t->common, &t->seen);
 
 	if (!snapshot)
 		return CLI_FAILED;
@@ -128,7 +128,8 @@ static int first(struct top *t)
 }
 
 enum {
-	OPT_BATCH = CLI_OPT_OWN, OPT_REPORTS, OPT_INTERVAL, OPT_SORT, OPT_RECORD, OPT_REPLAY, OPT_RUN_TIME
+	OPT_BATCH = CLI_OPT_OWN, OPT_REPORTS, OPT_INTERVAL, OPT_SORT, OPT_FILTER, OPT_RECORD, OPT_REPLAY,
+	OPT_RUN_TIME
 };
 
 static enum top_sort parse_sort(const char *name)
@@ -137,6 +138,13 @@ static enum top_sort parse_sort(const char *name)
 		if (!strcmp(name, top_sort_name(by)))
 			return by;
 	cli_usage_error("--sort is role, name, runs, time or missed, not '%s'", name);
+}
+
+static void parse_filter(struct top_view *v, const char *word)
+{
+	if (strlen(word) >= sizeof(v->filter))
+		cli_usage_error("--filter has %zu characters at most, not '%s'", sizeof(v->filter) - 1, word);
+	strcpy(v->filter, word);
 }
 
 static int run(int argc, char **argv)
@@ -156,6 +164,8 @@ static int run(int argc, char **argv)
 			t.interval = cli_parse_time(optarg, "--interval") / 1e9;
 		else if (option == OPT_SORT)
 			t.view.sort = parse_sort(optarg);
+		else if (option == OPT_FILTER)
+			parse_filter(&t.view, optarg);
 		else if (option == OPT_RECORD)
 			record = optarg;
 		else if (option == OPT_REPLAY)
@@ -172,6 +182,7 @@ static int run(int argc, char **argv)
 		ret = in_batch || t.common.json ? batch(&t, reports) : top_screen(&t);
 	json_decref(t.before);
 	json_decref(t.now);
+	cli_seen_free(t.seen);
 	return ret;
 }
 
@@ -180,6 +191,7 @@ static const struct cli_option options[] = {
 	{ "reports", OPT_REPORTS, "N", "of --batch: so many, then end" },
 	{ "interval", OPT_INTERVAL, "TIME", "between reports: 5s, 500ms (default 2s)" },
 	{ "sort", OPT_SORT, "role|name|runs|time|missed", "the order of hooks (default role)" },
+	{ "filter", OPT_FILTER, "WORD", "only types, programs and hooks whose names contain WORD" },
 	{ "run-time", OPT_RUN_TIME, NULL,
 	  "measure the run times of programs meanwhile, which slows\nall BPF programs a little" },
 	{ "record", OPT_RECORD, "FILE", "write each snapshot there, a JSON object a line" },

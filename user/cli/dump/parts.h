@@ -50,11 +50,6 @@ bool filter_holds(const char *text, const json_t *record);
 /* dump_know_field() for each field that it names. */
 int filter_know_fields(const struct dump *d);
 
-/* older.c: the records there are now. NULL: out of memory. */
-struct look *look_at(struct skbext *sk);
-void look_free(struct look *look);
-bool look_has(const struct look *look, const struct skbext_record *rec);
-
 /* show.c: sorts, prints, and frees what is kept. */
 int dump_show(const struct dump *d, struct kept **kept, size_t nr);
 /* One record as text. */

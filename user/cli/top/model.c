@@ -79,6 +79,13 @@ static struct top_type make_type(const json_t *one)
 				  .flags = json_object_get(one, "flags") };
 }
 
+static struct top_bound make_bound(const json_t *one)
+{
+	return (struct top_bound){ .name = text(one, "name"), .kind = text(one, "type"),
+				   .id = integer(one, "id"), .pids = json_object_get(one, "pids"),
+				   .types = json_object_get(one, "types") };
+}
+
 void top_model(struct top_model *m, const json_t *before, const json_t *now)
 {
 	const json_t *one;
@@ -96,6 +103,9 @@ void top_model(struct top_model *m, const json_t *before, const json_t *now)
 	json_array_foreach(json_object_get(now, "types"), i, one)
 		if (m->nr_types < SKBEXT_MAX_TYPES)
 			m->types[m->nr_types++] = make_type(one);
+	json_array_foreach(json_object_get(now, "bound"), i, one)
+		if (m->nr_bound++ < TOP_BOUND)
+			m->bound[m->nr_bound - 1] = make_bound(one);
 }
 
 static int larger_first(double a, double b)

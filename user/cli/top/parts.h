@@ -10,7 +10,9 @@
 #include "../cli.h"
 
 #define TOP_HOOKS	64
-#define TOP_LINES	160
+#define TOP_BOUND	32
+#define TOP_WORD	32	/* of a filter */
+#define TOP_LINES	240
 #define TOP_WIDTH	256
 
 enum top_sort { TOP_BY_ROLE, TOP_BY_NAME, TOP_BY_RUNS, TOP_BY_TIME, TOP_BY_MISSED, TOP_SORTS };
@@ -31,6 +33,12 @@ struct top_type {
 	const json_t *flags;
 };
 
+struct top_bound {
+	const char *name, *kind;
+	__u64 id;
+	const json_t *pids, *types;
+};
+
 struct top_model {
 	const json_t *before, *now;
 	double seconds;		/* from one to the other; 0: there is only one */
@@ -40,6 +48,8 @@ struct top_model {
 	unsigned int nr_hooks;
 	struct top_type types[SKBEXT_MAX_TYPES];
 	unsigned int nr_types;
+	struct top_bound bound[TOP_BOUND];
+	unsigned int nr_bound;	/* all of them; there may be more than there is room for */
 };
 
 enum top_look { TOP_PLAIN, TOP_TITLE, TOP_GOOD, TOP_BAD };
@@ -47,7 +57,8 @@ enum top_look { TOP_PLAIN, TOP_TITLE, TOP_GOOD, TOP_BAD };
 struct top_view {
 	/* The visible rows. */
 	enum top_sort sort;
-	bool help, paused;
+	char filter[TOP_WORD];	/* what names of types, programs and hooks contain */
+	bool help, paused, typing;
 	double interval;
 	const char *note;	/* or NULL */
 	/* Made of it. */
@@ -64,6 +75,7 @@ struct top {
 	bool ended;		/* the replay */
 	int timing;		/* file descriptor that keeps run times measured, or -1 */
 	json_t *before, *now;	/* .before: NULL at first */
+	struct cli_seen *seen;	/* the records of the last snapshot, or NULL */
 	struct top_view view;
 };
 
@@ -71,7 +83,7 @@ struct top {
  * read.c: a snapshot of what is loaded; with "error" if that could not be read, and then with
  * "loaded": false if nothing is.
  */
-json_t *top_read(const struct cli_common *common);
+json_t *top_read(const struct cli_common *common, struct cli_seen **seen);
 
 /* model.c: points into both, which must live on. before: or NULL. */
 void top_model(struct top_model *m, const json_t *before, const json_t *now);

@@ -37,6 +37,31 @@ static json_t *types_json(struct skbext *sk)
 	return list;
 }
 
+/* Only names are needed, so no BTF is read. */
+static void add_bound(json_t *snapshot, struct skbext *sk, const struct cli_common *common)
+{
+	struct cli_types types = { 0 };
+	json_t *list;
+
+	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++)
+		types.type[id].taken = !skbext_type_get(sk, id, &types.type[id].info);
+	list = cli_json_bound(common, &types);
+	if (!list)
+		json_object_set_new(snapshot, "bound_unknown", json_string(skbext_errmsg()));
+	json_object_set_new(snapshot, "bound", list ?: json_null());
+}
+
+/* A record that was not seen before may have been there: the first snapshot begins to count. */
+static void add_ages(json_t *snapshot, struct skbext *sk, struct cli_seen **seen)
+{
+	struct cli_seen *now = cli_see(sk, *seen);
+
+	cli_seen_free(*seen);
+	*seen = now;
+	if (now)
+		json_object_set_new(snapshot, "ages", cli_json_ages(now));
+}
+
 static json_t *hooks_json(struct skbext *sk, enum skbext_mode mode)
 {
 	struct skbext_hook hook = { .sz = sizeof(hook) };
@@ -73,7 +98,7 @@ static int add_state(json_t *snapshot, struct skbext *sk)
 }
 
 /* Opened anew each time, so that it sees an unload, and follows a new load. */
-json_t *top_read(const struct cli_common *common)
+json_t *top_read(const struct cli_common *common, struct cli_seen **seen)
 {
 	json_t *snapshot = json_pack("{s:f, s:f}", "time", cli_clock(CLOCK_REALTIME),
 				     "clock", cli_now());
@@ -81,8 +106,12 @@ json_t *top_read(const struct cli_common *common)
 
 	if (!sk && errno == ENOENT)
 		json_object_set_new(snapshot, "loaded", json_false());
-	if (!sk || add_state(snapshot, sk))
+	if (!sk || add_state(snapshot, sk)) {
 		json_object_set_new(snapshot, "error", json_string(skbext_errmsg()));
+	} else {
+		add_bound(snapshot, sk, common);
+		add_ages(snapshot, sk, seen);
+	}
 	skbext_close(sk);
 	return snapshot;
 }

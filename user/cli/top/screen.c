@@ -81,12 +81,29 @@ static void change_interval(struct top *t, double factor)
 		t->interval = LONGEST;
 }
 
+static void type_key(struct top_view *v, int key)
+{
+	size_t len = strlen(v->filter);
+
+	if (key == KEY_BACKSPACE || key == '\b' || key == 0x7f)
+		v->filter[len ? len - 1 : 0] = 0;
+	else if (key == 0x1b)
+		memset(v->filter, 0, sizeof(v->filter));
+	else if (key > 0x20 && key < 0x7f && len + 1 < sizeof(v->filter))
+		v->filter[len] = key;	/* 0 is behind it, as in all of the rest */
+	v->typing = key != 0x1b && key != '\n' && key != '\r' && key != KEY_ENTER;
+}
+
 /* Returns false: quit. */
 static bool take_key(struct top *t, int key, unsigned int *scroll)
 {
 	static const char sorts[] = "NRTM";
 	const char *sort = key > 0 && key < 0x80 ? strchr(sorts, key) : NULL;
 
+	if (t->view.typing) {
+		type_key(&t->view, key);
+		return true;
+	}
 	if (sort)
 		t->view.sort = TOP_BY_NAME + (sort - sorts);
 	switch (key) {
@@ -101,6 +118,12 @@ static bool take_key(struct top *t, int key, unsigned int *scroll)
 		break;
 	case 's':
 		t->view.sort = (t->view.sort + 1) % TOP_SORTS;
+		break;
+	case '/':
+		t->view.typing = true;
+		break;
+	case 0x1b:
+		memset(t->view.filter, 0, sizeof(t->view.filter));
 		break;
 	case 't':
 		toggle_timing(t);
@@ -184,6 +207,7 @@ int top_screen(struct top *t)
 	curs_set(0);
 	nodelay(stdscr, TRUE);
 	keypad(stdscr, TRUE);
+	set_escdelay(50);
 	if (has_colors()) {
 		start_color();
 		use_default_colors();

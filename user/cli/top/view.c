@@ -37,6 +37,11 @@ static const char *text(const json_t *object, const char *name)
 	return value ? value : "?";
 }
 
+static json_int_t integer(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
 static void title(struct top_view *v, const struct top_model *m)
 {
 	bool healthy = json_is_true(json_object_get(m->now, "healthy"));
@@ -99,24 +104,92 @@ static void losses(struct top_view *v, const struct top_model *m)
 		line(v, TOP_PLAIN, "lost: nothing");
 }
 
+/* "a,b" of a list of strings or numbers. */
+static const char *listed(char *to, size_t size, const json_t *list)
+{
+	const json_t *item;
+	size_t n, len = 0;
+
+	*to = 0;
+	json_array_foreach(list, n, item) {
+		if (len >= size)
+			break;
+		if (json_is_string(item))
+			len += snprintf(to + len, size - len, "%s%s", len ? "," : "", json_string_value(item));
+		else if (json_is_integer(item))
+			len += snprintf(to + len, size - len, "%s%lld", len ? "," : "",
+					(long long)json_integer_value(item));
+	}
+	return to;
+}
+
+static bool passes(const struct top_view *v, const char *name)
+{
+	return strstr(name, v->filter);
+}
+
 static void types(struct top_view *v, const struct top_model *m)
 {
+	char flags[64];
+
 	line(v, TOP_TITLE, "%-22s %12s %12s %6s  %s", "TYPE", "RECORDS", "SHARED", "BYTES", "POLICY");
 	for (unsigned int i = 0; i < m->nr_types; i++) {
 		const struct top_type *t = &m->types[i];
-		char flags[64] = "";
-		const json_t *flag;
-		size_t n, len = 0;
 
-		json_array_foreach(t->flags, n, flag)
-			if (json_is_string(flag) && len < sizeof(flags))
-				len += snprintf(flags + len, sizeof(flags) - len, "%s%s",
-						len ? "," : "", json_string_value(flag));
-		line(v, TOP_PLAIN, "%-22.22s %12llu %12llu %6llu  %s", t->name, t->live, t->shared,
-		     t->size, flags);
+		if (passes(v, t->name))
+			line(v, TOP_PLAIN, "%-22.22s %12llu %12llu %6llu  %s", t->name, t->live,
+			     t->shared, t->size, listed(flags, sizeof(flags), t->flags));
 	}
 	if (!m->nr_types)
 		line(v, TOP_PLAIN, "none");
+}
+
+static void bound(struct top_view *v, const struct top_model *m)
+{
+	const char *unknown = json_string_value(json_object_get(m->now, "bound_unknown"));
+	char pids[32], names[64];
+
+	if (!json_object_get(m->now, "bound"))
+		return;		/* recorded by a version that did not look */
+	line(v, TOP_TITLE, "%-22s %-16s %10s %10s  %s", "BOUND PROGRAM", "KIND", "ID", "PID", "TYPES");
+	for (unsigned int i = 0; i < m->nr_bound && i < TOP_BOUND; i++) {
+		const struct top_bound *b = &m->bound[i];
+
+		if (passes(v, b->name))
+			line(v, TOP_PLAIN, "%-22.22s %-16.16s %10llu %10.10s  %.17s", b->name, b->kind, b->id,
+			     listed(pids, sizeof(pids), b->pids), listed(names, sizeof(names), b->types));
+	}
+	if (m->nr_bound > TOP_BOUND)
+		line(v, TOP_PLAIN, "and %u more: `skbext status` has all", m->nr_bound - TOP_BOUND);
+	if (unknown)
+		line(v, TOP_PLAIN, "not known: %s", unknown);
+	else if (!m->nr_bound)
+		line(v, TOP_PLAIN, "none");
+	line(v, TOP_PLAIN, " ");
+}
+
+static void ages(struct top_view *v, const struct top_model *m)
+{
+	static const char bar[] = "########################################";
+	const json_t *list = json_object_get(m->now, "ages"), *one;
+	json_int_t most = 1;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+		if (integer(one, "records") > most)
+			most = integer(one, "records");
+	if (json_array_size(list))
+		line(v, TOP_TITLE, "%-22s %12s", "SEEN FOR AT LEAST", "RECORDS");
+	json_array_foreach(list, i, one) {
+		json_int_t records = integer(one, "records");
+
+		if (records > 0)
+			line(v, TOP_PLAIN, "%20g s %12lld  %.*s",
+			     json_number_value(json_object_get(one, "from")), (long long)records,
+			     (int)((sizeof(bar) - 1) * (double)records / most), bar);
+	}
+	if (json_array_size(list))
+		line(v, TOP_PLAIN, " ");
 }
 
 static void hooks(struct top_view *v, const struct top_model *m)
@@ -126,6 +199,8 @@ static void hooks(struct top_view *v, const struct top_model *m)
 	for (unsigned int i = 0; i < m->nr_hooks; i++) {
 		const struct top_hook *h = &m->hooks[i];
 
+		if (!passes(v, h->name))
+			continue;
 		if (!h->attached)
 			line(v, TOP_BAD, "%-30.30s %-8.8s NOT ATTACHED", h->name, h->role);
 		else if (!m->timed)
@@ -147,6 +222,8 @@ static void help(struct top_view *v)
 		"s          sort hooks by the next of role, name, runs, time, missed",
 		"N R T M    sort by name, runs, time, missed; types by name or by records",
 		"t          measure run times, or no more: it slows all BPF programs a little",
+		"/          show only types, programs and hooks whose names contain a word:",
+		"           type it, Enter; Escape shows all again",
 		"+ -        longer or shorter intervals",
 		"up down    scroll; also k and j",
 		"",
@@ -165,6 +242,8 @@ void top_lines(struct top_view *v, const struct top_model *m)
 	title(v, m);
 	if (v->note)
 		line(v, TOP_BAD, "%s", v->note);
+	if (v->typing || v->filter[0])
+		line(v, TOP_PLAIN, "only names with: %s%s", v->filter, v->typing ? "_" : "");
 	if (v->help)
 		return help(v);
 	v->head = v->nr;
@@ -177,5 +256,7 @@ void top_lines(struct top_view *v, const struct top_model *m)
 	line(v, TOP_PLAIN, " ");
 	types(v, m);
 	line(v, TOP_PLAIN, " ");
+	bound(v, m);
+	ages(v, m);
 	hooks(v, m);
 }
