@@ -327,6 +327,24 @@ picture_is_made_by_its_script()
 		wrong "scripts/life.svg is another; run scripts/life-svg >scripts/life.svg"
 }
 
+# All that top says now has a place in it.
+picture_of_top_is_drawn()
+{
+	local word
+	must "$skbext" load && must "$skbext" top --batch --reports 1 --interval 100ms || return
+	cp "$tmp/out" "$tmp/report"
+	must "$skbext" unload
+	must "$root/scripts/top-svg" "$tmp/report" || return
+	cp "$tmp/out" "$tmp/top.svg"
+	python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$tmp/top.svg" \
+		2>"$tmp/err" || wrong "no XML: $(tail -n 1 "$tmp/err")"
+	[ "$(grep -c '<text' "$tmp/top.svg")" = "$(grep -c . "$tmp/report")" ] || wrong "lines are missing"
+	for word in $(grep -oE '^[A-Z]{2,}' "$tmp/report"); do
+		grep -q ">$word" "$root/scripts/top.svg" ||
+			wrong "scripts/top.svg has no $word; run scripts/top-svg >scripts/top.svg"
+	done
+}
+
 # ---- the table of paths
 
 table_of_paths_is_of_these_hooks()
@@ -350,5 +368,6 @@ run_case every_function_is_in_its_page
 run_case prototypes_are_those_of_the_header
 run_case tests_that_are_named_exist
 run_case picture_is_made_by_its_script
+run_case picture_of_top_is_drawn
 run_case table_of_paths_is_of_these_hooks
 exit $failed
