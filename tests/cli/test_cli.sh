@@ -888,6 +888,47 @@ test_debug()
 	load --type a:16
 	[[ $err != *"libbpf: "* ]] || wrong "load: $err"
 	unload
+	# Those that have programs of their own beside it.
+	run unshare --net "$skbext_bin" trace --debug --duration 1 --mode tracepoint
+	[[ $err == *"libbpf: "*see_queue* ]] || wrong "trace --debug: $(head -n 3 "$tmp/err")"
+	run "$skbext_bin" doctor --debug --measure 1
+	[[ $err == *"libbpf: "*mark_net_dev_queue* ]] || wrong "doctor --debug: $(head -n 3 "$tmp/err")"
+	run "$skbext_bin" demo --debug
+	[[ $err == *"libbpf: "*demo_net_dev_queue* ]] || wrong "demo --debug: $(head -n 3 "$tmp/err")"
+}
+
+# btf_looks COMMAND...: how often libbpf looks for the kernel's BTF
+btf_looks()
+{
+	unshare --net strace -f -qq -P /sys/kernel/btf/vmlinux -e trace=faccessat2 -o "$tmp/looks" "$@" \
+		>/dev/null 2>&1
+	grep -c faccessat2 "$tmp/looks"
+}
+
+# Why a program was not loaded, where libbpf says EIO or ESRCH of it: once all else has read the BTF.
+test_btf_not_read()
+{
+	local command looks
+	command -v strace >/dev/null || { skip="no strace"; return; }
+	for command in "load --mode tracepoint --bpffs $dir" "trace --mode tracepoint --duration 1" \
+			"doctor --measure 1" demo "bench --only store"; do
+		case $command in
+		bench*)	# too long to be run; it begins with a load
+			looks=$(($(btf_looks "$skbext_bin" load --bpffs "$dir") + 1))
+			"$skbext_bin" unload --bpffs "$dir" >/dev/null ;;
+		*)
+			# shellcheck disable=SC2086 # words
+			looks=$(btf_looks "$skbext_bin" $command)
+			[ "${command%% *}" != load ] || "$skbext_bin" unload --bpffs "$dir" >/dev/null ;;
+		esac
+		# shellcheck disable=SC2086
+		run unshare --net strace -f -qq -P /sys/kernel/btf/vmlinux -o /dev/null -e trace=faccessat2 \
+			-e "inject=faccessat2:error=ENOMEM:when=$looks+" "$skbext_bin" $command
+		expect 1 "${command%% *} without BTF at the end"
+		[ "$err_lines" = 1 ] && [[ $err == *"the kernel's BTF: "* ]] ||
+			wrong "${command%% *}: $err"
+		[ ! -e "$dir" ] || wrong "${command%% *}: it is loaded"
+	done
 }
 
 test_no_btf()

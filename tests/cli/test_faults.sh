@@ -45,6 +45,10 @@ COMMAND=load CALL=statfs FAULT=ENOMEM faults
 COMMAND=replace CALL=bpf AFTER=mkdir FAULT=EPERM faults 24
 # A table of symbols that could not be read was not permitted; the kernel's BTF, without a reason.
 COMMAND=trace CALL=read FAULT=ENOMEM faults
+# The kernel's BTF again, for the programs. Without a first trial libbpf maps no data: it died of that.
+COMMAND='load attach' CALL=faccessat2 FAULT=ENOMEM faults
+COMMAND=trace CALL=faccessat2 FAULT=ENOMEM faults
+COMMAND=trace CALL=bpf FIRST=12 FAULT=ENOMEM faults
 # A field of a type whose BTF could not be had was unknown, behind a warning.
 COMMAND=filter CALL=bpf FAULT=EMFILE faults
 # It hid why the directory could not be looked at.

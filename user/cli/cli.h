@@ -110,6 +110,12 @@ int cli_print_list(json_t *value, const char *list);
 /* --jsonl was given: each object is one line. */
 extern bool cli_lines;
 
+/* libbpf.c: --debug was given. From cli_libbpf_words() on, libbpf's words are shown with it alone. */
+extern bool cli_debug;
+void cli_libbpf_words(void);
+/* Why an object was not loaded; -EAGAIN: it was, but its data is not mapped. May be a static buffer. */
+const char *cli_why_load(int err);
+
 /* clock.c: seconds; the second one only ever goes on. */
 double cli_clock(clockid_t clock);
 double cli_now(void);

@@ -89,6 +89,7 @@ static int run(int argc, char **argv)
 	}
 	cli_want_args(argc, 0, 0);
 	b.json = common.json;
+	cli_libbpf_words();
 	find_cpus(&b);
 	uname(&uts);
 	b.out = json_pack("{s:s, s:s, s:i, s:i}", "version", SKBEXT_VERSION, "kernel", uts.release,

@@ -89,6 +89,7 @@ int cli_getopt(int argc, char **argv, struct cli_common *common)
 			cli_print_command_usage(cli_current);
 			exit(CLI_DONE);
 		case CLI_OPT_DEBUG:
+			cli_debug = true;
 			skbext_debug(true);
 			break;
 		case '?':

@@ -115,7 +115,7 @@ static int load_object(struct attach_job *j)
 	err = bpf_object__load(j->obj);
 	return err ? fail(err, "loading %s: %s; --debug shows what libbpf and the verifier say",
 			  attach_base(j->a.file), err == -EACCES ? "the verifier refuses it" :
-			  strerror(-err)) : 0;
+			  why_load(err)) : 0;
 }
 
 static int keep_link(struct attach_job *j, const struct attached_program *p, int link)

@@ -105,6 +105,16 @@ const char *why_bpf(int err)
 	}
 }
 
+const char *why_load(int err)
+{
+	static _Thread_local char why[96];
+
+	if (err != -EIO && err != -ESRCH)
+		return why_bpf(err);
+	snprintf(why, sizeof(why), "reading the kernel's BTF: %s", strerror(-err));
+	return why;
+}
+
 const char *skbext_errmsg(void)
 {
 	return message;

@@ -134,7 +134,7 @@ void hooks_explain(struct skbext *sk, int err)
 			hook_explain(sk, hook_def(i), sk->hooks[i].err);
 			return;
 		}
-	not_complete(sk, "loading its programs failed: %s", why_bpf(err));
+	not_complete(sk, "loading its programs failed: %s", why_load(err));
 }
 
 /* fentry programs attach as ever, and then are not run: sysctl kernel.ftrace_enabled. */

@@ -109,6 +109,8 @@ struct failure failure_keep(int err);
 int fail_again(const struct failure *f);
 /* The part of a message that explains an errno of the bpf() system call. */
 const char *why_bpf(int err);
+/* The same of bpf_object__load(), which says EIO or ESRCH where it could not read the kernel's BTF. */
+const char *why_load(int err);
 /*
  * libbpf does not always say that it had no descriptor left: so many must be
  * there before it begins.

@@ -30,7 +30,7 @@ int ops_load(struct skbext *sk)
 	if (init)
 		bpf_program__unload(init);
 	if (err)
-		return fail(err, "loading BPF programs: %s", why_bpf(err));
+		return fail(err, "loading BPF programs: %s", why_load(err));
 	sk->prog_op = dup(bpf_program__fd(bpf_object__find_program_by_name(sk->ops, "skbext_op")));
 	if (sk->prog_op < 0)
 		return fail(-errno, "loading BPF programs: %s", why_bpf(-errno));

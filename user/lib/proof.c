@@ -300,7 +300,7 @@ static void not_proved(struct skbext *sk, const struct run *run)
 {
 	not_complete(sk, "that its hooks fire is not proved, %s failed: %s", run->what,
 		     run->err == -ENOSPC ? "the limit user.max_net_namespaces is reached" :
-					   why_bpf(run->err));
+					   why_load(run->err));
 }
 
 static bool must_run(int hook)
@@ -341,7 +341,8 @@ static struct run prove_once(void)
 	run.err = run.obj ? 0 : -errno;
 	if (!run.err)
 		bpf_program__set_autoload(run.obj->progs.skbext_proof_fragment6, ip6);
-	run.err = run.err ?: proof__load(run.obj) ?: proof__attach(run.obj);
+	run.err = run.err ?: proof__load(run.obj) ?: run.obj->bss ? 0 : -EAGAIN;
+	run.err = run.err ?: proof__attach(run.obj);
 	if (!run.err)
 		run_thread(&run);
 	run.no_hook6 = run.ip6 && !ip6;

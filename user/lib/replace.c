@@ -138,8 +138,8 @@ static int load_programs(struct skbext *sk)
 	if (err)
 		return err;
 	err = hooks_load(sk, sk->ctl->mode);
-	if (!err)
-		return 0;
+	if (!err || err == -EOPNOTSUPP)		/* which has its message */
+		return err;
 	hooks_explain(sk, err);
 	return fail(err, "loading BPF programs: %s; what is loaded stays", sk->reason);
 }

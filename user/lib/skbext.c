@@ -128,7 +128,7 @@ int skbext_load(struct skbext *sk)
 	}
 	err = load_mode(sk, SKBEXT_MODE_TRACEPOINT);
 	return err && err != -EOPNOTSUPP ?
-	       fail(err, "loading BPF programs: %s", why_bpf(err)) : err;
+	       fail(err, "loading BPF programs: %s", why_load(err)) : err;
 }
 
 static int try_attach(struct skbext *sk)

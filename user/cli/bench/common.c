@@ -76,6 +76,11 @@ int bench_error(const char *what, int err)
 	return cli_error("cannot run the bench: %s: %s", what, strerror(-err));
 }
 
+int bench_load_error(int err)
+{
+	return cli_error("cannot run the bench: load its programs: %s", cli_why_load(err));
+}
+
 /* ---- traffic */
 
 int bench_lo_up(void)

@@ -118,11 +118,13 @@ static int load(struct forward_bench *f)
 		return cli_lib_error("run the bench: bind its programs");
 	bpf_object__for_each_program(prog, f->skel->obj)
 		bpf_program__set_autoload(prog, !strncmp(bpf_program__name(prog), "ours_", 5));
-	err = bench_packets__load(f->skel);
+	err = bench_packets__load(f->skel) ?: f->skel->bss ? 0 : -EAGAIN;
 	skbext_close(f->sk);
 	f->sk = NULL;
-	err = err ?: bench_hooks_take(&f->hooks);
-	return err ? bench_error("load its programs", err) : CLI_DONE;
+	if (err)
+		return bench_load_error(err);
+	err = bench_hooks_take(&f->hooks);
+	return err ? bench_error("take the lifecycle programs", err) : CLI_DONE;
 }
 
 static int tag(struct forward_bench *f, const struct way *way, bool on)

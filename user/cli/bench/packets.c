@@ -98,9 +98,9 @@ static int open_programs(struct packets_bench *p)
 		if (p->mode != SKBEXT_MODE_EXACT &&
 		    strstr(bpf_program__section_name(prog), "fentry"))
 			bpf_program__set_autoload(prog, false);
-	err = bench_packets__load(p->skel);
+	err = bench_packets__load(p->skel) ?: p->skel->bss ? 0 : -EAGAIN;
 	if (err)
-		return bench_error("load its programs", err);
+		return bench_load_error(err);
 	skbext_close(p->sk);	/* its links would stay */
 	p->sk = skbext_open_pinned(NULL);
 	err = bench_hooks_take(&p->hooks) ?: bench_udp_pair(p->pair, "127.0.0.1");

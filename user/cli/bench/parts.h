@@ -32,6 +32,7 @@ json_t *figure_json(struct figure *f);		/* {"median":, "min":, "max":} */
 void bench_pin_cpu(int cpu);
 void bench_say(const struct bench *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int bench_error(const char *what, int err);	/* prints, CLI_FAILED */
+int bench_load_error(int err);	/* the same of its programs */
 
 /* UDP sockets in the current namespace: [0] is connected to [1]. 0 or a negative errno. */
 int bench_udp_pair(int pair[2], const char *address);

@@ -258,9 +258,9 @@ static int open_programs(struct store_bench *s)
 	size_maps(s);
 	if (skbext_bind(s->skel->obj, NULL))
 		return cli_lib_error("run the bench: bind its programs");
-	err = bench_store__load(s->skel);
+	err = bench_store__load(s->skel) ?: s->skel->data_runs ? 0 : -EAGAIN;
 	if (err)
-		return bench_error("load its programs", err);
+		return bench_load_error(err);
 	s->keys = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
 		       bpf_map__fd(s->skel->maps.keys), 0);
 	if (s->keys == MAP_FAILED)

@@ -101,7 +101,7 @@ int demo_programs_start(struct demo_run *d)
 	struct demo *skel = demo__open();
 	int err;
 
-	libbpf_set_print(NULL);		/* it reports a clsact that is there already */
+	cli_libbpf_words();	/* a clsact that is there already, too */
 	d->skel = skel;
 	if (!skel)
 		return cli_error("cannot run the demo: open its programs: %s", strerror(errno));
@@ -114,9 +114,9 @@ int demo_programs_start(struct demo_run *d)
 	}
 	if (skbext_bind(skel->obj, DEMO_BPFFS))
 		return cli_lib_error("run the demo: bind its programs");
-	err = demo__load(skel);
+	err = demo__load(skel) ?: skel->bss ? 0 : -EAGAIN;
 	if (err)
-		return cli_error("cannot run the demo: load its programs: %s", strerror(-err));
+		return cli_error("cannot run the demo: load its programs: %s", cli_why_load(err));
 	d->phase = &skel->bss->phase;
 	d->seen = (const struct demo_seen (*)[DEMO_HOOKS])skel->bss->seen;
 	return attach(d);

@@ -32,7 +32,7 @@ static const char *const allocators[MEASURE_SITES] = {
 static int failed(const char *what, int err)
 {
 	return cli_error("cannot measure: %s: %s; it takes root and what `skbext doctor` lists",
-			 what, strerror(-err));
+			 what, cli_why_load(err));
 }
 
 static struct symbol *symbol(const char *name, size_t len)
@@ -253,25 +253,18 @@ static bool births_in_sight(const struct measure_run *m, const struct btf *vmlin
 	       (id > 0 && !btf_vlen(btf__type_by_id(vmlinux, btf__type_by_id(vmlinux, id)->type)));
 }
 
-static int quiet(enum libbpf_print_level level __attribute__((unused)),
-		 const char *fmt __attribute__((unused)), va_list args __attribute__((unused)))
-{
-	return 0;
-}
-
 int measure_start(struct measure_run *m)
 {
 	struct btf *vmlinux;
 	int err;
 
-	if (!getenv("SKBEXT_DEBUG"))
-		libbpf_set_print(quiet);
+	cli_libbpf_words();
 	vmlinux = btf__load_vmlinux_btf();
 	if (!vmlinux)
 		return failed("BTF of this kernel", -errno);
 	err = load_mode(m, SKBEXT_MODE_EXACT, vmlinux);
 	if (err) {
-		snprintf(m->why, sizeof(m->why), "%s", strerror(-err));
+		snprintf(m->why, sizeof(m->why), "%s", cli_why_load(err));
 		err = load_mode(m, SKBEXT_MODE_TRACEPOINT, vmlinux);
 	}
 	m->births_in_sight = births_in_sight(m, vmlinux);

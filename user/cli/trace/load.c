@@ -282,11 +282,10 @@ static int load(struct trace_run *t)
 		return CLI_FAILED;
 	if (skbext_bind_to(t->sk, t->skel->obj))
 		return cli_lib_error("trace");
-	err = trace__load(t->skel);
+	err = trace__load(t->skel) ?: t->skel->bss ? 0 : -EAGAIN;
 	if (err)
-		/* EIO is what libbpf makes of each error while it reads that. */
-		return failed(err == -EIO ? "load its programs: reading the kernel's BTF" :
-					    "load its programs", err);
+		return cli_error("cannot trace: load its programs: %s; it takes root and what `skbext doctor` lists",
+				 cli_why_load(err));
 	err = attach(t);
 	if (err || exact)
 		return err;
@@ -294,18 +293,11 @@ static int load(struct trace_run *t)
 	return skbext_attach(t->sk) ? cli_lib_error("trace") : CLI_DONE;
 }
 
-static int quiet(enum libbpf_print_level level __attribute__((unused)),
-		 const char *fmt __attribute__((unused)), va_list args __attribute__((unused)))
-{
-	return 0;
-}
-
 int trace_start(struct trace_run *t)
 {
 	int err;
 
-	if (!getenv("SKBEXT_DEBUG"))
-		libbpf_set_print(quiet);
+	cli_libbpf_words();
 	t->vmlinux = btf__load_vmlinux_btf();
 	if (!t->vmlinux)
 		return failed("BTF of this kernel", -errno);
