@@ -37,6 +37,8 @@ COMMAND=detach CALL=rmdir FAULT=EMFILE faults
 COMMAND=detach CALL=getdents64 FAULT=ENOMEM faults
 # A filter that could not be asked for had gone: it stayed when its program was detached.
 COMMAND='attach_clsact detach_clsact' CALL=sendto FAULT=ENOMEM faults 8
+# A clsact whose creation was not answered was nobody's, and stayed.
+COMMAND=attach_clsact CALL=recvmsg FIRST=1 FAULT=EBUSY faults
 # A pin that could not be looked at was damaged, and the advice to unload; a bpffs was none.
 COMMAND=stats CALL=bpf FAULT=ENOMEM faults 8
 COMMAND=load CALL=statfs FAULT=ENOMEM faults

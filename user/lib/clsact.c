@@ -34,15 +34,65 @@ static int add_filter(struct attached *a, struct attached_program *p, int prog_f
 	return err;
 }
 
+/* The size of the first answer of the kernel, or why there is none. */
+static ssize_t ask_tc(int type, int flags, const struct tcmsg *tc, struct nlmsghdr *answer, size_t size)
+{
+	struct {
+		struct nlmsghdr nl;
+		struct tcmsg tc;
+	} ask = {
+		.nl = { .nlmsg_len = sizeof(ask), .nlmsg_type = type,
+			.nlmsg_flags = NLM_F_REQUEST | flags },
+		.tc = *tc,
+	};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	ssize_t n = fd < 0 || send(fd, &ask, sizeof(ask), 0) < 0 ? -1 : recv(fd, answer, size, 0);
+
+	n = n < 0 ? -errno : n;
+	if (fd >= 0)
+		close(fd);
+	return n;
+}
+
+/* 1, 0, or why nobody can tell. The kernel answers nothing where there is none but for the ACK. */
+static int has_qdisc(int ifindex)
+{
+	const struct tcmsg tc = { .tcm_ifindex = ifindex, .tcm_parent = TC_H_CLSACT };
+	union {
+		struct nlmsghdr nl;
+		char bytes[8192];
+	} answer;
+	ssize_t n = ask_tc(RTM_GETQDISC, NLM_F_ACK, &tc, &answer.nl, sizeof(answer));
+
+	return n < 0 ? n : n >= (ssize_t)sizeof(answer.nl) && answer.nl.nlmsg_type == RTM_NEWQDISC;
+}
+
+/*
+ * That it is ours is written down before it is made: this process may die behind that, and where the
+ * kernel's answer is lost, it may be there all the same.
+ */
+static int make_qdisc(struct attached *a, bool egress, int map_fd, bool owns)
+{
+	struct bpf_tc_hook hook = hook_at(a, egress);
+	int there = has_qdisc(a->ifindex), err;
+
+	if (there < 0)
+		return there;
+	owns |= a->owns_qdisc;
+	a->owns_qdisc = owns || !there;
+	err = attached_write(map_fd, a) ?: bpf_tc_hook_create(&hook);
+	if (err == -EEXIST)
+		a->owns_qdisc = owns;
+	return err == -EEXIST ? 0 : err;
+}
+
 int clsact_add(struct attached *a, struct attached_program *p, int prog_fd, int map_fd,
 	       bool owns_qdisc)
 {
-	struct bpf_tc_hook hook = hook_at(a, p->egress);
-	int err = bpf_tc_hook_create(&hook);
+	int err = make_qdisc(a, p->egress, map_fd, owns_qdisc);
 
-	if (err && err != -EEXIST)
+	if (err)
 		return err;
-	a->owns_qdisc |= !err || owns_qdisc;
 	p->place = PLACE_CLSACT;
 	return add_filter(a, p, prog_fd, map_fd);
 }
@@ -92,26 +142,16 @@ int clsact_remove(const struct attached *a, const struct attached_program *p)
 /* At this side of the device: 1, 0, or why nobody can tell. */
 static int has_filters(int ifindex, __u32 minor)
 {
-	struct {
-		struct nlmsghdr nl;
-		struct tcmsg tc;
-	} ask = {
-		.nl = { .nlmsg_len = sizeof(ask), .nlmsg_type = RTM_GETTFILTER,
-			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
-		.tc = { .tcm_ifindex = ifindex, .tcm_parent = TC_H_MAKE(TC_H_CLSACT, minor) },
+	const struct tcmsg tc = {
+		.tcm_ifindex = ifindex, .tcm_parent = TC_H_MAKE(TC_H_CLSACT, minor),
 	};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	union {
 		struct nlmsghdr nl;
 		char bytes[8192];
 	} answer;
-	ssize_t n = fd < 0 || send(fd, &ask, sizeof(ask), 0) < 0 ?
-		    -1 : recv(fd, &answer, sizeof(answer), 0);
-	int err = n < 0 ? -errno : 0;
+	ssize_t n = ask_tc(RTM_GETTFILTER, NLM_F_DUMP, &tc, &answer.nl, sizeof(answer));
 
-	if (fd >= 0)
-		close(fd);
-	return err ?: n < (ssize_t)sizeof(answer.nl) || answer.nl.nlmsg_type != NLMSG_DONE;
+	return n < 0 ? n : n < (ssize_t)sizeof(answer.nl) || answer.nl.nlmsg_type != NLMSG_DONE;
 }
 
 static int remove_unused(int ifindex)
