@@ -626,6 +626,20 @@ load_that_cannot_name_its_programs()
 	done
 }
 
+# A version that takes over has programs beside: where nobody can look there, they are not strangers'.
+unload_that_cannot_look_beside()
+{
+	run "$skbext" load --type a:8 --bpffs "$tmp/bpf/site"
+	mkdir "$tmp/bpf/site-new-4194000"
+	run strace -f -qq -o "$tmp/trace" -P "$tmp/bpf/site-new-4194000" -e trace=openat \
+		-e inject=openat:error=EMFILE "$skbext" unload --bpffs "$tmp/bpf/site"
+	grep -q INJECTED "$tmp/trace" || wrong "it did not look beside: $err"
+	refused "unload that cannot look beside" "looking at the pins" EMFILE "unload --force"
+	[ -e "$tmp/bpf/site/ctl" ] || wrong "it was unloaded"
+	run "$skbext" unload --bpffs "$tmp/bpf/site"
+	[ "$status" = 0 ] && [ ! -e "$tmp/bpf/site" ] || wrong "unload after it: $err $(ls "$tmp/bpf")"
+}
+
 run_case links_of_others_are_not_followed
 run_case no_bpffs_nothing_touched
 run_case directories_that_are_none
@@ -646,5 +660,6 @@ run_case bind_nofile
 run_case bind_three_caps
 run_case hook_pin_in_the_way
 run_case status_that_cannot_look
+run_case unload_that_cannot_look_beside
 run_case load_that_cannot_name_its_programs
 exit $failed

@@ -91,13 +91,18 @@ static int own_progs_of(const char *dir, void *arg)
 	return err ?: own_progs_in(own, dir, "links") ?: own_progs_in(own, dir, "progs");
 }
 
+static bool is_gone_or_not_ours(int err)
+{
+	return err == -ENOENT || err == -ENOTDIR || err == -ELOOP || err == -EXDEV || err == -EPERM;
+}
+
 /* What another user has put there, or has gone, may say what it likes. */
 static int own_progs_beside(const char *dir, void *own)
 {
 	int err = own_progs_of(dir, own), fd = dir_open_at(AT_FDCWD, dir);
 
 	if (fd < 0)
-		return 0;
+		return is_gone_or_not_ours(fd) ? 0 : fd;
 	close(fd);
 	return err;
 }
