@@ -53,6 +53,13 @@ COMMAND=trace CALL=faccessat2 FAULT=ENOMEM faults
 COMMAND=trace CALL=bpf FIRST=12 FAULT=ENOMEM faults
 # A field of a type whose BTF could not be had was unknown, behind a warning.
 COMMAND=filter CALL=bpf FAULT=EMFILE faults
+# What could not be looked into held more than skbext has put there; what could not be looked at was
+# damaged; a map that could not be written, a type that was not loaded.
+COMMAND=replace CALL=dup FAULT=ENOMEM faults
+COMMAND=replace CALL=openat FAULT=EMFILE faults 25
+COMMAND=unload CALL=getdents64 FAULT=ENOSPC faults
+COMMAND=unload CALL=bpf FAULT=ENOSPC faults 25
+COMMAND=attach CALL=bpf FAULT=EPERM faults 30
 # It hid why the directory could not be looked at.
 COMMAND='status type_list' CALL=access FAULT=ENOMEM faults
 exit $status

@@ -230,7 +230,10 @@ static int attach_each(struct attach_job *j)
 	for (unsigned int i = 0; !err && i < j->a.nr; i++)
 		err = attach_one(j, backwards ? j->a.nr - 1 - i : i);
 	j->a.whole = !err;
-	return err ?: attached_write(j->map, &j->a);
+	if (err)
+		return err;
+	err = attached_write(j->map, &j->a);
+	return err ? fail(err, "writing %s/attached/%s: %s", j->sk->dir, j->a.name, why_bpf(err)) : 0;
 }
 
 static int attach_all(struct attach_job *j)

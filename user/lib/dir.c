@@ -233,10 +233,11 @@ static int remove_names(int at, const char *sub)
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
 	err = d ? 0 : -errno;
-	while (d && (e = readdir(d)))
+	while (d && (errno = 0, e = readdir(d)))
 		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") &&
 		    unlinkat(fd, e->d_name, 0) && errno != EISDIR && errno != ENOENT)
 			err = err ?: -errno;
+	err = err ?: d ? -errno : err;
 	if (d)
 		closedir(d);
 	else
@@ -268,20 +269,24 @@ int dir_remove(int fd, const char *dir, const char *const *subs, const char *con
 		    "removing %s: %s", dir, why_bpf(err));
 }
 
-bool dir_has_only(int fd, const char *const *subs, const char *const *files)
+int dir_has_only(int fd, const char *const *subs, const char *const *files)
 {
-	DIR *d = fdopendir(dup(fd));
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+	DIR *d = copy < 0 ? NULL : fdopendir(copy);
 	struct dirent *e;
-	bool only = d;
+	bool only = true;
 
-	if (d)
-		rewinddir(d);
-	while (only && (e = readdir(d)))
+	err = d ? 0 : -errno;
+	while (d && only && (errno = 0, e = readdir(d)))
 		only = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") ||
 		       is_listed(e->d_name, subs) || is_listed(e->d_name, files);
+	if (d && only)
+		err = -errno;
 	if (d)
 		closedir(d);
-	return only;
+	else if (copy >= 0)
+		close(copy);
+	return err ?: only;
 }
 
 /*

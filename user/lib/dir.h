@@ -21,7 +21,8 @@ bool dir_is_at(int fd, const char *dir);
 int dir_make_locked(const char *dir, char *path, size_t size);
 /* Lists end with NULL. What else is in the directory stays, and so does the directory then. */
 int dir_remove(int fd, const char *dir, const char *const *subs, const char *const *files);
-bool dir_has_only(int fd, const char *const *subs, const char *const *files);
+/* 1, 0, or why nobody can tell. */
+int dir_has_only(int fd, const char *const *subs, const char *const *files);
 /* Call fn for each DIR-new-N until it returns other than 0; returns that. */
 int dir_each_half_made(const char *dir, int (*fn)(const char *path, void *arg), void *arg);
 /* Lock one that was left behind. -EBUSY: somebody is at it. -EPERM, -ELOOP, -ENOTDIR: not ours. */

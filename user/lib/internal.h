@@ -189,7 +189,7 @@ int pin_get_op(const struct skbext *sk);	/* a file descriptor, or an error and i
 int damaged(const char *dir, const char *name);	/* -EUCLEAN: what is pinned there */
 int pin_remove(int fd, const char *dir);
 void pin_keep_modes(const char *from, const char *to);	/* whoever was let in stays in */
-bool pin_is_alone(const char *dir);	/* nothing else is in there */
+int pin_is_alone(const char *dir);	/* nothing else is in there; or a negative errno */
 __u64 pin_number(const char *dir);	/* another one after a replace */
 struct cleaned { int removed, foreign; };
 /* Remove each DIR-new-N that something killed has left; nothing is loaded beside it. */

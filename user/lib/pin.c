@@ -75,10 +75,10 @@ void pin_keep_modes(const char *from, const char *to)
 		keep_mode(from, to, files[i]);
 }
 
-bool pin_is_alone(const char *dir)
+int pin_is_alone(const char *dir)
 {
 	int fd = dir_open_at(AT_FDCWD, dir);
-	bool alone = fd >= 0 && dir_has_only(fd, subs, files);
+	int alone = fd < 0 ? fd : dir_has_only(fd, subs, files);
 
 	if (fd >= 0)
 		close(fd);

@@ -79,7 +79,7 @@ static int check_asked(const struct skbext *sk)
 static int check_loaded(struct skbext *sk)
 {
 	const struct hook_def *lost;
-	int err = store_stopped(sk) ?: hooks_seen(sk);
+	int err = store_stopped(sk) ?: hooks_seen(sk), alone;
 
 	if (err)
 		return err;
@@ -87,7 +87,10 @@ static int check_loaded(struct skbext *sk)
 	if (lost)
 		return fail(-ESTALE, "hook %s is not attached any more, so there is nothing whole to replace; unload and load again",
 			    lost->name);
-	if (!pin_is_alone(sk->dir))
+	alone = pin_is_alone(sk->dir);
+	if (alone < 0)
+		return fail(alone, "looking into %s: %s", sk->dir, why_bpf(alone));
+	if (!alone)
 		return fail(-EEXIST, "%s holds more than skbext has put there; remove that first",
 			    sk->dir);
 	return 0;

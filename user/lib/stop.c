@@ -12,18 +12,19 @@ static int open_slots(const char *dir)
 {
 	struct bpf_map_info info;
 	char path[PATH_LEN];
-	int fd;
+	int fd, err;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, map_pin_name(MAP_SLOTS));
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return -errno;
-	if (!map_info(fd, &info) && info.type == BPF_MAP_TYPE_ARRAY &&
+	err = map_info(fd, &info);
+	if (!err && info.type == BPF_MAP_TYPE_ARRAY &&
 	    info.map_flags & BPF_F_MMAPABLE && info.value_size >= SKBEXT_GAP &&
 	    !strcmp(info.name, "skbext_slots"))
 		return fd;
 	close(fd);
-	return -EUCLEAN;
+	return err ?: -EUCLEAN;
 }
 
 /* Sets these bits of what is pinned there. By one file descriptor and one page. */
