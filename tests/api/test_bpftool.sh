@@ -177,12 +177,12 @@ unbound_does_nothing()
 	[ "$n" = 0 ] || wrong "adds, failed adds and records: $n"
 }
 
-# Counts of alone_both in bound_alone.bpf.c, attached by tc: added, failed, found, not found.
+# Counts of alone_both in bound_alone.bpf.c, attached by tc as the last: added, failed, found, not found.
 alone_seen()
 {
 	local prog map
 
-	prog=$(tc -j filter show dev lo egress | jq 'first(.[].options.prog.id // empty)')
+	prog=$(tc -j filter show dev lo egress | jq 'last(.[].options.prog.id // empty)')
 	for map in $(bpftool -j prog show id "$prog" | jq '.map_ids[]'); do
 		bpftool -j map show id "$map" | jq -e '.name == "alone_seen"' >/dev/null &&
 			bpftool -j map dump id "$map" | jq -c 'map(.formatted.value)'
@@ -213,6 +213,67 @@ bound_alone_does_nothing()
 	must tc filter add dev lo egress bpf direct-action object-file "$tmp/out.o" \
 		section classifier/both &&
 	alone_does_nothing
+}
+
+# A program that a light skeleton has loaded, pinned as $dir-pins/light
+load_lightly()
+{
+	sed 's|SEC("classifier/both")|SEC("tc")|' "$root/tests/api/bound_alone.bpf.c" >"$tmp/light.bpf.c"
+	cat >"$tmp/light.c" <<-'C'
+		#include <errno.h>
+		#include <stdio.h>
+		#include <unistd.h>
+		#include <linux/bpf.h>
+		#include "light.lskel.h"
+
+		int main(int argc, char **argv)
+		{
+			struct light *skel = light__open_and_load();
+			union bpf_attr pin = { .pathname = (__u64)argv[1] };
+
+			if (!skel)
+				return perror("light__open_and_load"), 1;
+			pin.bpf_fd = skel->progs.alone_both.prog_fd;
+			if (skel_sys_bpf(BPF_OBJ_PIN, &pin, sizeof(pin)))
+				return perror(argv[1]), 1;
+			light__destroy(skel);
+			return 0;
+		}
+	C
+	must mkdir -p "$dir-pins" &&
+	must clang -O2 -g -target bpf -I"$root/include" -idirafter "/usr/include/$(gcc -print-multiarch)" \
+		-c "$tmp/light.bpf.c" -o "$tmp/light.bpf.o" &&
+	must bpftool gen skeleton -L "$tmp/light.bpf.o" name light || return
+	cp "$tmp/out" "$tmp/light.lskel.h"
+	must gcc -I"$tmp" "$tmp/light.c" -o "$tmp/light" && run "$tmp/light" "$dir-pins/light"
+}
+
+# It loads itself, so that nobody can bind it: its own store is dead from birth, whatever is loaded.
+# Or bpftool's loader has no room for so many functions (7.1: 31), and the verifier refuses it.
+light_skeleton_does_nothing()
+{
+	local adds
+
+	load_lightly || return
+	if [ "$status" != 0 ]; then
+		[ "$err" = "light__open_and_load: Permission denied" ] || wrong "refused: $err"
+		[ -z "$(ls "$dir-pins")" ] || wrong "refused, and pinned: $(ls "$dir-pins")"
+		return
+	fi
+	must tc qdisc add dev lo clsact &&
+	must tc filter add dev lo egress prio 2 bpf direct-action object-pinned "$dir-pins/light" || return
+	alone_does_nothing
+	exec 3>&-
+	must tc filter del dev lo egress && rm -rf "$dir-pins"
+	# And beside the same program, bound, which tags the packet before it.
+	must "$skbext" load --bpffs "$dir" &&
+	must "$skbext" bind "$objs/bound_alone.bpf.o" "$tmp/out.o" --bpffs "$dir" && load_with "$tmp/out.o" &&
+	must "$tmp/light" "$dir-pins/light" &&
+	must tc filter add dev lo egress prio 1 bpf direct-action object-pinned "$dir-pins/alone_both" &&
+	must tc filter add dev lo egress prio 2 bpf direct-action object-pinned "$dir-pins/light" || return
+	alone_does_nothing
+	adds=$("$skbext" stats --json --bpffs "$dir" | jq '[.adds, .add_failed] | add')
+	[ "$adds" = 200 ] || wrong "adds of 200 tagged packets: $adds"
 }
 
 # The same by bpftool without its map arguments, of a file that was bound a second time.
@@ -298,7 +359,7 @@ unbound_with_maps_is_refused()
 	bpftool_refused "not bound" "unable to find map 'skbext_refs'"
 }
 
-for tool in bpftool tc jq; do
+for tool in bpftool tc jq clang gcc; do
 	command -v $tool >/dev/null && continue
 	echo "SKIP bpftool: needs $tool"
 	exit 0
@@ -333,6 +394,7 @@ run_case linked_is_refused
 run_case unbound_does_nothing
 run_case bound_alone_does_nothing
 run_case bound_twice_alone_does_nothing
+run_case light_skeleton_does_nothing
 run_case some_maps_are_not_enough
 run_case bound_before_is_refused
 run_case unbound_with_maps_is_refused
