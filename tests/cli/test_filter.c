@@ -44,7 +44,8 @@ static long bpf_probe_read_kernel(void *to, __u32 size, const void *from)
 #define MOST_BYTES	80
 #define HEADROOM	40	/* in front of the packet, none of which a filter may see */
 
-static __typeof__(bpf_filter) *reference;
+/* Its prototype, which newer headers call deprecated. */
+static u_int (*reference)(const struct bpf_insn *, const u_char *, u_int, u_int);
 static unsigned char head[HEADROOM + MOST_BYTES + 16];
 
 static __u32 below(__u32 n)
