@@ -30,7 +30,7 @@ SKBEXT_FN int skbext_store_mark_again(__u32 slot, __u64 h)
 		__u64 word = __skbext_read(p);
 
 		if (!__skbext_match(word, h))
-			return -1;
+			break;
 		if (word & SKBEXT_W_SHARED ||
 		    __skbext_swap(p, word, word | SKBEXT_W_SHARED))
 			return 0;
