@@ -397,10 +397,12 @@ int BPF_PROG(mptcp_incoming, struct sock *ssk, struct sk_buff *skb)
 	struct mptcp_ext___any *ext = native_ext(skb);
 	struct dss_note ours = {}, kernels = {};
 
-	if (!is_watched(ssk) || !(note || ext))
+	if (!is_watched(ssk))
 		return 0;
+	/* Not "note || ext": clang may or the two pointers, and the verifier refuses that. */
 	if (!note) {
-		__sync_fetch_and_add(&counts[DSS_INCOMING].missing, 1);
+		if (ext)
+			__sync_fetch_and_add(&counts[DSS_INCOMING].missing, 1);
 		return 0;
 	}
 	ours = without_ack(note);
@@ -532,10 +534,11 @@ int BPF_PROG(mptcp_sent, struct sk_buff *skb)
 	struct mptcp_ext___any *ext = native_ext(skb);
 	struct dss_note ours = {}, kernels = {};
 
-	if (!(note || ext) || !is_watched(BPF_CORE_READ(skb, sk)))
+	if (!is_watched(BPF_CORE_READ(skb, sk)))
 		return 0;
 	if (!note) {
-		__sync_fetch_and_add(&counts[DSS_SENT].missing, 1);
+		if (ext)
+			__sync_fetch_and_add(&counts[DSS_SENT].missing, 1);
 		return 0;
 	}
 	if (!note->flags) {

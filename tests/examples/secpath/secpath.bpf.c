@@ -167,13 +167,15 @@ static __always_inline int compare(struct sk_buff *skb)
 	const struct packet_path *path = skbext_find(skb, secpath);
 	struct sec_path___any *native = native_path(skb);
 
-	if (!path && !native)
-		return 0;
-	__sync_fetch_and_add(&compared, 1);
-	if (!path)
+	/* Not "!path && !native": clang may or the two pointers, and the verifier refuses that. */
+	if (path) {
+		__sync_fetch_and_add(&compared, 1);
+		if (!native || differs(path, native))
+			__sync_fetch_and_add(&differing, 1);
+	} else if (native) {
+		__sync_fetch_and_add(&compared, 1);
 		__sync_fetch_and_add(&missing, 1);
-	else if (!native || differs(path, native))
-		__sync_fetch_and_add(&differing, 1);
+	}
 	return 0;
 }
 
