@@ -85,8 +85,8 @@ MAN	:= $(if $(shell command -v scdoc),$(PAGES:%=$(OUT)/man/%))
 UNITS	:= skbext.service skbext-metrics.service skbext-metrics.timer
 COMPLETION := $(OUT)/completion/skbext $(OUT)/completion/_skbext
 
-.PHONY: all lib man run test tests faults fuzz fuzzers bench oracle paths soak matrix check-setup install \
-	uninstall clean help
+.PHONY: all lib man run test tests faults fuzz fuzzers bench oracle paths soak matrix toolchains \
+	check-setup install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY: $(BPF:%=$(OUT)/%.bpf.o) $(SKELS) $(FUZZ_PARTS)
 
@@ -125,6 +125,10 @@ faults: check-setup			## fail each system call of each command; COMMAND=, FAULT=
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)COMMAND='$(COMMAND)' FAULT='$(FAULT)' CALL='$(CALL)' AFTER='$(AFTER)' tests/cli/faults.sh
+
+toolchains:				## build and load in Debian suites; SUITE=, CASE=, UPDATE=1
+	$(Q)scripts/setup toolchains
+	$(Q)SUITE='$(SUITE)' CASE='$(CASE)' UPDATE='$(UPDATE)' tests/toolchains/toolchains.sh
 
 fuzz: check-setup			## fuzz what reads input, an hour; T=name, SECONDS=n each
 	$(Q)scripts/setup test
