@@ -239,29 +239,53 @@ _Static_assert(SKBEXT_BYTES(8, 1) >= sizeof(struct skbext_watch), "skbext: too f
 /* So many bytes more have the maps of an object that are replaced when it is bound. */
 #define SKBEXT_PRIVATE		8
 
+/*
+ * All that skbext counts, once: places, struct skbext_stats, text, JSON and metrics are made of these
+ * rows. C(NAME, field, help): programs count it as SKBEXT_STAT_NAME. S(field, help): skbext_stats() makes
+ * it of others, of the hooks, or of what is counted by type. G(field, unit, help): so many now.
+ *
+ * Programs count an event in one row. Of releases, dels and purged_stale these are the events that no
+ * row "of" them has, and skbext_stats() adds those.
+ */
+#define SKBEXT_STATS(C, S, G)									\
+	G(live, "_records", "records now")						\
+	G(capacity, "_records", "places for records")					\
+	G(orphans, "", "places held by an object that outlives its first owner")	\
+	C(ADDS, adds, "records made by add")						\
+	C(ADDS_MORE, adds_more, "adds to a record that was there")			\
+	S(add_failed, "adds refused, no room")						\
+	S(add_limited, "adds refused, their type had its max")				\
+	C(DELS, dels, "types deleted")							\
+	C(DELS_EMPTIED, dels_emptied, "of dels, the last type of a record")		\
+	C(COW, cow, "objects copied for a write, as they were shared")			\
+	C(SHARES, shares, "records made by clone, copy, segment, fragment")		\
+	C(SHARE_FAILED, share_failed, "copies that carry nothing, no room")		\
+	C(RELEASED, releases, "records that ended with their skb")			\
+	C(SCRUBBED, scrubbed, "of releases, by skb_scrub_packet")			\
+	C(UDP_DROPPED, udp_dropped, "of releases, at the UDP receive queue")		\
+	C(REPLACED, replaced, "of releases, something was copied over them")		\
+	C(PURGED_STALE, purged_stale, "of releases, found on a new skb, or by `skbext purge`")	\
+	C(PURGED, purged, "of purged_stale, by `skbext purge`")				\
+	C(FATE_DROPPED, fate_dropped, "packets with a record that were dropped")	\
+	C(FATE_CONSUMED, fate_consumed, "packets with a record that were consumed")	\
+	S(missed_hooks, "hook runs that the kernel skipped")				\
+	S(missed_releases, "of missed_hooks, releases and purges")			\
+	S(missed_shares, "of missed_hooks, shares: that copy carries nothing")		\
+	S(missed_policies, "of missed_hooks, scrubs and UDP receive queues")		\
+	S(distrusts, "times that all records lost trust, as a release was missed")	\
+	G(untrusted, "_records", "of live, records that nobody finds since then")	\
+	C(DISTRUSTED, distrusted, "looks at such a record, which was not shown")	\
+	C(SHARES_DISTRUSTED, shares_distrusted, "of distrusted, copies that so carry nothing")	\
+	C(SHARE_LIMITED, share_limited, "copies that lack a type, which had its max")	\
+	G(refs, "", "references held by counted types, now")
+
+#define __SKBEXT_STAT_PLACE(NAME, field, help)	SKBEXT_STAT_##NAME,
+#define __SKBEXT_STAT_NO_PLACE(...)
 enum skbext_stat {
-	SKBEXT_STAT_ADDS,		/* records made by add */
-	SKBEXT_STAT_ADDS_MORE,		/* adds that found a record: another type, or the same */
-	SKBEXT_STAT_DELS,		/* types deleted from records that have more */
-	SKBEXT_STAT_DELS_EMPTIED,	/* the last types of records, which ended with it */
-	SKBEXT_STAT_COW,		/* objects copied because they were shared */
-	SKBEXT_STAT_SHARES,		/* records made by clone, copy, segment, fragment */
-	SKBEXT_STAT_SHARE_FAILED,	/* shares that found no room: the copy carries nothing */
-	/* Records that ended otherwise than by del: each is counted once, by what ended it. */
-	SKBEXT_STAT_RELEASED,		/* the skb ended, or a program reset it */
-	SKBEXT_STAT_SCRUBBED,		/* skb_scrub_packet */
-	SKBEXT_STAT_UDP_DROPPED,	/* the UDP receive queue */
-	SKBEXT_STAT_REPLACED,		/* a copy was made into an skb that held one */
-	SKBEXT_STAT_PURGED_STALE,	/* found on an skb at its birth, or by an add or a del */
-	SKBEXT_STAT_PURGED,		/* skbext_purge() */
-	SKBEXT_STAT_FATE_DROPPED,	/* records seen at kfree_skb */
-	SKBEXT_STAT_FATE_CONSUMED,	/* records seen at consume_skb */
-	SKBEXT_STAT_DISTRUSTED,		/* finds, shares refused: may be another packet's record */
-	SKBEXT_STAT_SHARES_DISTRUSTED,	/* the shares of these: the copy carries nothing */
-	SKBEXT_STAT_SHARE_LIMITED,	/* copies that lack a type which has its max */
-	/* By the number of the type that was to be added. */
-	SKBEXT_STAT_ADD_FAILED,		/* adds refused: no room */
-	SKBEXT_STAT_ADD_LIMITED = SKBEXT_STAT_ADD_FAILED + SKBEXT_MAX_TYPES,	/* it has its max */
+	SKBEXT_STATS(__SKBEXT_STAT_PLACE, __SKBEXT_STAT_NO_PLACE, __SKBEXT_STAT_NO_PLACE)
+	/* By the number of the type that was to be added: no room, and it has its max. */
+	SKBEXT_STAT_ADD_FAILED,
+	SKBEXT_STAT_ADD_LIMITED = SKBEXT_STAT_ADD_FAILED + SKBEXT_MAX_TYPES,
 	SKBEXT_STAT_NR = SKBEXT_STAT_ADD_LIMITED + SKBEXT_MAX_TYPES,
 };
 

@@ -395,44 +395,16 @@ struct skbext_record {
 SKBEXT_API int skbext_for_each(struct skbext *sk,
 			       int (*fn)(const struct skbext_record *rec, void *arg), void *arg);
 
+/*
+ * A __u64 for each row of SKBEXT_STATS() in layout.h, which says what it counts.
+ * adds + shares = releases + dels_emptied + live, when nothing is under way.
+ */
+#define __SKBEXT_STAT_COUNT(NAME, field, help)	__u64 field;
+#define __SKBEXT_STAT_SUM(field, help)		__u64 field;
+#define __SKBEXT_STAT_GAUGE(field, unit, help)	__u64 field;
 struct skbext_stats {
 	size_t sz;
-	__u64 live;		/* records now, counted, not computed */
-	__u64 capacity;		/* places for records; a little more than was asked for */
-	__u64 orphans;		/* places held by an object whose first owner is gone */
-	__u64 adds;		/* records made by add */
-	__u64 adds_more;	/* adds to a record that was there */
-	__u64 add_failed;
-	__u64 dels;		/* types deleted */
-	__u64 dels_emptied;	/* of these, the last of their record */
-	__u64 cow;
-	__u64 shares;
-	__u64 share_failed;
-	/* adds + shares = releases + dels_emptied + live, when nothing is under way. */
-	__u64 releases;
-	__u64 scrubbed;		/* of releases, as the following */
-	__u64 udp_dropped;
-	__u64 replaced;
-	__u64 purged_stale;
-	__u64 fate_dropped;
-	__u64 fate_consumed;
-	__u64 missed_hooks;	/* runs of a hook that the kernel skipped: recursion_misses */
-	/*
-	 * Looks at a record that may be another packet's, because a release was missed since:
-	 * as not there.
-	 */
-	__u64 distrusted;
-	__u64 refs;		/* references held by the payloads of all counted types, now */
-	/* Of missed_hooks. A skipped release or policy ends all trust, see distrusts. */
-	__u64 missed_releases;
-	__u64 missed_shares;	/* copies that carry nothing, if their original did */
-	__u64 missed_policies;
-	__u64 distrusts;	/* times that no record made before was trusted any more */
-	__u64 untrusted;	/* of live, those that no program finds for that reason */
-	__u64 shares_distrusted;	/* of distrusted, by a share: the copy carries nothing */
-	__u64 purged;		/* of purged_stale, by skbext_purge() */
-	__u64 add_limited;	/* adds refused, their type has its max: skbext_type_limit() */
-	__u64 share_limited;	/* copies that lack a type for that reason */
+	SKBEXT_STATS(__SKBEXT_STAT_COUNT, __SKBEXT_STAT_SUM, __SKBEXT_STAT_GAUGE)
 	/* By the type's id. A record with several types is one of live and counts for each of them. */
 	__u64 type_live[SKBEXT_MAX_TYPES];
 	__u64 type_add_failed[SKBEXT_MAX_TYPES];	/* of add_failed */

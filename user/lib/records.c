@@ -170,6 +170,9 @@ static int sum_cpus(struct skbext *sk, __u64 *sum)
 	return 0;
 }
 
+#define TAKE(NAME, field, help)	st.field = sum[SKBEXT_STAT_##NAME];
+#define LEAVE(...)
+
 int skbext_stats(struct skbext *sk, struct skbext_stats *stats)
 {
 	__u64 sum[SKBEXT_STAT_NR] = {};
@@ -185,37 +188,23 @@ int skbext_stats(struct skbext *sk, struct skbext_stats *stats)
 	hooks_missed(sk, missed);
 	sum_buckets(sk, sum);
 	count_slots(sk, &st);
-	st.adds = sum[SKBEXT_STAT_ADDS];
-	st.adds_more = sum[SKBEXT_STAT_ADDS_MORE];
+	SKBEXT_STATS(TAKE, LEAVE, LEAVE)
+	st.dels += st.dels_emptied;
+	st.purged_stale += st.purged;
+	for (int i = SKBEXT_STAT_SCRUBBED; i <= SKBEXT_STAT_PURGED; i++)
+		st.releases += sum[i];
 	for (int type = 0; type < SKBEXT_MAX_TYPES; type++) {
 		st.type_add_failed[type] = sum[SKBEXT_STAT_ADD_FAILED + type];
 		st.type_add_limited[type] = sum[SKBEXT_STAT_ADD_LIMITED + type];
 		st.add_failed += st.type_add_failed[type];
 		st.add_limited += st.type_add_limited[type];
 	}
-	st.share_limited = sum[SKBEXT_STAT_SHARE_LIMITED];
-	st.dels = sum[SKBEXT_STAT_DELS] + sum[SKBEXT_STAT_DELS_EMPTIED];
-	st.dels_emptied = sum[SKBEXT_STAT_DELS_EMPTIED];
-	st.cow = sum[SKBEXT_STAT_COW];
-	st.shares = sum[SKBEXT_STAT_SHARES];
-	st.share_failed = sum[SKBEXT_STAT_SHARE_FAILED];
-	for (int i = SKBEXT_STAT_RELEASED; i <= SKBEXT_STAT_PURGED; i++)
-		st.releases += sum[i];
-	st.scrubbed = sum[SKBEXT_STAT_SCRUBBED];
-	st.udp_dropped = sum[SKBEXT_STAT_UDP_DROPPED];
-	st.replaced = sum[SKBEXT_STAT_REPLACED];
-	st.purged_stale = sum[SKBEXT_STAT_PURGED_STALE] + sum[SKBEXT_STAT_PURGED];
-	st.purged = sum[SKBEXT_STAT_PURGED];
-	st.fate_dropped = sum[SKBEXT_STAT_FATE_DROPPED];
-	st.fate_consumed = sum[SKBEXT_STAT_FATE_CONSUMED];
 	for (int role = 0; role <= SKBEXT_ROLE_WATCH; role++)
 		st.missed_hooks += missed[role];
 	st.missed_releases = missed[SKBEXT_ROLE_RELEASE] + missed[SKBEXT_ROLE_PURGE];
 	st.missed_shares = missed[SKBEXT_ROLE_SHARE];
 	st.missed_policies = missed[SKBEXT_ROLE_POLICY];
 	st.distrusts = sk->state->watch >> 32;
-	st.distrusted = sum[SKBEXT_STAT_DISTRUSTED];
-	st.shares_distrusted = sum[SKBEXT_STAT_SHARES_DISTRUSTED];
 	st.refs = sum_refs(sk);
 	memcpy(stats, &st, stats->sz < sizeof(st) ? stats->sz : sizeof(st));
 	return 0;
