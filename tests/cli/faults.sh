@@ -409,7 +409,7 @@ inject()
 	# brk() knows no errno: it says what is the end, as before.
 	[ "$2" != brk ] || [ "$4" = KILL ] || how=retval=0
 	# Nor do these, which cannot fail.
-	[ "$4" = KILL ] || case $2 in getuid | geteuid | getpid | gettid) return ;; esac
+	[ "$4" = KILL ] || case $2 in getuid | geteuid | getpid | gettid | uname) return ;; esac
 	what="$1, $2 $3 $4"
 	"before_$1" >/dev/null 2>&1
 	{

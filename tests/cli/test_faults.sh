@@ -53,6 +53,12 @@ COMMAND=trace CALL=faccessat2 FAULT=ENOMEM faults
 COMMAND=trace CALL=bpf FIRST=12 FAULT=ENOMEM faults
 # A field of a type whose BTF could not be had was unknown, behind a warning.
 COMMAND=filter CALL=bpf FAULT=EMFILE faults
+# What doctor may do is asked without a file; a configuration that was read in part was all of it. Why
+# a record could not be written was not said, and a cgroup v2 was there where only a mount was busy.
+COMMAND='doctor bundle' CALL=capget FAULT=ENOMEM faults
+COMMAND=bundle CALL=read FAULT=EBUSY faults 12
+COMMAND=top CALL=write FAULT=ENOSPC faults
+COMMAND=demo CALL=mount FAULT=EBUSY faults
 # What could not be looked into held more than skbext has put there; what could not be looked at was
 # damaged; a map that could not be written, a type that was not loaded.
 COMMAND=replace CALL=dup FAULT=ENOMEM faults

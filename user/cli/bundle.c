@@ -33,16 +33,31 @@ static bool is_of_interest(const char *line)
 	return false;
 }
 
+/* Read to its end, or in part. */
+static int gz_failed(gzFile f)
+{
+	int err;
+
+	gzerror(f, &err);
+	return err != Z_OK && err != Z_STREAM_END && err != Z_BUF_ERROR;
+}
+
 static json_t *read_config(const char *path)
 {
 	gzFile f = gzopen(path, "rb");	/* plain text, too */
 	json_t *lines = f ? json_array() : NULL;
 	char line[256];
+	int err;
 
 	while (f && gzgets(f, line, sizeof(line))) {
 		line[strcspn(line, "\n")] = 0;
 		if (is_of_interest(line))
 			json_array_append_new(lines, json_string(line));
+	}
+	err = errno;
+	if (f && gz_failed(f)) {
+		json_decref(lines);
+		lines = json_pack("{s:s++}", "error", path, ": ", strerror(err));
 	}
 	if (f)
 		gzclose(f);

@@ -4,9 +4,11 @@
  * loaded, its live hooks too. Fails where nothing would load.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -17,16 +19,13 @@
 #define BTF_PATH	"/sys/kernel/btf/vmlinux"
 #define BPF_FS		0xcafe4a11	/* BPF_FS_MAGIC of linux/magic.h */
 
-/* Bits of CapEff; CAP_SYS_ADMIN implies the other two, as in the kernel. */
-#define CAP_SYS_ADMIN	21
-#define CAP_PERFMON	38
-#define CAP_BPF		39
+/* CAP_SYS_ADMIN implies CAP_BPF and CAP_PERFMON, as in the kernel. */
 
 #define MAX_HOOKS	64
 
 struct check {
 	const char *name;
-	bool ok;
+	bool ok, unknown;	/* nobody could look */
 	char detail[160];
 	const char *remedy;
 };
@@ -48,31 +47,39 @@ struct report {
 	struct skbext_status status;	/* of live */
 };
 
-static __u64 effective_caps(void)
+static int effective_caps(__u64 *caps)
 {
-	FILE *f = fopen("/proc/self/status", "r");
-	unsigned long long caps = 0;
-	char line[256];
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+	int err = syscall(SYS_capget, &head, data) ? -errno : 0;
 
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "CapEff: %llx", &caps) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return caps;
+	*caps = (__u64)data[1].effective << 32 | data[0].effective;
+	return err;
 }
 
 static void check_caps(struct check *c)
 {
-	__u64 caps = effective_caps();
+	__u64 caps;
+	int err = effective_caps(&caps);
 	bool admin = caps >> CAP_SYS_ADMIN & 1;
 	bool bpf = admin || caps >> CAP_BPF & 1, perfmon = admin || caps >> CAP_PERFMON & 1;
 
 	c->name = "privilege";
 	c->ok = bpf && perfmon;
-	c->remedy = "run it as root";
-	snprintf(c->detail, sizeof(c->detail), "uid %u, CAP_BPF %s, CAP_PERFMON %s", geteuid(),
-		 bpf ? "yes" : "no", perfmon ? "yes" : "no");
+	c->unknown = err;
+	c->remedy = err ? "try again" : "run it as root";
+	if (err)
+		snprintf(c->detail, sizeof(c->detail), "what this process may do is not known: %s",
+			 strerror(-err));
+	else
+		snprintf(c->detail, sizeof(c->detail), "uid %u, CAP_BPF %s, CAP_PERFMON %s", geteuid(),
+			 bpf ? "yes" : "no", perfmon ? "yes" : "no");
+}
+
+static int not_permitted(const char *what, const struct check *caps)
+{
+	return cli_error("cannot %s: %s; %s", what, caps->unknown ? caps->detail : "not permitted",
+			 caps->remedy);
 }
 
 static void check_btf(struct check *c)
@@ -293,7 +300,7 @@ static int print_text(const struct report *r)
 static int verdict(const struct report *r)
 {
 	if (!r->checks[CHECK_CAPS].ok)
-		return cli_error("cannot try the hooks: not permitted; run it as root");
+		return not_permitted("try the hooks", &r->checks[CHECK_CAPS]);
 	if (r->found.guarantee == SKBEXT_GUARANTEE_NONE)
 		return cli_error("cannot load on this machine: %s", r->why);
 	if (r->live_error[0])
@@ -342,7 +349,7 @@ static int run(int argc, char **argv)
 		return doctor(&common);
 	check_caps(&caps);
 	if (!caps.ok)
-		return cli_error("cannot measure: not permitted; run it as root");
+		return not_permitted("measure", &caps);
 	return measure(&common, seconds);
 }
 

@@ -39,9 +39,11 @@ static int write_record(struct top *t, const json_t *snapshot)
 	if (!json_dumpf(snapshot, t->record, JSON_COMPACT) && fputc('\n', t->record) != EOF &&
 	    !fflush(t->record))
 		return CLI_DONE;
+	snprintf(t->unwritten, sizeof(t->unwritten),
+		 "nothing more is recorded: the file cannot be written: %s", strerror(errno));
 	fclose(t->record);
 	t->record = NULL;
-	t->view.note = "nothing more is recorded: the file cannot be written";
+	t->view.note = t->unwritten;
 	return CLI_FAILED;
 }
 
@@ -119,8 +121,10 @@ static int first(struct top *t)
 	const json_t *error;
 
 	if (top_next(t))
-		return cli_error("cannot replay %s: %s; name a file that top --record wrote",
-				 t->replay_name ? t->replay_name : "", t->view.note);
+		return t->unwritten[0] ?
+		       cli_error("cannot go on: %s; see to the file", t->view.note) :
+		       cli_error("cannot replay %s: %s; name a file that top --record wrote",
+				 t->replay_name, t->view.note);
 	error = json_object_get(t->now, "error");
 	if (error && !t->replay)
 		return cli_error("cannot show what happens: %s", json_string_value(error));

@@ -3,12 +3,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "parts.h"
@@ -65,13 +67,22 @@ static int make_locked(char *path, size_t size)
 	return fd;
 }
 
+static bool has_cgroup2(void)
+{
+	struct statfs fs;
+	bool has = !statfs(CGROUPS, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC;
+
+	errno = EBUSY;
+	return has;
+}
+
 /* A cgroup's programs see the sockets made in it; one of our own keeps the machine's out. */
 static void make_cgroup(struct demo_run *d)
 {
 	static const enum demo_hook hooks[] = { DEMO_CGROUP_EGRESS, DEMO_CGROUP_INGRESS };
 
 	/* EBUSY: it is there already. */
-	if (mount("skbext-demo", CGROUPS, "cgroup2", 0, NULL) && errno != EBUSY)
+	if (mount("skbext-demo", CGROUPS, "cgroup2", 0, NULL) && (errno != EBUSY || !has_cgroup2()))
 		goto absent;
 	remove_dead();
 	d->cgroup_fd = make_locked(d->cgroup, sizeof(d->cgroup));

@@ -71,6 +71,7 @@ struct top {
 	struct cli_common common;
 	double interval;	/* seconds */
 	FILE *record, *replay;	/* or NULL */
+	char unwritten[128];	/* "": all of the record was */
 	const char *replay_name;
 	bool ended;		/* the replay */
 	int timing;		/* file descriptor that keeps run times measured, or -1 */
