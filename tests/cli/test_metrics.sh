@@ -166,6 +166,8 @@ values_are_those_of_status()
 		bpftool -j map show pinned "$dir/$map" | jq .bytes_memlock
 	done | jq -s add)
 	is 'skbext_kernel_bytes{of="maps"}' "$bytes"
+	[ "$(jq ".kernel_bytes.maps == $bytes and .kernel_bytes.programs > 4096" "$tmp/status")" = true ] ||
+		wrong "status: $(jq -c .kernel_bytes "$tmp/status")"
 	[ "$(value 'skbext_kernel_bytes{of="programs"}')" -gt 4096 ] || wrong "no bytes of programs"
 }
 

@@ -270,12 +270,12 @@ json_t *cli_json_doctor(const struct cli_common *common);
 /* bundle.c: what a bug report needs, in a file. Returns an exit status. */
 int cli_write_bundle(const struct cli_common *common, const char *file);
 
-/* memory.c: bytes that the kernel accounts to what is pinned there. Errors are printed. */
+/* memory.c: bytes that the kernel accounts to what is pinned there. NULL, or why that is not known. */
 struct cli_memory {
 	__u64 maps, programs;
 };
 
-int cli_read_memory(const struct cli_common *common, struct cli_memory *memory);
+const char *cli_read_memory(const struct cli_common *common, struct cli_memory *memory);
 
 /*
  * textfile.c: make or replace a file, or leave it as it is: a reader finds the old one or the new one,

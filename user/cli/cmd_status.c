@@ -40,7 +40,21 @@ static void look_end(struct look *look)
 	cli_types_free(&look->types);
 }
 
-static json_t *status_json(struct skbext *sk, const struct look *look)
+static void add_memory(json_t *all, const struct cli_common *common)
+{
+	struct cli_memory memory;
+	const char *why = cli_read_memory(common, &memory);
+
+	if (why)
+		json_object_set_new(all, "kernel_bytes_unknown", json_string(why));
+	else
+		json_object_set_new(all, "kernel_bytes",
+				    json_pack("{s:I, s:I}", "maps", (json_int_t)memory.maps,
+					      "programs", (json_int_t)memory.programs));
+}
+
+static json_t *status_json(struct skbext *sk, const struct look *look,
+			   const struct cli_common *common)
 {
 	const struct skbext_status *status = &look->status;
 	char ctl[20];
@@ -64,6 +78,8 @@ static json_t *status_json(struct skbext *sk, const struct look *look)
 		json_object_set_new(all, "lost", cli_json_lost(&look->types.stats));
 	if (all && !look->bound)
 		json_object_set_new(all, "bound_unknown", json_string(look->why));
+	if (all)
+		add_memory(all, common);
 	return all;
 }
 
@@ -168,7 +184,7 @@ static int show(struct skbext *sk, const struct cli_common *common, const struct
 	cli_types_warn(&look.types);
 	ret = judge(look.problems);
 	if (common->json)
-		printed = cli_print_json(status_json(sk, &look));
+		printed = cli_print_json(status_json(sk, &look, common));
 	else
 		print_text(sk, &look);
 	look_end(&look);
@@ -183,7 +199,7 @@ json_t *cli_json_status(struct skbext *sk, const struct cli_common *common)
 
 	if (look_at(&look, sk, common, &limits))
 		return NULL;
-	all = status_json(sk, &look);
+	all = status_json(sk, &look, common);
 	look_end(&look);
 	return all;
 }

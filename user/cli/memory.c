@@ -30,6 +30,14 @@ static bool read_bytes(int fd, __u64 *bytes)
 	return seen;
 }
 
+static char unread[PATH_MAX + 64];
+
+static void not_read(const char *path)
+{
+	snprintf(unread, sizeof(unread), "cannot read how much memory %s takes: %s; try again", path,
+		 strerror(errno));
+}
+
 static bool add_pinned(const char *dir, const char *name, __u64 *bytes)
 {
 	char path[PATH_MAX];
@@ -40,7 +48,7 @@ static bool add_pinned(const char *dir, const char *name, __u64 *bytes)
 	fd = bpf_obj_get(path);
 	ok = fd >= 0 && read_bytes(fd, bytes);
 	if (!ok)
-		cli_error("cannot read how much memory %s takes: %s; try again", path, strerror(errno));
+		not_read(path);
 	if (fd >= 0)
 		close(fd);
 	return ok;
@@ -54,7 +62,7 @@ static bool add_below(const char *dir, __u64 *bytes)
 	bool ok = d;
 
 	if (!d)
-		cli_error("cannot read how much memory %s takes: %s; try again", dir, strerror(errno));
+		not_read(dir);
 	while (ok && (e = readdir(d)))
 		ok = e->d_type != DT_REG || add_pinned(dir, e->d_name, bytes);
 	if (d)
@@ -62,7 +70,7 @@ static bool add_below(const char *dir, __u64 *bytes)
 	return ok;
 }
 
-int cli_read_memory(const struct cli_common *common, struct cli_memory *memory)
+const char *cli_read_memory(const struct cli_common *common, struct cli_memory *memory)
 {
 	const char *dir = cli_bpffs(common);
 	char progs[PATH_MAX];
@@ -72,8 +80,8 @@ int cli_read_memory(const struct cli_common *common, struct cli_memory *memory)
 	snprintf(progs, sizeof(progs), "%s/progs", dir);
 	if (!add_pinned(dir, "op", &op) || !add_below(dir, &memory->maps) ||
 	    !add_below(progs, &memory->programs))
-		return CLI_FAILED;
+		return unread;
 	memory->maps -= op;
 	memory->programs += op;
-	return CLI_DONE;
+	return NULL;
 }

@@ -107,9 +107,10 @@ static void write_counters(struct out *o, const struct skbext_stats *stats)
 static int write_memory(struct out *o, const struct cli_common *common)
 {
 	struct cli_memory memory;
+	const char *why = cli_read_memory(common, &memory);
 
-	if (cli_read_memory(common, &memory))
-		return CLI_FAILED;
+	if (why)
+		return cli_error("%s", why);
 	family(o, GAUGE, "kernel_bytes", "", "memory that the kernel accounts to maps and programs");
 	labelled(o, memory.maps, "of=\"maps\"");
 	labelled(o, memory.programs, "of=\"programs\"");
