@@ -90,11 +90,14 @@ SKBEXT_FN int peek_slot(__u64 fronts, __u64 h)
 
 static __always_inline __u32 peek_missed_of(const struct skbext_watched *set)
 {
-	__u64 sum = 0;
+	__u64 seen[SKBEXT_TIMES], sum[SKBEXT_TIMES] = {};
 
-	if (!__skbext_read(&set->active[0]))
+	if (!__skbext_read(&set->active[0][0]))
 		return 0;
-	return __skbext_sum(set->misses, sizeof(__u64), &sum) || sum != __skbext_read(&set->seen);
+	__skbext_each_time
+	for (int t = 0; t < SKBEXT_TIMES; t++)
+		seen[t] = __skbext_read(&set->seen[t]);
+	return !!__skbext_moved(set, seen, sum);
 }
 
 static long peek_missed(__u32 cpu, __u32 *missed)

@@ -21,7 +21,7 @@ struct {
 
 struct watched {
 	__u64 active, stats;	/* per-CPU pointers */
-	__u32 n;
+	__u32 n;		/* time * SKBEXT_WATCHED + hook */
 };
 
 /* The verifier does not take a pointer for a number, but takes one read from memory. */
@@ -47,10 +47,10 @@ static long learn_cpu(__u32 cpu, struct watched *from)
 	__u64 distance = distance_to(cpu);
 	__u32 n = from->n;
 
-	if (!w || n >= SKBEXT_WATCHED)
+	if (!w || n >= SKBEXT_TIMES * SKBEXT_WATCHED)
 		return 1;
-	w->set[learnt.set % SKBEXT_SETS].active[n] = from->active + distance;
-	w->set[learnt.set % SKBEXT_SETS].misses[n] = from->stats + distance +
+	w->set[learnt.set % SKBEXT_SETS].active[0][n] = from->active + distance;
+	w->set[learnt.set % SKBEXT_SETS].misses[0][n] = from->stats + distance +
 		       bpf_core_field_offset(struct bpf_prog_stats, misses);
 	return 0;
 }
@@ -60,11 +60,11 @@ static __always_inline void learn_program(struct bpf_prog *prog)
 {
 	__u32 id = prog->aux->id;
 
-	for (__u32 n = 0; n < SKBEXT_WATCHED; n++) {
+	for (__u32 n = 0; n < SKBEXT_TIMES * SKBEXT_WATCHED; n++) {
 		struct watched from = { (__u64)BPF_CORE_READ(prog, active),
 					(__u64)BPF_CORE_READ(prog, stats), n };
 
-		if (id == learnt.watched_id[n])
+		if (id == learnt.watched_id[0][n])
 			bpf_loop(__skbext_cfg.cpus, learn_cpu, &from, 0);
 	}
 	for (int i = 0; i < SKBEXT_MAX_OWN; i++)
@@ -100,40 +100,25 @@ static __always_inline void sysctl_written(const struct ctl_table *table)
 		__sync_fetch_and_or(&SKBEXT_STATE->watch, SKBEXT_WATCH_DEAD);
 }
 
-/* A watched program of this set runs on the CPU that this is of, or is suspended there. */
-static __always_inline bool is_running(const struct skbext_watch *w)
-{
-	const struct skbext_watched *set = &w->set[learnt.set % SKBEXT_SETS];
-	__u32 running = 0;
-
-	for (int i = 0; i < SKBEXT_WATCHED; i++) {
-		__u32 active;
-
-		if (!set->active[i])
-			break;
-		if (bpf_probe_read_kernel(&active, sizeof(active), (void *)set->active[i]) || active)
-			running = 1;
-	}
-	return running;
-}
-
 /*
- * What begins here, an interruption or another task, may keep a watched program from its end: is
- * one running on this CPU?
+ * What begins here, an interruption or another task, may keep a watched program from its end, and may
+ * need its hook: is there a hook with no program left on this CPU? If not, what was open here may be
+ * over: the longer it stays open, the more is taken for harm that is none.
  */
 static __always_inline void suspend(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct skbext_watch *w = bpf_map_lookup_elem(&skbext_watches, &cpu);
+	struct skbext_watched *set;
 
-	if (!w || !is_running(w))
+	if (!w)
 		return;
-	/*
-	 * In this order, on every machine, or a closer would take away what is not counted yet: the
-	 * fetching form orders what is before and behind it. Before it: active, which is not 0.
-	 */
-	__skbext_fetch_add(&SKBEXT_STATE->watch, 1);
-	__sync_fetch_and_add(&w->opened, 1);
+	set = &w->set[learnt.set % SKBEXT_SETS];
+	__skbext_end_between(set);
+	if (__skbext_blocked(set))
+		__skbext_suspend(w, set);
+	else if (__skbext_read(&w->opened) != __skbext_read(&w->closed))
+		__skbext_look_at(cpu, NULL);
 }
 
 SEC("iter/bpf_prog")

@@ -8,7 +8,7 @@
 /* Ids in, addresses out: learn() runs once between loading and attaching. 0: no program. */
 struct skbext_learnt {
 	__u32 set, pad;		/* which these programs are */
-	__u32 watched_id[SKBEXT_WATCHED], own_id[SKBEXT_MAX_OWN];
+	__u32 watched_id[SKBEXT_TIMES][SKBEXT_WATCHED], own_id[SKBEXT_MAX_OWN];
 	__u64 own[SKBEXT_MAX_OWN];
 	__u64 scratch;
 };

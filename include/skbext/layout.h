@@ -9,7 +9,7 @@
 #define SKBEXT_LAYOUT_H
 
 /* Raise with every change here, in store.h and in bpf/watch.h: one version replaces another by it. */
-#define SKBEXT_LAYOUT_VERSION	20
+#define SKBEXT_LAYOUT_VERSION	21
 #define SKBEXT_MAGIC		0x74786562736b62ULL
 
 #define SKBEXT_MAX_TYPES	8		/* the bits of active_extensions */
@@ -99,7 +99,7 @@ struct skbext_bucket {
 	(SKBEXT_REST_AT(payload, buckets) + SKBEXT_WORDS - SKBEXT_OBJECT(payload))
 
 /* The fewest buckets with this are as large as a value of skbext_watches: skbext_verify(). */
-#define SKBEXT_TAIL		448ULL
+#define SKBEXT_TAIL		768ULL
 
 #define SKBEXT_BYTES(payload, buckets)	\
 	(SKBEXT_GAP + (buckets) * (SKBEXT_FRONT(payload) + SKBEXT_REST(payload)) + SKBEXT_TAIL)
@@ -199,7 +199,8 @@ struct skbext_ctl {
  */
 #define SKBEXT_WATCH_OPEN	0x7fffffffU	/* interruptions that may still miss releases */
 #define SKBEXT_WATCH_DEAD	0x80000000U	/* a hook is gone: no more finds and adds */
-#define SKBEXT_WATCHED		6		/* programs that an interruption can need */
+#define SKBEXT_WATCHED		6		/* hooks that an interruption can need */
+#define SKBEXT_TIMES		2		/* programs at each of them, or one */
 
 /*
  * Counters of one CPU, eight cache lines, so that CPUs do not share any. A power of two, as which
@@ -211,17 +212,18 @@ struct skbext_cpu_stats {
 } __attribute__((aligned(64)));
 
 /*
- * One per CPU number. The addresses are the kernel's, of that CPU's counters;
- * 0: there is no such program, nor one behind it.
+ * One per CPU number. The addresses are the kernel's, of that CPU's counters, [n] those of the hooks'
+ * nth programs; 0: there is no such program, nor one behind it.
  */
 struct skbext_watch {
 	/* Interruptions of a release, and those seen through to their end. */
 	__u64 opened, closed;
-	/* Of each set of programs. active[0] is 0: nobody looks at the others. */
+	/* Of each set of programs. active[0][0] is 0: nobody looks at the others. */
 	struct skbext_watched {
-		__u64 active[SKBEXT_WATCHED];
-		__u64 misses[SKBEXT_WATCHED];
-		__u64 seen;		/* sum of misses when somebody looked last */
+		__u64 active[SKBEXT_TIMES][SKBEXT_WATCHED];
+		__u64 misses[SKBEXT_TIMES][SKBEXT_WATCHED];
+		__u64 seen[SKBEXT_TIMES];	/* sums of misses when somebody looked last */
+		__u64 passed[SKBEXT_WATCHED];	/* misses[0] when its second program ran last */
 	} set[SKBEXT_SETS];
 	struct skbext_cpu_stats stats;
 } __attribute__((aligned(64)));

@@ -210,7 +210,8 @@ static void purge_looks_for_misses(void)
 		snprintf(path, sizeof(path), "%s/watches", api_bpffs);
 		watch = map_value(bpf_obj_get(path), sizeof(*watch));
 		make(FAMILIES);
-		__atomic_fetch_add(&watch->set[0].seen, 1, __ATOMIC_SEQ_CST);
+		for (int t = 0; t < SKBEXT_TIMES; t++)
+			__atomic_fetch_add(&watch->set[0].seen[t], 1, __ATOMIC_SEQ_CST);
 		check_purge(0);
 		__atomic_fetch_add(&state->watch, 1, __ATOMIC_SEQ_CST);
 		__atomic_fetch_add(&watch->opened, 1, __ATOMIC_SEQ_CST);

@@ -130,6 +130,7 @@ __attribute__((format(printf, 2, 3))) void not_complete(struct skbext *sk, const
 /* kernel.c */
 struct btf *vmlinux_btf(void);	/* NULL and errno: none that can be read; not the caller's to free */
 int no_btf(int err);	/* of vmlinux_btf(); -EOPNOTSUPP */
+bool preempts_softirqs(void);	/* PREEMPT_RT: hooks interrupt each other everywhere */
 bool btf_is_vmlinux(__u32 btf_id);	/* the kernel's own, and not a module's */
 int prog_id_get(int prog_fd, __u32 *id);	/* 0 or a negative errno */
 __u32 prog_id_of(int prog_fd);	/* 0: it is none, or cannot be asked */

@@ -25,6 +25,20 @@ struct btf *vmlinux_btf(void)
 	return btf;
 }
 
+/* A function that only PREEMPT_RT has; kept, as the BTF is. */
+bool preempts_softirqs(void)
+{
+	static int kept;	/* 0: not known yet */
+	int known = __atomic_load_n(&kept, __ATOMIC_RELAXED);
+	struct btf *vmlinux = known ? NULL : vmlinux_btf();
+
+	if (vmlinux) {
+		known = btf__find_by_name_kind(vmlinux, "rt_spin_lock", BTF_KIND_FUNC) > 0 ? 1 : -1;
+		__atomic_store_n(&kept, known, __ATOMIC_RELAXED);
+	}
+	return known > 0;
+}
+
 int no_btf(int err)
 {
 	return fail(-EOPNOTSUPP, "this kernel has no readable BTF (/sys/kernel/btf/vmlinux: %s); it takes one built with CONFIG_DEBUG_INFO_BTF",

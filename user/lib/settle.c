@@ -23,7 +23,7 @@ static int forget_set(struct skbext *sk, unsigned int set)
 		return err;
 	cpus = size / sizeof(*w);
 	for (size_t cpu = 0; cpu < cpus; cpu++)
-		__atomic_store_n(&w[cpu].set[set].active[0], 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&w[cpu].set[set].active[0][0], 0, __ATOMIC_SEQ_CST);
 	err = grace();
 	for (size_t cpu = 0; !err && cpu < cpus; cpu++)
 		memset(&w[cpu].set[set], 0, sizeof(w[cpu].set[set]));

@@ -9,12 +9,6 @@
 
 _Static_assert(SKBEXT_MAX_OWN >= MAX_HOOKS, "all hooks have their place");
 
-/* A function that only PREEMPT_RT has. */
-static bool preempts_softirqs(void)
-{
-	return btf__find_by_name_kind(vmlinux_btf(), "rt_spin_lock", BTF_KIND_FUNC) > 0;
-}
-
 /* 0: it is not loaded. */
 static int id_in(struct bpf_object *obj, const char *name, __u32 *id)
 {
@@ -45,7 +39,7 @@ static int name_watched(struct bpf_object *obj, struct skbext_learnt *l)
 		if (id && n == SKBEXT_WATCHED)
 			return -E2BIG;
 		if (id)
-			l->watched_id[n++] = id;
+			l->watched_id[0][n++] = id;
 	}
 	return err ?: n ? 0 : -E2BIG;
 }
@@ -96,9 +90,11 @@ static int check_learnt(struct skbext *sk, const struct skbext_learnt *l)
 			return -EOPNOTSUPP;
 	if (bpf_map_lookup_elem(sk->map[MAP_WATCH], &cpu, &w))
 		return -errno;
-	for (int i = 0; i < SKBEXT_WATCHED; i++)
-		if (l->watched_id[i] && (!w.set[sk->set].active[i] || !w.set[sk->set].misses[i]))
-			return -EOPNOTSUPP;
+	for (int t = 0; t < SKBEXT_TIMES; t++)
+		for (int i = 0; i < SKBEXT_WATCHED; i++)
+			if (l->watched_id[t][i] && (!w.set[sk->set].active[t][i] ||
+						    !w.set[sk->set].misses[t][i]))
+				return -EOPNOTSUPP;
 	return 0;
 }
 
