@@ -3,6 +3,11 @@
  * The exact mode: a record ends where the kernel drops skb->extensions and is shared where the
  * kernel shares them. All hooks run before the function's body and none of these can fail after
  * that. Each program has the name of its function behind skbext_: user/lib/hook_table.c.
+ *
+ * The kernel skips a program that is suspended on this CPU. Where softirqs preempt each other
+ * (PREEMPT_RT) that is often, so each of these has a second one, skbext_2_, which runs right behind
+ * the first: both have to be suspended before the function is passed without. What the first did,
+ * the second finds done.
  */
 #include "lifecycle.bpf.h"
 #include "watch.bpf.h"
@@ -11,7 +16,14 @@
 
 #define RELEASE(function, ...)								\
 	SEC("fentry/" #function)							\
-	int BPF_PROG(skbext_##function, __VA_ARGS__) { release(HASH(skb)); return 0; }
+	int BPF_PROG(skbext_##function, __VA_ARGS__) { release(HASH(skb)); return 0; }	\
+	SEC("?fentry/" #function)							\
+	int BPF_PROG(skbext_2_##function, __VA_ARGS__)					\
+	{										\
+		pass(SECOND_##function);						\
+		release(HASH(skb));							\
+		return 0;								\
+	}
 
 /*
  * skb_ext_reset() is in here: every free but the three below, and the morphs.
@@ -28,34 +40,41 @@ RELEASE(napi_skb_free_stolen_head, struct sk_buff *skb)
 /* GRO frags: never freed, the same sk_buff is the driver's next packet. */
 RELEASE(napi_reuse_skb, struct napi_struct *napi, struct sk_buff *skb)
 
+#define SHARE(function, ...)								\
+	SEC("fentry/" #function)							\
+	int BPF_PROG(skbext_##function, __VA_ARGS__) { share(HASH(to), HASH(from)); return 0; } \
+	SEC("?fentry/" #function)							\
+	int BPF_PROG(skbext_2_##function, __VA_ARGS__)					\
+	{										\
+		share_again(HASH(to), HASH(from));					\
+		return 0;								\
+	}
+
 /* Clone, copy, morph, segment. */
-SEC("fentry/__copy_skb_header")
-int BPF_PROG(skbext___copy_skb_header, struct sk_buff *new, const struct sk_buff *old)
-{
-	share(HASH(new), HASH(old));
-	return 0;
-}
+SHARE(__copy_skb_header, struct sk_buff *to, const struct sk_buff *from)
 
 /* IP fragments. */
-SEC("fentry/ip_copy_metadata")
-int BPF_PROG(skbext_ip_copy_metadata, struct sk_buff *to, struct sk_buff *from)
-{
-	share(HASH(to), HASH(from));
-	return 0;
-}
+SHARE(ip_copy_metadata, struct sk_buff *to, struct sk_buff *from)
+SHARE(ip6_copy_metadata, struct sk_buff *to, struct sk_buff *from)
 
-SEC("fentry/ip6_copy_metadata")
-int BPF_PROG(skbext_ip6_copy_metadata, struct sk_buff *to, struct sk_buff *from)
+static __always_inline void scrub(const struct sk_buff *skb)
 {
-	share(HASH(to), HASH(from));
-	return 0;
+	keep(HASH(skb), SKBEXT_STATE->keep_scrub, SKBEXT_STAT_SCRUBBED);
 }
 
 /* veth, tunnels, network namespaces; with and without xnet, as the kernel does it. */
 SEC("fentry/skb_scrub_packet")
 int BPF_PROG(skbext_skb_scrub_packet, struct sk_buff *skb)
 {
-	keep(HASH(skb), SKBEXT_STATE->keep_scrub, SKBEXT_STAT_SCRUBBED);
+	scrub(skb);
+	return 0;
+}
+
+SEC("?fentry/skb_scrub_packet")
+int BPF_PROG(skbext_2_skb_scrub_packet, struct sk_buff *skb)
+{
+	pass(SECOND_skb_scrub_packet);
+	scrub(skb);
 	return 0;
 }
 
@@ -103,8 +122,7 @@ static __noinline int is_full(struct sock *sk, struct sk_buff *skb)
  * The arguments are read where they are needed,
  * or they would be saved for packets without a record.
  */
-SEC("fentry/__udp_enqueue_schedule_skb")
-int skbext___udp_enqueue_schedule_skb(__u64 *ctx)
+static __always_inline int drop_udp(__u64 *ctx)
 {
 	__u64 h = HASH((struct sk_buff *)ctx[1]), first;
 	struct skbext_bucket *home = skbext_store_home(h, &first);
@@ -118,6 +136,19 @@ int skbext___udp_enqueue_schedule_skb(__u64 *ctx)
 		return 0;
 	skbext_store_keep_at(home, h, ~(__u64)SKBEXT_STATE->drop_udp, SKBEXT_STAT_UDP_DROPPED);
 	return 0;
+}
+
+SEC("fentry/__udp_enqueue_schedule_skb")
+int skbext___udp_enqueue_schedule_skb(__u64 *ctx)
+{
+	return drop_udp(ctx);
+}
+
+SEC("?fentry/__udp_enqueue_schedule_skb")
+int skbext_2___udp_enqueue_schedule_skb(__u64 *ctx)
+{
+	pass(SECOND___udp_enqueue_schedule_skb);
+	return drop_udp(ctx);
 }
 
 /*
@@ -142,7 +173,7 @@ int BPF_PROG(skbext_consume_skb, struct sk_buff *skb)
 SEC("fentry/irq_enter_rcu")
 int BPF_PROG(skbext_irq_enter_rcu)
 {
-	suspend();
+	suspend(true);
 	return 0;
 }
 
@@ -154,7 +185,7 @@ SEC("tp_btf/sched_switch")
 int BPF_PROG(skbext_sched_switch, bool preempt)
 {
 	if (preempt)
-		suspend();
+		suspend(false);
 	return 0;
 }
 

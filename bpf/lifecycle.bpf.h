@@ -36,6 +36,13 @@ static __always_inline void share(__u64 to, __u64 from)
 		skbext_store_share(to, from);
 }
 
+/* After share(), which the kernel may have skipped. */
+static __always_inline void share_again(__u64 to, __u64 from)
+{
+	if (!skbext_store_absent(from) || !skbext_store_absent(to))
+		skbext_store_share_again(to, from);
+}
+
 static __always_inline void fate(__u64 h, enum skbext_stat stat)
 {
 	if (skbext_store_slot(h) >= 0)

@@ -137,7 +137,7 @@ int BPF_PROG(skbext_skb_copy_datagram_iovec, const struct sk_buff *skb)
 SEC("tp_btf/softirq_entry")
 int BPF_PROG(skbext_softirq_entry)
 {
-	suspend();
+	suspend(true);
 	return 0;
 }
 

@@ -104,8 +104,11 @@ static __always_inline void sysctl_written(const struct ctl_table *table)
  * What begins here, an interruption or another task, may keep a watched program from its end, and may
  * need its hook: is there a hook with no program left on this CPU? If not, what was open here may be
  * over: the longer it stays open, the more is taken for harm that is none.
+ *
+ * Where hooks have second programs (PREEMPT_RT) interrupts themselves neither free packets nor pass them
+ * on: locks that sleep are in the way. What needs a hook is then another task, behind sched_switch.
  */
-static __always_inline void suspend(void)
+static __always_inline void suspend(bool interrupt)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct skbext_watch *w = bpf_map_lookup_elem(&skbext_watches, &cpu);
@@ -114,11 +117,23 @@ static __always_inline void suspend(void)
 	if (!w)
 		return;
 	set = &w->set[learnt.set % SKBEXT_SETS];
+	if (interrupt && __skbext_read(&set->misses[1][0]))
+		return;
 	__skbext_end_between(set);
 	if (__skbext_blocked(set))
 		__skbext_suspend(w, set);
 	else if (__skbext_read(&w->opened) != __skbext_read(&w->closed))
 		__skbext_look_at(cpu, NULL);
+}
+
+/* A second program of a watched hook begins. */
+static __always_inline void pass(enum skbext_second hook)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct skbext_watch *w = bpf_map_lookup_elem(&skbext_watches, &cpu);
+
+	if (w)
+		__skbext_pass(&w->set[learnt.set % SKBEXT_SETS], hook);
 }
 
 SEC("iter/bpf_prog")

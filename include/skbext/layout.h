@@ -247,7 +247,8 @@ _Static_assert(SKBEXT_BYTES(8, 1) >= sizeof(struct skbext_watch), "skbext: too f
  * it of others, of the hooks, or of what is counted by type. G(field, unit, help): so many now.
  *
  * Programs count an event in one row. Of releases, dels and purged_stale these are the events that no
- * row "of" them has, and skbext_stats() adds those.
+ * row "of" them has, and skbext_stats() adds those. Where a hook has two programs (PREEMPT_RT), so many
+ * runs at most were skipped in both: missed_hooks has the fewer of the two counts.
  */
 #define SKBEXT_STATS(C, S, G)									\
 	G(live, "_records", "records now")						\

@@ -24,7 +24,8 @@
  * Reading those counters at every find would cost every tagged packet as many loads as there are
  * CPUs. But a program can only be missed while it is suspended on its CPU, and that begins in one
  * of two places, whatever happens later: irq_enter_rcu(), before an interrupt's handler and the
- * softirqs behind it; and the tracepoint sched_switch, before another task runs. Programs there
+ * softirqs behind it; and the tracepoint sched_switch, before another task runs (with PREEMPT_RT there
+ * alone: an interrupt's handler cannot take the locks to free a packet). Programs there
  * (bpf/watch.bpf.h) look whether a hook is blocked by what they suspend, and if so open
  * SKBEXT_STATE->watch. Finds then do read the counters, until no hook was seen to be blocked; and
  * when all counters have moved, the generation moves, and no record made before that is

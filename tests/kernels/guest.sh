@@ -35,6 +35,16 @@ result()	# NAME WHAT: passed if WHAT is empty
 	fi
 }
 
+# Each hook that frees, shares or scrubs has two programs, where softirqs preempt each other.
+second_programs()
+{
+	local want=0 is
+	[ ! -e /sys/kernel/realtime ] || want=8	# that of the UDP queue waits for a type with drop-udp
+	is=$("$skbext" status --json |
+		jq '[.hooks[] | select(.attached and (.name | endswith("-2")))] | length')
+	[ "$is" = "$want" ] || echo "$is hooks have a second program, not $want"
+}
+
 # Not one of these kernels refuses fentry: less than complete is a failure here.
 cli_complete()
 {
@@ -45,6 +55,7 @@ cli_complete()
 	"$skbext" status --json | tr -d ' \n' | grep -q '"healthy":true' ||
 		echo "status is not healthy"
 	"$skbext" status | grep -q 'does not hold: .*xfrm_iptfs' || echo "status names nothing not followed"
+	second_programs
 	"$skbext" doctor >/dev/null || echo "doctor is not content"
 	"$skbext" unload >/dev/null || echo "unload"
 	[ ! -e /sys/fs/bpf/skbext ] || echo "something is still pinned"

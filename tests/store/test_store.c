@@ -378,6 +378,41 @@ static void store_share_replaces(void)
 	env_close();
 }
 
+/* By a second program, which does what the first was not run for, and nothing else. */
+static void store_share_again(void)
+{
+	__u64 a = env_skb(0), b = env_skb(1), c = env_skb(2), d = env_skb(3);
+
+	env_open(1, 2 * SIZE);
+	add(a, T0, 'a');
+	add(c, T1, 'c');
+	ASSERT_EQ(skbext_store_share(b, a), 1, "share");
+	ASSERT_EQ(skbext_store_share_again(b, a), 1, "it is done");
+	ASSERT_EQ(env_stat(SKBEXT_STAT_SHARES), 1, "shares");
+	ASSERT_EQ(skbext_store_share_again(c, b), 1, "it was skipped");
+	ASSERT_EQ(skbext_store_active(c), T0, "what it held is gone");
+	ASSERT_EQ(env_stat(SKBEXT_STAT_SHARES), 2, "shares with it");
+	ASSERT_EQ(env_stat(SKBEXT_STAT_REPLACED), 1, "records replaced");
+	add(a, T1, '1');
+	ASSERT_EQ(skbext_store_share(b, a), 1, "share of two types");
+	skbext_store_del(a, T0);
+	ASSERT_EQ(skbext_store_share_again(b, a), 1, "what it held is older");
+	ASSERT_EQ(skbext_store_active(b), T1, "types that there are now");
+	ASSERT_EQ(skbext_store_share_again(c, d), 0, "share of nothing");
+	ASSERT_EQ(skbext_store_slot(c), -1, "leaves nothing");
+	env.state.watch += 1ULL << 32;
+	ASSERT_EQ(skbext_store_share(d, a), 0, "not trusted");
+	ASSERT_EQ(skbext_store_share_again(d, a), 0, "nor the second time");
+	ASSERT_EQ(env_stat(SKBEXT_STAT_SHARES_DISTRUSTED), 1, "counted once");
+	add(d, T1, 'd');
+	ASSERT_EQ(skbext_store_share_again(d, a), 0, "not trusted, into an skb that holds one");
+	ASSERT_EQ(skbext_store_slot(d), -1, "what it held is gone");
+	env_release(a);
+	env_release(b);
+	check_empty();
+	env_close();
+}
+
 static void store_noclone_stays_behind(void)
 {
 	__u64 a = env_skb(0), b = env_skb(1);
@@ -832,6 +867,7 @@ int main(int argc, char **argv)
 	TEST_CASE(store_failed_share_leaves_the_source);
 	TEST_CASE(store_distrusted_share_is_counted);
 	TEST_CASE(store_share_replaces);
+	TEST_CASE(store_share_again);
 	TEST_CASE(store_noclone_stays_behind);
 	TEST_CASE(store_keep);
 	TEST_CASE(store_duplicates_are_all_released);

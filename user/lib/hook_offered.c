@@ -7,9 +7,9 @@ static bool is_named(const struct hook_def *def, const struct btf_type *t, const
 	static const char prefix[] = "btf_trace_";
 
 	if (*def->kind == 'f')		/* fentry, fexit */
-		return btf_is_func(t) && !strcmp(name, def->name);
+		return btf_is_func(t) && !strcmp(name, def->function);
 	return btf_is_typedef(t) && !strncmp(name, prefix, sizeof(prefix) - 1) &&
-	       !strcmp(name + sizeof(prefix) - 1, def->name);
+	       !strcmp(name + sizeof(prefix) - 1, def->function);
 }
 
 /* One pass for all hooks: a search for each took longer than all else of loading. */
@@ -54,7 +54,7 @@ bool hook_offered(const struct hook_def *def)
 	static __u64 kept;
 	__u64 found = __atomic_load_n(&kept, __ATOMIC_RELAXED);
 
-	if (!vmlinux)
+	if (!vmlinux || (def->second && !preempts_softirqs()))
 		return false;
 	if (!found)
 		found = find_offered(vmlinux, 1) | known;

@@ -38,7 +38,7 @@ static bool is_hook(const struct order *o, bool function, const char *name)
 
 	for (int i = 0; (def = hook_def(i)); i++)
 		if (matters(def, o->sk->ctl->mode) && (*def->kind == 'f') == function &&
-		    !strcmp(def->name, name))
+		    !strcmp(def->function, name))
 			return true;
 	return false;
 }

@@ -83,31 +83,59 @@ static void count_runs(const struct hook_state *state, struct skbext_hook *hook)
 	hook->run_time_ns = counts.run_time_ns;
 }
 
+int hook_second(unsigned int n)
+{
+	return n && hook_def(n - 1)->second && hook_offered(hook_def(n - 1)) ? (int)n - 1 : -1;
+}
+
+/* What one of two is skipped for the other does: so many at most were skipped by both. */
+static __u64 missed_at(struct skbext *sk, unsigned int n)
+{
+	__u64 missed = counts_of(&sk->hooks[n]).missed, again;
+	int second = hook_second(n);
+
+	if (second < 0 || !hook_is_there(sk, second))
+		return missed;
+	again = counts_of(&sk->hooks[second]).missed;
+	return again < missed ? again : missed;
+}
+
 void hooks_missed(struct skbext *sk, __u64 *by_role)
 {
 	for (unsigned int i = 0; hook_def(i); i++)
-		if (hook_is_there(sk, i))
-			by_role[hook_def(i)->role] += counts_of(&sk->hooks[i]).missed;
+		if (!hook_def(i)->second && hook_is_there(sk, i))
+			by_role[hook_def(i)->role] += missed_at(sk, i);
+}
+
+/* Second programs are none of a user's business where there are none. */
+int hook_shown(unsigned int n)
+{
+	for (int i = 0; hook_def(i); i++)
+		if ((!hook_def(i)->second || hook_offered(hook_def(i))) && !n--)
+			return i;
+	return -1;
 }
 
 int skbext_hook(struct skbext *sk, unsigned int n, struct skbext_hook *hook)
 {
-	const struct hook_def *def = hook_def(n);
 	struct skbext_hook h = { .sz = hook->sz };
+	const struct hook_def *def;
+	int row = hook_shown(n);
 
-	if (!def)
+	if (row < 0)
 		return -ENOENT;
+	def = hook_def(row);
 	h.name = def->name;
 	h.kind = def->kind;
 	h.role = def->role;
 	h.mode = def->mode;
 	h.offered = hook_offered(def);
-	h.attached = hook_is_there(sk, n);
+	h.attached = hook_is_there(sk, row);
 	h.idle = !h.attached && sk->ctl && hook_is_idle(sk, def);
 	if (h.attached)
-		count_runs(&sk->hooks[n], &h);
-	h.err = sk->hooks[n].err;
-	h.tried = sk->hooks[n].tried;
+		count_runs(&sk->hooks[row], &h);
+	h.err = sk->hooks[row].err;
+	h.tried = sk->hooks[row].tried;
 	memcpy(hook, &h, hook->sz < sizeof(h) ? hook->sz : sizeof(h));
 	return 0;
 }
@@ -123,6 +151,11 @@ const struct hook_def *hooks_lost(struct skbext *sk)
 	return NULL;
 }
 
+static bool is_absent(const struct hook_def *def)
+{
+	return (def->optional || def->second) && !hook_offered(def);
+}
+
 const struct hook_def *hooks_missing(struct skbext *sk, enum skbext_mode mode)
 {
 	const struct hook_def *fate = NULL;
@@ -130,7 +163,7 @@ const struct hook_def *hooks_missing(struct skbext *sk, enum skbext_mode mode)
 	for (unsigned int i = 0; hook_def(i); i++) {
 		if (!hook_in_mode(hook_def(i), mode) || hook_is_there(sk, i) ||
 		    hook_is_idle(sk, hook_def(i)) ||
-		    (hook_def(i)->optional && !hook_offered(hook_def(i))))
+		    is_absent(hook_def(i)))
 			continue;
 		if (hook_def(i)->role != SKBEXT_ROLE_FATE)
 			return hook_def(i);

@@ -3,9 +3,17 @@
 #include "internal.h"
 
 #define HOOK(kind_, name_, role_, mode_, ...) \
-	{ .name = name_, .prog = "skbext_" name_, .kind = kind_, .role = SKBEXT_ROLE_##role_, \
+	{ .name = name_, .function = name_, .prog = "skbext_" name_, .kind = kind_, .role = SKBEXT_ROLE_##role_, \
 	  .mode = SKBEXT_MODE_##mode_, __VA_ARGS__ }
 #define EXACT(name, role, ...)	HOOK("fentry", name, role, EXACT, __VA_ARGS__)
+/*
+ * And a second program where softirqs preempt each other: include/skbext/watch.bpf.h tells why. It is
+ * attached before the first, as a function runs those that came first last.
+ */
+#define TWICE(name_, role_, ...) \
+	{ .name = name_ "-2", .function = name_, .prog = "skbext_2_" name_, .kind = "fentry", \
+	  .role = SKBEXT_ROLE_##role_, .mode = SKBEXT_MODE_EXACT, .second = true, __VA_ARGS__ }, \
+	EXACT(name_, role_, __VA_ARGS__)
 #define TRACE(name, role, ...)	HOOK("tp_btf", name, role, TRACEPOINT, __VA_ARGS__)
 #define SLAB(name, role, ...)	HOOK("raw_tp", name, role, TRACEPOINT, __VA_ARGS__)
 #define BOTH(name, role)	HOOK("tp_btf", name, role, AUTO,)
@@ -18,16 +26,16 @@ static const struct hook_def defs[] = {
 	EXACT("bpf_raw_tp_link_release", WATCH),
 	/* A kernel without sysctls has none. */
 	HOOK("fexit", "proc_dointvec", WATCH, EXACT, .optional = true),
-	EXACT("skb_release_head_state", RELEASE, .watched = WATCHED),
-	EXACT("__consume_stateless_skb", RELEASE, .watched = WATCHED),
-	EXACT("napi_skb_free_stolen_head", RELEASE, .watched = WATCHED_ON_RT),
-	EXACT("napi_reuse_skb", RELEASE, .watched = WATCHED_ON_RT),
-	EXACT("__copy_skb_header", SHARE),
-	EXACT("ip_copy_metadata", SHARE),
+	TWICE("skb_release_head_state", RELEASE, .watched = WATCHED),
+	TWICE("__consume_stateless_skb", RELEASE, .watched = WATCHED),
+	TWICE("napi_skb_free_stolen_head", RELEASE, .watched = WATCHED_ON_RT),
+	TWICE("napi_reuse_skb", RELEASE, .watched = WATCHED_ON_RT),
+	TWICE("__copy_skb_header", SHARE),
+	TWICE("ip_copy_metadata", SHARE),
 	/* No IPv6, or not yet. */
-	EXACT("ip6_copy_metadata", SHARE, .optional = true),
-	EXACT("skb_scrub_packet", POLICY, .watched = WATCHED, .kept_with = SKBEXT_F_KEEP_SCRUB),
-	EXACT("__udp_enqueue_schedule_skb", POLICY, .watched = WATCHED_ON_RT,
+	TWICE("ip6_copy_metadata", SHARE, .optional = true),
+	TWICE("skb_scrub_packet", POLICY, .watched = WATCHED, .kept_with = SKBEXT_F_KEEP_SCRUB),
+	TWICE("__udp_enqueue_schedule_skb", POLICY, .watched = WATCHED_ON_RT,
 	      .dropped_with = SKBEXT_F_DROP_UDP),
 	BOTH("kfree_skb", FATE),
 	BOTH("consume_skb", FATE),

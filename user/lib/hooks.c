@@ -53,7 +53,7 @@ static int attach_one(struct bpf_object *obj, const struct hook_def *def, struct
 	libbpf_print_fn_t print;
 
 	if (!bpf_program__autoload(prog))
-		return def->optional ? 0 : -ENOENT;
+		return def->optional || def->second ? 0 : -ENOENT;
 	print = libbpf_set_print(object_quiet);
 	state->tried = true;
 	state->link = bpf_program__attach(prog);
@@ -209,7 +209,7 @@ int hooks_wake(struct skbext *sk, const char *type, __u32 flags)
 	/* Not attached yet: hooks_attach() will see to it. */
 	for (unsigned int i = 0; is_attached(sk) && !err && hook_def(i); i++)
 		if (hook_def(i)->role == SKBEXT_ROLE_POLICY && hook_in_mode(hook_def(i), sk->ctl->mode) &&
-		    hook_drops(hook_def(i), flags))
+		    hook_drops(hook_def(i), flags) && hook_offered(hook_def(i)))
 			err = wake_for(sk, i, type);
 	return err;
 }

@@ -66,7 +66,7 @@ struct hook_state {
 	int unseen;		/* why what is pinned could not be looked at */
 };
 
-#define MAX_HOOKS 32
+#define MAX_HOOKS 40
 
 struct skbext {
 	char dir[DIR_LEN];
@@ -155,12 +155,14 @@ enum hook_watched {		/* what of it is missed ends trust: watch.c */
 };
 
 struct hook_def {
-	const char *name;	/* the kernel's function or tracepoint */
-	const char *prog;	/* our program at it; its pin has the hook's name */
+	const char *name;	/* of its pins: the function's, but for a second program there */
+	const char *function;	/* the kernel's, or its tracepoint */
+	const char *prog;	/* our program at it */
 	const char *kind;
 	enum skbext_role role;
 	enum skbext_mode mode;	/* SKBEXT_MODE_AUTO: both */
 	bool optional;		/* a kernel without it has nothing to hook there */
+	bool second;		/* program there; the next row is the first */
 	enum hook_watched watched;
 	__u32 dropped_with, kept_with;	/* POLICY, one of them: SKBEXT_F_ of the types */
 };
@@ -254,7 +256,8 @@ bool ctl_is_whole(const struct skbext_ctl *ctl);
 /* ---- hooks */
 
 /* hook_offered.c */
-bool hook_offered(const struct hook_def *def);	/* this kernel, its modules included, has it */
+/* This kernel, its modules included, has it, and skbext wants it there. */
+bool hook_offered(const struct hook_def *def);
 bool births_in_sight(void);	/* this kernel allows the tracepoint mode */
 
 /*
@@ -265,13 +268,15 @@ int watch_learn(struct skbext *sk);
 
 /* explain.c: why this hook cannot be had, into the reason */
 void hook_explain(struct skbext *sk, const struct hook_def *def, int err);
-/* How many programs but this one are there, loaded for that hook, and the names of the first. */
-unsigned int hook_others(const struct hook_def *def, int own_fd, char *names, size_t size);
+/* How many programs but these two are there, loaded for that hook, and the names of the first. */
+unsigned int hook_others(const struct hook_def *def, int own_fd, int second_fd, char *names, size_t size);
 
 /* hook_state.c */
 bool hook_is_idle(const struct skbext *sk, const struct hook_def *def);
 bool hook_is_there(struct skbext *sk, unsigned int n);
 int hook_seen(struct skbext *sk, unsigned int n);
+int hook_second(unsigned int n);	/* the row of its second program; -1: it has none here */
+int hook_shown(unsigned int n);	/* the nth that users see; -1: no more */
 void hooks_look(struct skbext *sk);	/* at the pinned links */
 int hooks_seen(struct skbext *sk);	/* an error: one of them could not be looked at */
 /* Adds the runs that the kernel skipped, by enum skbext_role. */

@@ -106,7 +106,7 @@ static int no_exact(struct skbext *sk, int err)
 }
 
 /* Maps, programs, links and BTF of a mode and of its proof, open at the same time. */
-#define LOAD_FILES	90
+#define LOAD_FILES	120
 
 int skbext_load(struct skbext *sk)
 {
@@ -205,6 +205,17 @@ void skbext_close(struct skbext *sk)
 	errno = kept;
 }
 
+/* A second program is not another one: the first one's row has those. */
+static void others_there(struct skbext *sk, int n, struct skbext_hook *hook)
+{
+	int second = hook_second(n);
+
+	if (!hook_def(n)->second)
+		hook_others(hook_def(n), sk->hooks[n].prog_fd,
+			    second < 0 ? -1 : sk->hooks[second].prog_fd, hook->others,
+			    sizeof(hook->others));
+}
+
 int skbext_probe(int (*fn)(const struct skbext_hook *hook, void *arg), void *arg,
 		 struct skbext_status *status)
 {
@@ -224,7 +235,7 @@ int skbext_probe(int (*fn)(const struct skbext_hook *hook, void *arg), void *arg
 	err = skbext_load(sk) ?: skbext_attach(sk) ?: skbext_status(sk, status);
 	/* Also when it failed: what each hook said is why. */
 	for (int i = 0, stop = 0; fn && !stop && !skbext_hook(sk, i, &hook); i++) {
-		hook_others(hook_def(i), sk->hooks[i].prog_fd, hook.others, sizeof(hook.others));
+		others_there(sk, hook_shown(i), &hook);
 		stop = fn(&hook, arg);
 		err = err ?: stop;
 	}

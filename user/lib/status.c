@@ -11,7 +11,7 @@ static void judge(struct skbext *sk, struct skbext_status *st)
 	if (missing && missing->optional && missing->role == SKBEXT_ROLE_SHARE) {
 		st->guarantee = SKBEXT_GUARANTEE_PARTIAL;
 		snprintf(st->reason, sizeof(st->reason), "%s came with a module after load, so IPv6 fragments carry nothing; unload and load again",
-			 missing->name);
+			 missing->function);
 		return;
 	}
 	/* Looking at fates guards nothing; anything else that is gone breaks what was promised. */

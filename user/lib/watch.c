@@ -25,6 +25,17 @@ static bool is_watched(const struct hook_def *def, bool rt)
 	return def->watched == WATCHED || (def->watched == WATCHED_ON_RT && rt);
 }
 
+#define NAME(function)	#function,
+static const char *const seconds[] = { SKBEXT_SECONDS(NAME) };
+_Static_assert(ARRAY_SIZE(seconds) == SKBEXT_WATCHED, "each second program has a number");
+
+/* Where one watched hook has a second program all have one, which knows the number that this gives. */
+static bool is_in_order(const struct skbext_learnt *l, int n, const struct hook_def *def)
+{
+	return !!l->watched_id[1][n] == !!l->watched_id[1][0] &&
+	       (!l->watched_id[1][n] || !strcmp(def->function, seconds[n]));
+}
+
 static int name_watched(struct bpf_object *obj, struct skbext_learnt *l)
 {
 	bool rt = preempts_softirqs();
@@ -39,7 +50,9 @@ static int name_watched(struct bpf_object *obj, struct skbext_learnt *l)
 		if (id && n == SKBEXT_WATCHED)
 			return -E2BIG;
 		if (id)
-			l->watched_id[0][n++] = id;
+			l->watched_id[def->second][n] = id;
+		if (id && !def->second && !is_in_order(l, n++, def))
+			return -EINVAL;
 	}
 	return err ?: n ? 0 : -E2BIG;
 }

@@ -133,4 +133,32 @@ SKBEXT_FN int skbext_store_share(__u64 to, __u64 from)
 					__skbext_share_as(to, mask, obj, word);
 }
 
+/* What a share of the record in this slot has: object and types; 0: there is none. */
+__skbext_inline __u64 __skbext_holds(int slot)
+{
+	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
+	__u64 word = p ? __skbext_read(p) : 0;
+	__u64 types = word & SKBEXT_W_ACTIVE & ~(__u64)SKBEXT_STATE->noclone;
+
+	return types ? (__u64)__skbext_object_of(slot, word) << 8 | types : 0;
+}
+
+/*
+ * The same, unless it is done. What is not trusted for good was counted by the first, or that was
+ * skipped.
+ */
+SKBEXT_FN int skbext_store_share_again(__u64 to, __u64 from)
+{
+	int slot = skbext_store_slot(from);
+	__u64 *link = slot < 0 ? (__u64 *)0 : __skbext_link(slot), holds = __skbext_holds(slot);
+
+	if (holds && holds == __skbext_holds(skbext_store_slot(to)))
+		return 1;
+	if (!link || !((__skbext_read(link) ^ __skbext_read(&SKBEXT_STATE->watch)) >> 32))
+		return skbext_store_share(to, from);
+	if (!skbext_store_absent(to))
+		skbext_store_release_slow(to, SKBEXT_STAT_REPLACED);
+	return 0;
+}
+
 #endif /* SKBEXT_STORE_SHARE_H */
