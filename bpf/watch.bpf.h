@@ -102,8 +102,9 @@ static __always_inline void sysctl_written(const struct ctl_table *table)
 
 /*
  * What begins here, an interruption or another task, may keep a watched program from its end, and may
- * need its hook: is there a hook with no program left on this CPU? If not, what was open here may be
- * over: the longer it stays open, the more is taken for harm that is none.
+ * need its hook: is there a hook with no program left on this CPU? What is open here is looked at first.
+ * It may be over, and the longer it stays open, the more is taken for harm that is none; if it is not,
+ * the misses until now are about to be forgotten.
  *
  * Where hooks have second programs (PREEMPT_RT) interrupts themselves neither free packets nor pass them
  * on: locks that sleep are in the way. What needs a hook is then another task, behind sched_switch.
@@ -120,10 +121,10 @@ static __always_inline void suspend(bool interrupt)
 	if (interrupt && __skbext_read(&set->misses[1][0]))
 		return;
 	__skbext_end_between(set);
+	if (__skbext_read(&w->opened) != __skbext_read(&w->closed))
+		__skbext_look_at(cpu, NULL);
 	if (__skbext_blocked(set))
 		__skbext_suspend(w, set);
-	else if (__skbext_read(&w->opened) != __skbext_read(&w->closed))
-		__skbext_look_at(cpu, NULL);
 }
 
 /* A second program of a watched hook begins. */

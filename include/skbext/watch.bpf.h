@@ -51,10 +51,11 @@
  * interruption begun before active was read, active would not be 0, unless it is over; then its
  * misses are seen, and it is not closed, as opened was read before it.
  *
- * Of two programs each misses runs alone, with the watch closed. suspend() forgets these misses, behind
- * __skbext_end_between(): a run that both missed has not passed the second, so the generation has moved
- * for it. A look that is under way since then finds more misses than there were, never fewer: sums only
- * grow, so that it cannot put an old one in the place of a new one.
+ * Of two programs each misses runs alone, with the watch closed: no harm, which suspend() forgets as it
+ * opens the watch. While that is open both may have missed the same run, and programs that have gone
+ * on since may hide it from __skbext_end_between(): so suspend() looks before it forgets. A look on
+ * another CPU that is under way then finds more misses than there were, never fewer: sums only grow, so
+ * that it cannot put an old one in the place of a new one.
  *
  * While one set of programs replaces another (user/lib/replace.c) both are attached, and each is
  * watched by its own. What one set does not run for the other one does, so that most that is missed
@@ -203,8 +204,8 @@ void __skbext_end_between(struct skbext_watched *set)
 
 /*
  * A hook of this set is blocked on this CPU, interrupts are off, and who runs next may need it. What
- * single programs missed until now did no harm: from here on each of them has to miss. Where hooks
- * have one program, nobody but a look may forget what it missed.
+ * single programs missed until now did no harm, or a look has seen it: from here on each has to miss.
+ * Where hooks have one program, nobody but a look may forget what it missed.
  */
 static inline __attribute__((always_inline, unused))
 void __skbext_suspend(struct skbext_watch *w, struct skbext_watched *set)
