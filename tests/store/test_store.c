@@ -332,6 +332,7 @@ static void store_failed_share_leaves_the_source(void)
 	home = add(a, T0, 'a');
 	fill_up(10);
 	ASSERT_EQ(skbext_store_share(b, a), -1, "no room");
+	ASSERT_EQ(skbext_store_share_again(b, a), -1, "nor for a second program");
 	ASSERT_EQ(skbext_store_slot(b), -1, "the copy has nothing");
 	ASSERT_EQ(add(a, T1, 'A'), home, "the source writes in place");
 	ASSERT_TRUE(holds(a, T0, 'a'), "the source's payload");
@@ -400,6 +401,13 @@ static void store_share_again(void)
 	ASSERT_EQ(skbext_store_active(b), T1, "types that there are now");
 	ASSERT_EQ(skbext_store_share_again(c, d), 0, "share of nothing");
 	ASSERT_EQ(skbext_store_slot(c), -1, "leaves nothing");
+	env.state.noclone = T0;
+	add(a, T0, '0');
+	ASSERT_EQ(skbext_store_share_again(c, a), 1, "but for what clones go without");
+	ASSERT_EQ(skbext_store_active(c), T1, "which it does");
+	ASSERT_EQ(skbext_store_share_again(c, a), 1, "it is done");
+	ASSERT_EQ(env_stat(SKBEXT_STAT_SHARES), 5, "shares with it");
+	env_release(c);
 	env.state.watch += 1ULL << 32;
 	ASSERT_EQ(skbext_store_share(d, a), 0, "not trusted");
 	ASSERT_EQ(skbext_store_share_again(d, a), 0, "nor the second time");
@@ -646,10 +654,13 @@ static void store_share_beyond_the_max(void)
 	add(a, T0, 'a');
 	ASSERT_EQ(skbext_store_share(b, a), 1, "share");
 	ASSERT_EQ(skbext_store_share(c, a), -1, "share beyond");
+	ASSERT_EQ(skbext_store_share_again(c, a), -1, "by a second program");
 	ASSERT_EQ(skbext_store_slot(c), -1, "the copy has nothing");
 	add(a, T1, 'A');
 	ASSERT_EQ(skbext_store_share(c, a), 1, "share of two types");
+	ASSERT_EQ(skbext_store_share_again(c, a), 1, "it is done");
 	ASSERT_EQ(skbext_store_active(c), T1, "but for the one that has its max");
+	ASSERT_EQ(env_stat(SKBEXT_STAT_SHARES), 2, "shares");
 	ASSERT_EQ(env_stat(SKBEXT_STAT_SHARE_LIMITED), 2, "counted");
 	ASSERT_EQ(env_stat(SKBEXT_STAT_SHARE_FAILED), 0, "not for want of room");
 	env_release(a);

@@ -76,11 +76,12 @@ SKBEXT_FN int skbext_store_ref(__u64 h, __u32 type, __u32 max, __u32 id)
 	return n;
 }
 
-/* 1: shared, -1: no room. */
-__skbext_inline int __skbext_share_as(__u64 to, __u64 mask, __u32 obj, __u64 types)
+/* 1: shared, -1: no room. again: the first of two programs has counted that. */
+__skbext_inline int __skbext_share_as(__u64 to, __u64 mask, __u32 obj, __u64 types, int again)
 {
 	if (__skbext_attach(to, mask, obj, types)) {
-		skbext_count(SKBEXT_STAT_SHARE_FAILED);
+		if (!again)
+			skbext_count(SKBEXT_STAT_SHARE_FAILED);
 		return -1;
 	}
 	skbext_count(SKBEXT_STAT_SHARES);
@@ -88,26 +89,22 @@ __skbext_inline int __skbext_share_as(__u64 to, __u64 mask, __u32 obj, __u64 typ
 }
 
 /* Where types may have a max: to goes without those that have it. */
-SKBEXT_FN int skbext_store_share_limited(__u64 to, __u32 obj, __u64 types)
+SKBEXT_FN int skbext_store_share_limited(__u64 to, __u32 obj, __u64 types, int again)
 {
 	__u64 may = skbext_store_enter(types);
 	int ret;
 
-	if (may != (types & SKBEXT_W_ACTIVE))
+	if (!again && may != (types & SKBEXT_W_ACTIVE))
 		skbext_count(SKBEXT_STAT_SHARE_LIMITED);
 	if (!may)
 		return -1;
-	ret = __skbext_share_as(to, SKBEXT_MASK, obj, may);
+	ret = __skbext_share_as(to, SKBEXT_MASK, obj, may, again);
 	if (ret < 0)
 		skbext_store_leave(may);
 	return ret;
 }
 
-/*
- * __skb_ext_copy(): to shares what from has, but for the noclone types; what to had goes first.
- * 1: shared, 0: there was nothing to share, -1: no room, or its types have their max: to has nothing.
- */
-SKBEXT_FN int skbext_store_share(__u64 to, __u64 from)
+__skbext_inline int __skbext_share(__u64 to, __u64 from, int again)
 {
 	int slot;
 	__u64 *p, word, mask;
@@ -119,7 +116,8 @@ SKBEXT_FN int skbext_store_share(__u64 to, __u64 from)
 		skbext_store_release_slow(to, SKBEXT_STAT_REPLACED);
 	slot = skbext_store_slot(from);
 	if (slot >= 0 && skbext_store_distrusts(slot)) {
-		skbext_count(SKBEXT_STAT_SHARES_DISTRUSTED);
+		if (!again)
+			skbext_count(SKBEXT_STAT_SHARES_DISTRUSTED);
 		return 0;
 	}
 	p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
@@ -129,36 +127,42 @@ SKBEXT_FN int skbext_store_share(__u64 to, __u64 from)
 	obj = __skbext_object_of(slot, word);
 	mask = SKBEXT_ENTERING;
 	word &= ~SKBEXT_STATE->noclone;
-	return mask >= SKBEXT_LIMITED ? skbext_store_share_limited(to, obj, word) :
-					__skbext_share_as(to, mask, obj, word);
+	return mask >= SKBEXT_LIMITED ? skbext_store_share_limited(to, obj, word, again) :
+					__skbext_share_as(to, mask, obj, word, again);
 }
 
-/* What a share of the record in this slot has: object and types; 0: there is none. */
+/*
+ * __skb_ext_copy(): to shares what from has, but for the noclone types; what to had goes first.
+ * 1: shared, 0: there was nothing to share, -1: no room, or its types have their max: to has nothing.
+ */
+SKBEXT_FN int skbext_store_share(__u64 to, __u64 from)
+{
+	return __skbext_share(to, from, 0);
+}
+
+/* Object and types of the record in this slot; 0: there is none. */
 __skbext_inline __u64 __skbext_holds(int slot)
 {
 	__u64 *p = slot < 0 ? (__u64 *)0 : __skbext_word(slot);
 	__u64 word = p ? __skbext_read(p) : 0;
-	__u64 types = word & SKBEXT_W_ACTIVE & ~(__u64)SKBEXT_STATE->noclone;
+	__u64 types = word & SKBEXT_W_ACTIVE;
 
 	return types ? (__u64)__skbext_object_of(slot, word) << 8 | types : 0;
 }
 
 /*
- * The same, unless it is done. What is not trusted for good was counted by the first, or that was
- * skipped.
+ * The same, unless it is done: to has that object, and what it may have of its types. What to goes
+ * without was counted by the first program, or that was skipped.
  */
 SKBEXT_FN int skbext_store_share_again(__u64 to, __u64 from)
 {
-	int slot = skbext_store_slot(from);
-	__u64 *link = slot < 0 ? (__u64 *)0 : __skbext_link(slot), holds = __skbext_holds(slot);
+	__u64 was = __skbext_holds(skbext_store_slot(from)) & ~(__u64)SKBEXT_STATE->noclone;
+	__u64 is = __skbext_holds(skbext_store_slot(to));
 
-	if (holds && holds == __skbext_holds(skbext_store_slot(to)))
+	if (is & SKBEXT_W_ACTIVE && is >> 8 == was >> 8 && !(is & ~was) &&
+	    (is == was || SKBEXT_ENTERING >= SKBEXT_LIMITED))
 		return 1;
-	if (!link || !((__skbext_read(link) ^ __skbext_read(&SKBEXT_STATE->watch)) >> 32))
-		return skbext_store_share(to, from);
-	if (!skbext_store_absent(to))
-		skbext_store_release_slow(to, SKBEXT_STAT_REPLACED);
-	return 0;
+	return __skbext_share(to, from, 1);
 }
 
 #endif /* SKBEXT_STORE_SHARE_H */
