@@ -43,7 +43,6 @@ struct numbers {
 	struct lifecycle_births births;
 	struct skbext_stats stats;
 	__u64 skipped;		/* runs of the test's own programs */
-	__u64 untagged;		/* of these, packets that got no tag */
 	__u64 missed_shares;	/* of missed_hooks */
 	__u64 missed_releases;
 	__u64 retransmitted;	/* TCP segments */
@@ -182,8 +181,8 @@ static inline void tagging(bool on)
 		  "knobs");
 }
 
-/* How often the kernel did not run a program of ours because it was running on that CPU. NULL: any. */
-static inline __u64 skipped_runs(struct bpf_object *obj, const char *name)
+/* How often the kernel did not run a program of ours because it was running on that CPU. */
+static inline __u64 skipped_runs(struct bpf_object *obj)
 {
 	struct bpf_program *prog;
 	__u64 skipped = 0;
@@ -192,7 +191,7 @@ static inline __u64 skipped_runs(struct bpf_object *obj, const char *name)
 		struct bpf_prog_info info = {};
 		__u32 len = sizeof(info);
 
-		if ((!name || !strcmp(bpf_program__name(prog), name)) && bpf_program__fd(prog) >= 0 &&
+		if (bpf_program__fd(prog) >= 0 &&
 		    !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
 			skipped += info.recursion_misses;
 	}
@@ -268,8 +267,7 @@ static inline void read_numbers(void)
 		ASSERT_OK(bpf_map_lookup_elem(global_fd(env.birth, ".data.births"), &zero,
 					      &total.births),
 			  "births");
-	total.skipped = skipped_runs(env.tag, NULL);
-	total.untagged = skipped_runs(env.tag, "queue");
+	total.skipped = skipped_runs(env.tag);
 	total.missed_shares = missed_of(SKBEXT_ROLE_SHARE);
 	total.missed_releases = missed_of(SKBEXT_ROLE_RELEASE);
 	total.retransmitted = retransmitted();

@@ -153,6 +153,13 @@ static __always_inline bool belongs(const struct lifecycle_tag *tag, struct iden
 	       id->number - tag->number < tag->span;
 }
 
+static __always_inline void count_lo(struct sk_buff *skb)
+{
+	COUNT(lo_missing);
+	if (skbext_store_slot(__skbext_hash_of(skb)) >= 0)
+		COUNT(lo_lost);
+}
+
 SEC("tp_btf/netif_receive_skb")
 int BPF_PROG(receive, struct sk_buff *skb)
 {
@@ -170,7 +177,7 @@ int BPF_PROG(receive, struct sk_buff *skb)
 	} else if (knobs.tagging) {
 		COUNT(missing);
 		if (skb->dev->flags & IFF_LOOPBACK)
-			COUNT(lo_missing);
+			count_lo(skb);
 	}
 	tag = skbext_find(skb, tag_keep);
 	if (tag) {

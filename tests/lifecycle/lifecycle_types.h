@@ -43,6 +43,7 @@ struct lifecycle_counts {
 	__u64 found_keep;
 	__u64 missing;		/* received without tag while all that is sent is tagged */
 	__u64 lo_missing;	/* of these, on lo, which scrubs nothing: lost, or never tagged */
+	__u64 lo_lost;		/* and of these, with a record that is not trusted */
 	__u64 wrong;		/* found, and it is another packet's */
 
 	__u64 tc_found;

@@ -391,7 +391,6 @@ static void print_soak(double seconds, __u64 left, __u64 purged)
 {
 	const struct lifecycle_counts *c = &now.counts;
 	const struct skbext_stats *s = &now.stats;
-	__u64 lost = c->lo_missing > now.untagged ? c->lo_missing - now.untagged : 0;
 
 	printf("soak: %s packets %llu (%.0f/s) stale %llu births dirty %llu of %llu clones %llu "
 	       "lost %llu cow %llu left %llu, purged %llu, left now %llu, missed hooks %llu: "
@@ -402,13 +401,14 @@ static void print_soak(double seconds, __u64 left, __u64 purged)
 	       now.births.births, now.births.clones, now.births.clones_lost, s->cow, left, purged,
 	       total.stats.live, s->missed_hooks, s->adds, s->shares, s->releases, s->dels_emptied,
 	       s->live, now.retransmitted);
-	/* The test's own programs are skipped as well, and then a packet has no tag. */
+	/* The test's own programs are skipped as well, and then a packet never had a tag. */
 	printf("soak: lost per million tagged: %.2f: %llu on lo, %llu clones (not counted: %llu on "
-	       "lo without a tag, as that program was skipped %llu times); adds failed %llu, "
+	       "lo without a record; runs skipped of the test's programs: %llu); adds failed %llu, "
 	       "shares failed %llu, shares skipped %llu, "
 	       "shares not trusted %llu, looks not trusted %llu, trust ended %llu times\n",
-	       1e6 * (lost + now.births.clones_lost) / c->tagged, lost, now.births.clones_lost,
-	       c->lo_missing - lost, now.untagged, s->add_failed, s->share_failed,
+	       1e6 * (c->lo_lost + now.births.clones_lost) / c->tagged, c->lo_lost,
+	       now.births.clones_lost, c->lo_missing - c->lo_lost, now.skipped, s->add_failed,
+	       s->share_failed,
 	       s->missed_shares, s->shares_distrusted, s->distrusted, s->distrusts);
 	print_missed("soak");
 }
