@@ -113,15 +113,21 @@ cli_records()
 	"$skbext" unload >/dev/null || echo "unload"
 }
 
-# The drop at a policy point cannot be taken away alone: all trust ends with it.
+# The drop at a policy point cannot be taken away alone, nor one of its two programs: all trust ends with it.
 cli_policy_pin_removed()
 {
-	local pin=/sys/fs/bpf/skbext/links/skb_scrub_packet skb=0xffff888000001000 _
+	cli_one_pin_removed skb_scrub_packet
+	[[ $(uname -v) != *PREEMPT_RT* ]] || cli_one_pin_removed skb_scrub_packet-2
+}
+
+cli_one_pin_removed()	# NAME
+{
+	local pin=/sys/fs/bpf/skbext/links/$1 skb=0xffff888000001000 _
 	"$skbext" load --require complete --type note:16 >/dev/null || { echo "load"; return; }
 	"$skbext" add $skb note 0102 >/dev/null || echo "add before it"
 	rm $pin || echo "the hook is not attached"
 	[ "$(field guarantee)" = none ] || echo "guarantee $(field guarantee) without the hook"
-	[[ $(field reason) = *skb_scrub_packet* ]] || echo "reason: $(field reason)"
+	[[ $(field reason) = *$1* ]] || echo "reason: $(field reason)"
 	# The kernel detaches in a worker.
 	for _ in {1..100}; do
 		"$skbext" add $skb note 0102 >/dev/null 2>/run/err || break
