@@ -153,10 +153,11 @@ static __always_inline bool belongs(const struct lifecycle_tag *tag, struct iden
 	       id->number - tag->number < tag->span;
 }
 
+/* Not lost: the kernel skipped queue(), and the packet has no record, or only what its socket added. */
 static __always_inline void count_lo(struct sk_buff *skb)
 {
 	COUNT(lo_missing);
-	if (skbext_store_slot(__skbext_hash_of(skb)) >= 0)
+	if (skbext_store_slot(__skbext_hash_of(skb)) >= 0 && !skbext_exist(skb, origin))
 		COUNT(lo_lost);
 }
 
