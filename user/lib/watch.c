@@ -52,7 +52,7 @@ static int name_watched(struct bpf_object *obj, struct skbext_learnt *l)
 		if (id)
 			l->watched_id[def->second][n] = id;
 		if (id && !def->second && !is_in_order(l, n++, def))
-			return -EINVAL;
+			return -E2BIG;
 	}
 	return err ?: n ? 0 : -E2BIG;
 }
