@@ -111,6 +111,26 @@ links_statically()
 	links_with -static
 }
 
+# As libbpf-bootstrap and users of libxdp link: the program brings a libbpf of its own. The library must call
+# that one for what they share, whatever version it is: another one may know a struct bpf_object otherwise.
+takes_the_libbpf_of_the_program()
+{
+	local flags archive
+	archive=$(pkg-config --variable=libdir libbpf)/libbpf.a
+	[ -e "$archive" ] || { skip="no $archive"; return; }
+	loader
+	installed PREFIX="$tmp/two" || return
+	flags="-I$tmp/two/include -L$tmp/two/lib -lskbext -lelf -lz"
+	links_with "'$archive'" "-Wl,-rpath,'$tmp/two/lib'"
+	LD_BIND_NOW=1 LD_DEBUG=bindings "$tmp/loader" /nonexistent 2>&1 |
+		grep -E "libskbext.so.0 .*symbol .(bpf_(object|program|map|link)__|btf)" >"$tmp/bindings"
+	grep -q " to $tmp/loader .*bpf_object__" "$tmp/bindings" ||
+		wrong "the library does not call the program's libbpf"
+	! grep -v " to $tmp/loader " "$tmp/bindings" >"$tmp/second" ||
+		wrong "a second libbpf: $(head -n 1 "$tmp/second")"
+	must make -C "$root" uninstall PREFIX="$tmp/two"
+}
+
 # Whoever moves the tree, or has it below a sysroot, asks with --define-prefix.
 directories_of_ones_own()
 {
@@ -145,6 +165,7 @@ run_case same_bytes_anywhere
 run_case no_btf_is_told
 run_case links_with_pkg_config_alone
 run_case links_statically
+run_case takes_the_libbpf_of_the_program
 run_case directories_of_ones_own
 run_case old_names_of_directories
 exit $failed
