@@ -131,6 +131,39 @@ takes_the_libbpf_of_the_program()
 	must make -C "$root" uninstall PREFIX="$tmp/two"
 }
 
+# What the header declares, what the library has, and what packages are told: three lists of the same names.
+exports_what_the_header_declares()
+{
+	local header
+	header=$(sed -n '/^SKBEXT_API/,/;/p' "$root/include/skbext/skbext.h" | grep -oE '\bskbext_[a-z_]+\(' |
+		tr -d '(' | sort -u)
+	nm -D --defined-only "$root/.output/libskbext.so.0.1.0" |
+		sed -n 's/.* T \(.*\)@@SKBEXT_0.1.0$/\1/p' | sort >"$tmp/exported"
+	[ "$(wc -l <"$tmp/exported")" -gt 30 ] || wrong "few functions: $(cat "$tmp/exported")"
+	[ "$header" = "$(cat "$tmp/exported")" ] ||
+		wrong "header and library: $(diff <(echo "$header") "$tmp/exported" | grep '^[<>]' | tr '\n' ' ')"
+	sed -n 's/^ \(skbext_.*\)@SKBEXT_0.1.0 .*/\1/p' "$root/scripts/packaging/debian/libskbext0.symbols" |
+		sort >"$tmp/packaged"
+	cmp "$tmp/exported" "$tmp/packaged" >/dev/null ||
+		wrong "library and libskbext0.symbols: $(diff "$tmp/exported" "$tmp/packaged" | grep '^[<>]' | tr '\n' ' ')"
+	[ "$(nm -D --defined-only "$root/.output/libskbext.so.0.1.0" | grep -c ' T ')" = \
+		"$(wc -l <"$tmp/exported")" ] || wrong "it exports more, or without a version"
+}
+
+# Compilers and flags that packagers choose: each builds without a warning, and what is built runs.
+builds_in_other_ways()
+{
+	local way
+	source_in "$tmp/ways" && must cp "$root/.output/vmlinux.h" "$tmp/vmlinux.h" &&
+		must chmod -R a+rX "$tmp" || return
+	for way in CFLAGS=-O0 "CFLAGS=-O2 -flto=auto" CC=clang; do
+		rm -rf "$tmp/ways/.output"
+		build_in "$tmp/ways" VMLINUX_H="$tmp/vmlinux.h" "$way"
+		! grep -q 'warning:' "$tmp/err" || wrong "$way: $(grep -m 1 'warning:' "$tmp/err")"
+		[[ $("$tmp/ways/.output/skbext" version) == *layout* ]] || wrong "$way: it does not run"
+	done
+}
+
 # Whoever moves the tree, or has it below a sysroot, asks with --define-prefix.
 directories_of_ones_own()
 {
@@ -166,6 +199,8 @@ run_case no_btf_is_told
 run_case links_with_pkg_config_alone
 run_case links_statically
 run_case takes_the_libbpf_of_the_program
+run_case exports_what_the_header_declares
+run_case builds_in_other_ways
 run_case directories_of_ones_own
 run_case old_names_of_directories
 exit $failed
