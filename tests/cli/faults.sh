@@ -379,7 +379,7 @@ err_lines()
 # Its output, without the parts that may differ from run to run.
 same()
 {
-	sed -E 's/;? others there: .*//; s/0x[0-9a-f]+/ADDRESS/g; s/ [0-9]{2}(:[0-9]{2}){2} / TIME /; s/: id [0-9]+/: id N/; s/ +[0-9.]+[mu]?s / TIME /; s/missed +[0-9]+/missed N/; s/ +[0-9]+>[0-9]+ / CPUS /; s/ *[0-9]+$/ N/; s/^([a-z_]+) +[0-9]+ /\1 N /; s/ [0-9]+ +-$/ N -/' "$@"
+	sed -E 's/^ +[0-9]+ s +([0-9]+  #)/AGE \1/; s/;? others there: .*//; s/0x[0-9a-f]+/ADDRESS/g; s/ [0-9]{2}(:[0-9]{2}){2} / TIME /; s/: id [0-9]+/: id N/; s/ +[0-9.]+[mu]?s / TIME /; s/missed +[0-9]+/missed N/; s/ +[0-9]+>[0-9]+ / CPUS /; s/ *[0-9]+$/ N/; s/^([a-z_]+) +[0-9]+ /\1 N /; s/ [0-9]+ +-$/ N -/' "$@"
 }
 
 # calls COMMAND: "NAME ORDINAL" of the system calls that count, from main() on
