@@ -156,9 +156,9 @@ builds_in_other_ways()
 	local way
 	source_in "$tmp/ways" && must cp "$root/.output/vmlinux.h" "$tmp/vmlinux.h" &&
 		must chmod -R a+rX "$tmp" || return
-	for way in CFLAGS=-O0 "CFLAGS=-O2 -flto=auto" CC=clang; do
-		rm -rf "$tmp/ways/.output"
-		build_in "$tmp/ways" VMLINUX_H="$tmp/vmlinux.h" "$way"
+	for way in "CC=clang CFLAGS=-O0" "CC=gcc CFLAGS=-O2 -flto=auto"; do
+		rm -rf "$tmp"/ways/.output/{cli,lib,libskbext*,skbext}	# the BPF programs stay
+		build_in "$tmp/ways" VMLINUX_H="$tmp/vmlinux.h" "${way%% *}" "${way#* }"
 		! grep -q 'warning:' "$tmp/err" || wrong "$way: $(grep -m 1 'warning:' "$tmp/err")"
 		[[ $("$tmp/ways/.output/skbext" version) == *layout* ]] || wrong "$way: it does not run"
 	done
