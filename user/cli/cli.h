@@ -116,6 +116,17 @@ void cli_libbpf_words(void);
 /* Why an object was not loaded; -EAGAIN: it was, but its data is not mapped. May be a static buffer. */
 const char *cli_why_load(int err);
 
+/*
+ * library.c: loads the first of these files that there is, and sets each pointer to its function; both lists
+ * end with NULL. Returns NULL, or what is wrong with the library: "is not installed".
+ */
+struct cli_function {
+	const char *name;
+	void *at;	/* a pointer to that function */
+};
+
+const char *cli_load_library(const char *const *files, const struct cli_function *functions);
+
 /* clock.c: seconds; the second one only ever goes on. */
 double cli_clock(clockid_t clock);
 double cli_now(void);

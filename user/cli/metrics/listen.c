@@ -3,7 +3,6 @@
  * skbext metrics --listen: HTTP by libmicrohttpd, which is loaded for this alone: it brings GnuTLS. It has
  * one thread, so that one answer is collected at a time, and main() waits for a signal meanwhile.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
 #include <signal.h>
@@ -32,22 +31,21 @@ static struct {
 
 static int load_library(void)
 {
-	void *handle = dlopen("libmicrohttpd.so.12", RTLD_NOW);
+	static const char *const files[] = { "libmicrohttpd.so.12", NULL };
+	static const struct cli_function functions[] = {
+		{ "MHD_start_daemon", &lib.start_daemon },
+		{ "MHD_stop_daemon", &lib.stop_daemon },
+		{ "MHD_lookup_connection_value", &lib.lookup },
+		{ "MHD_create_response_from_buffer", &lib.response },
+		{ "MHD_add_response_header", &lib.header },
+		{ "MHD_queue_response", &lib.queue },
+		{ "MHD_destroy_response", &lib.destroy },
+		{ 0 },
+	};
+	const char *why = cli_load_library(files, functions);
 
-	if (handle) {
-		lib.start_daemon = dlsym(handle, "MHD_start_daemon");
-		lib.stop_daemon = dlsym(handle, "MHD_stop_daemon");
-		lib.lookup = dlsym(handle, "MHD_lookup_connection_value");
-		lib.response = dlsym(handle, "MHD_create_response_from_buffer");
-		lib.header = dlsym(handle, "MHD_add_response_header");
-		lib.queue = dlsym(handle, "MHD_queue_response");
-		lib.destroy = dlsym(handle, "MHD_destroy_response");
-	}
-	if (lib.start_daemon && lib.stop_daemon && lib.lookup && lib.response && lib.header && lib.queue &&
-	    lib.destroy)
-		return CLI_DONE;
-	return cli_error("cannot listen: %s; install libmicrohttpd (Debian: libmicrohttpd12)",
-			 handle ? "libmicrohttpd lacks a function" : "libmicrohttpd is not installed");
+	return why ? cli_error("cannot listen: libmicrohttpd %s; install libmicrohttpd (Debian: libmicrohttpd12)",
+			       why) : CLI_DONE;
 }
 
 /* The text is copied, or with MHD_RESPMEM_MUST_FREE given away. */

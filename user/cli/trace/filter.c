@@ -4,7 +4,6 @@
  * libpcap is loaded when there is a filter: it brings D-Bus, systemd and others, with which every command
  * takes twice as long to start (2.8 ms, not 1.2).
  */
-#include <dlfcn.h>
 #include <string.h>
 
 #include "parts.h"
@@ -20,27 +19,22 @@ static struct {
 	__typeof__(pcap_close) *close;
 } lib;
 
-/* As Debian calls it, and as everybody else. */
-static void *open_library(void)
-{
-	return dlopen("libpcap.so.0.8", RTLD_NOW) ?: dlopen("libpcap.so.1", RTLD_NOW);
-}
-
 static int load_library(const char *expression)
 {
-	void *handle = open_library();
+	/* As Debian calls it, and as everybody else. */
+	static const char *const files[] = { "libpcap.so.0.8", "libpcap.so.1", NULL };
+	static const struct cli_function functions[] = {
+		{ "pcap_open_dead", &lib.open_dead },
+		{ "pcap_compile", &lib.compile },
+		{ "pcap_geterr", &lib.geterr },
+		{ "pcap_freecode", &lib.freecode },
+		{ "pcap_close", &lib.close },
+		{ 0 },
+	};
+	const char *why = cli_load_library(files, functions);
 
-	if (handle) {
-		lib.open_dead = dlsym(handle, "pcap_open_dead");
-		lib.compile = dlsym(handle, "pcap_compile");
-		lib.geterr = dlsym(handle, "pcap_geterr");
-		lib.freecode = dlsym(handle, "pcap_freecode");
-		lib.close = dlsym(handle, "pcap_close");
-	}
-	if (lib.open_dead && lib.compile && lib.geterr && lib.freecode && lib.close)
-		return CLI_DONE;
-	return cli_error("cannot trace: filter '%s': %s; install libpcap (Debian: libpcap0.8)", expression,
-			 handle ? "libpcap lacks a function" : "libpcap is not installed");
+	return why ? cli_error("cannot trace: filter '%s': libpcap %s; install libpcap (Debian: libpcap0.8)",
+			       expression, why) : CLI_DONE;
 }
 
 /* What a socket knows of a packet, as `inbound`, has an offset below 0. */
