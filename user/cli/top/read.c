@@ -4,36 +4,29 @@
 
 #include "parts.h"
 
-struct counts {
-	__u64 live[SKBEXT_MAX_TYPES], shared[SKBEXT_MAX_TYPES];
-};
-
-static int count(const struct skbext_record *rec, void *arg)
+static int count_shared(const struct skbext_record *rec, void *arg)
 {
-	struct counts *c = arg;
+	__u64 *shared = arg;
 
-	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++) {
-		if (!(rec->active & 1U << id))
-			continue;
-		c->live[id]++;
-		c->shared[id] += rec->shared;
-	}
+	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++)
+		shared[id] += rec->shared && rec->active & 1U << id;
 	return 0;
 }
 
-static json_t *types_json(struct skbext *sk)
+static json_t *types_json(struct skbext *sk, const struct skbext_stats *stats)
 {
-	struct counts c = { 0 };
+	__u64 shared[SKBEXT_MAX_TYPES] = { 0 };
 	struct skbext_type_info info;
 	json_t *list = json_array();
 
-	skbext_for_each(sk, count, &c);
+	skbext_for_each(sk, count_shared, shared);
 	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++)
 		if (!skbext_type_get(sk, id, &info))
 			json_array_append_new(list, json_pack("{s:s, s:I, s:o, s:I, s:I}",
 				"name", info.name, "size", (json_int_t)info.size,
 				"flags", cli_json_flags(info.flags),
-				"live", (json_int_t)c.live[id], "shared", (json_int_t)c.shared[id]));
+				"live", (json_int_t)stats->type_live[id],
+				"shared", (json_int_t)shared[id]));
 	return list;
 }
 
@@ -90,7 +83,7 @@ static int add_state(json_t *snapshot, struct skbext *sk)
 			  "mode", skbext_mode_name(status.mode),
 			  "guarantee", skbext_guarantee_name(status.guarantee),
 			  "reason", status.reason, "healthy", status.healthy,
-			  "stats", cli_json_stats(&stats), "types", types_json(sk),
+			  "stats", cli_json_stats(&stats), "types", types_json(sk, &stats),
 			  "hooks", hooks_json(sk, status.mode));
 	json_object_update(snapshot, state);
 	json_decref(state);
