@@ -43,7 +43,7 @@ static const struct scenario {
 	{ "both wait, the first goes first", "AsBsrab", 2, false },
 	{ "both wait, the second first", "BsAsrba", 2, false },
 	{ "both wait, skipped before", "AsxBsrba", 2, false },
-	{ "both wait, and twice", "AsBsraAsrb", 2, false },
+	{ "both wait, and twice", "AsBsraAsrb", 2, false, true },
 	{ "both wait, twice, then a miss", "AsBsaAsrb", 2, false },
 	{ "both wait, and again", "AsBsrbaAsBsba", 2, false, true },
 	{ "both wait, and again with a miss", "AsBsbaAsBsrba", 2, false },
