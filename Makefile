@@ -263,7 +263,8 @@ $(OUT)/fuzz/skbext.a: $(FUZZ_OBJ)
 
 $(OUT)/fuzz/%: tests/fuzz/%.c $(FUZZ_PARTS)
 	$(call msg,FUZZ)
-	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer -Wl,--wrap=exit,--wrap=dir_lock $(DEPS) $< $(FUZZ_PARTS) \
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer -Wl,--wrap=exit,--wrap=dir_lock,--wrap=cli_interrupted_within \
+		$(DEPS) $< $(FUZZ_PARTS) \
 		$(CLI_LIBS) $(LIBS) -lpthread -ldl -o $@
 
 install: all $(MAN) $(COMPLETION)	## install below PREFIX (/usr/local) and DESTDIR

@@ -364,6 +364,29 @@ static void sections_of_a_file(void)
 	ASSERT_EQ(skbext_unpin(DIR), 1, "unpin");
 }
 
+/* The first function's symbol; its offset and size wrap to the instructions before its section. */
+static void symbols_that_wrap(void)
+{
+	struct object o = {};
+	Elf64_Shdr *table;
+	Elf64_Sym *sym;
+
+	if (geteuid())
+		TEST_SKIP("not root");
+	if (!read_object(&o) || !make_pinned())
+		return;
+	table = find_in(&o, ".symtab");
+	sym = (void *)(o.data + table->sh_offset);
+	while (ELF64_ST_TYPE(sym->st_info) != STT_FUNC)
+		sym++;
+	sym->st_value = -32ULL;
+	sym->st_size = 64;
+	ASSERT_EQ(bind_object_file(&o), -EINVAL, "a function before its section");
+	ASSERT_TRUE(strstr(skbext_errmsg(), "a function does not lie in its section"), skbext_errmsg());
+	free(o.data);
+	ASSERT_EQ(skbext_unpin(DIR), 1, "unpin");
+}
+
 int main(int argc, char **argv)
 {
 	TEST_CASE(cycles);
@@ -371,5 +394,6 @@ int main(int argc, char **argv)
 	TEST_CASE(sections);
 	TEST_CASE(forged_numbers);
 	TEST_CASE(sections_of_a_file);
+	TEST_CASE(symbols_that_wrap);
 	return TEST_EXIT();
 }

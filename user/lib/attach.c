@@ -11,6 +11,7 @@
 
 #include "attach.h"
 #include "bind.h"
+#include "elf_check.h"
 
 #define ATTACH_FILES	(2 * ATTACHED_PROGRAMS + 16)
 
@@ -99,6 +100,10 @@ static int check_opts(const struct skbext_attach_opts *o)
 
 static int open_object(struct attach_job *j)
 {
+	int err = elf_check_file(j->a.file);
+
+	if (err)
+		return err;
 	j->obj = bpf_object__open_file(j->a.file, NULL);
 	if (!j->obj && errno < __LIBBPF_ERRNO__START && errno != EINVAL)
 		return fail(-errno, "opening %s: %s", j->a.file, why_bpf(-errno));

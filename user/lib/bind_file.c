@@ -9,10 +9,9 @@
  * That the maps are those of this very load is for the verifier to see: skbext_verify(). An object
  * that was not bound lacks the name of one of the maps that a loader is told to replace.
  */
-#include <libelf.h>
-
 #include "internal.h"
 #include "bind.h"
+#include "elf_check.h"
 #include "whole_file.h"
 
 struct image {
@@ -177,32 +176,23 @@ static __u64 room_for(const struct skbext_ctl *ctl)
 	return (bytes < declared ? declared : bytes) + SKBEXT_PRIVATE;
 }
 
-static int bind_image(struct skbext *sk, const char *in, struct image *image)
+static int bind_opened(struct skbext *sk, const char *in, struct image *image, Elf *elf,
+		       const struct bpf_object *obj)
 {
-	libbpf_print_fn_t print = libbpf_set_print(object_quiet);
-	const struct bpf_object_open_opts opts = { .sz = sizeof(opts), .object_name = in };
-	struct bpf_object *obj = bpf_object__open_mem(image->data, image->size, &opts);
-	const Elf64_Shdr *types = NULL;
+	const Elf64_Shdr *types = elf && obj ? find_section(elf, image, ".rodata.skbext") : NULL;
 	struct skbext_load load = {};
 	__u32 zero = 0;
-	char *data = NULL;
-	int err = 0;
-	Elf *elf;
+	char *data;
+	int err;
 
-	libbpf_set_print(print);
-	elf_version(EV_CURRENT);
-	elf = elf_memory(image->data, image->size);
-	if (elf && obj && (types = find_section(elf, image, ".rodata.skbext")))
-		data = image->data + types->sh_offset;
-	else
-		err = fail(-EINVAL,
-			"%s is no BPF object with a SKBEXT_TYPE, compiled with -g; nothing to bind",
-			in);
+	if (!types)
+		return fail(-EINVAL, "%s is no BPF object with a SKBEXT_TYPE, compiled with -g; nothing to bind", in);
+	data = image->data + types->sh_offset;
 	/*
 	 * Opening has completed the section's layout in the object's BTF;
 	 * the compiler's own says 0 everywhere.
 	 */
-	err = err ?: bind_check_adds(obj);
+	err = bind_check_adds(obj);
 	if (!err && types->sh_offset % _Alignof(struct skbext_cfg))
 		err = damaged_object();
 	if (!err && bpf_map_lookup_elem(sk->map[MAP_STATS], &zero, &load))
@@ -212,8 +202,34 @@ static int bind_image(struct skbext *sk, const char *in, struct image *image)
 	err = err ?: bind_section(sk, bpf_object__btf(obj), data, types->sh_size);
 	if (!err)
 		make_room(elf, image, room_for(sk->ctl));
+	return err;
+}
+
+static struct bpf_object *open_image(const struct image *image, const char *in)
+{
+	const struct bpf_object_open_opts opts = { .sz = sizeof(opts), .object_name = in };
+	libbpf_print_fn_t print = libbpf_set_print(object_quiet);
+	struct bpf_object *obj = bpf_object__open_mem(image->data, image->size, &opts);
+
+	libbpf_set_print(print);
+	return obj;
+}
+
+static int bind_image(struct skbext *sk, const char *in, struct image *image)
+{
+	struct bpf_object *obj;
+	Elf *elf;
+	int err;
+
+	elf_version(EV_CURRENT);
+	elf = elf_memory(image->data, image->size);
+	err = elf_check(elf, in);
+	if (!err) {
+		obj = open_image(image, in);
+		err = bind_opened(sk, in, image, elf, obj);
+		bpf_object__close(obj);
+	}
 	elf_end(elf);
-	bpf_object__close(obj);
 	return err;
 }
 

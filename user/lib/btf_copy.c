@@ -65,6 +65,16 @@ static int copy_members(struct copy *c, const struct btf_type *t)
 	return id;
 }
 
+/* Without a negative value libbpf adds one without a sign; compilers say since clang 15 which it has. */
+static int copy_sign(struct copy *c, const struct btf_type *t, int id)
+{
+	struct btf_type *copied = (struct btf_type *)btf__type_by_id(c->to, id);
+
+	if (id > 0 && btf_kflag(t))
+		copied->info |= 1U << 31;
+	return id;
+}
+
 static int copy_enum(struct copy *c, const struct btf_type *t)
 {
 	const struct btf_enum *v = btf_enum(t);
@@ -72,6 +82,21 @@ static int copy_enum(struct copy *c, const struct btf_type *t)
 
 	for (int i = 0; id > 0 && i < btf_vlen(t); i++) {
 		int err = btf__add_enum_value(c->to, name_of(c, v[i].name_off), v[i].val);
+
+		if (err)
+			return err;
+	}
+	return copy_sign(c, t, id);
+}
+
+static int copy_enum64(struct copy *c, const struct btf_type *t)
+{
+	const struct btf_enum64 *v = btf_enum64(t);
+	int id = btf__add_enum64(c->to, name_of(c, t->name_off), t->size, btf_kflag(t));
+
+	for (int i = 0; id > 0 && i < btf_vlen(t); i++) {
+		int err = btf__add_enum64_value(c->to, name_of(c, v[i].name_off),
+						btf_enum64_value(&v[i]));
 
 		if (err)
 			return err;
@@ -111,6 +136,8 @@ static int copy_new(struct copy *c, const struct btf_type *t)
 		return btf__add_ptr(c->to, 0);
 	case BTF_KIND_ENUM:
 		return copy_enum(c, t);
+	case BTF_KIND_ENUM64:
+		return copy_enum64(c, t);
 	case BTF_KIND_ARRAY:
 		return copy_array(c, t);
 	case BTF_KIND_STRUCT:

@@ -22,7 +22,7 @@
  *		settle.c lock.c
  *	use: what is done with it
  *		by_address.c purge.c holders.c bound.c type_change.c
- *		late.c bind.c whole_file.c bind_file.c
+ *		late.c bind.c whole_file.c elf_check.c bind_file.c
  *		netns.c attached.c clsact.c attached_show.c detach.c order.c attach_choose.c attach.c
  *		hook_order.c replace.c unload.c
  */
@@ -350,7 +350,7 @@ int pin_lock_alone(struct skbext *sk);	/* whatever a killed replace has left */
 int lock_pinned(struct skbext *sk, int *lock);	/* pin_lock() if it is pinned, for unlock() */
 void unlock(int lock);
 
-/* ---- use (and attach.h, bind.h, bound.h, whole_file.h) */
+/* ---- use (and attach.h, bind.h, bound.h, elf_check.h, whole_file.h) */
 
 /*
  * hook_order.c: -EBUSY: a bound program is attached at a hook where it matters that ours, which came
