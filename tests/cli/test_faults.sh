@@ -17,9 +17,9 @@ faults()
 	"$here/faults.sh" "$@" || status=1
 }
 
-COMMAND='find stats metrics textfile add del dump purge status bind version help' faults 5
-COMMAND='filter top attach attach_clsact detach detach_clsact' faults 4
-COMMAND='load unload doctor replace bundle' faults 4
+COMMAND='find stats metrics textfile add del dump purge status bind version help' faults 3
+COMMAND='filter top attach attach_clsact detach detach_clsact' faults 3
+COMMAND='load unload doctor replace bundle' faults 3
 # An unload that stopped half-way took the slots first, and none could end what it had begun.
 COMMAND=unload CALL=unlinkat FAULT='KILL EMFILE' faults 12
 # A directory that was made and could not be opened stayed.
