@@ -71,7 +71,7 @@ static __always_inline __u64 hash(__u64 key)
 
 static __always_inline bool store_add(__u64 key)
 {
-	struct bench_note *n = __skbext_add_hash(hash(key), __SKBEXT_REF(bench_note), sizeof(*n));
+	struct bench_note *n = __skbext_add_hash(hash(key), __SKBEXT_TYPE(bench_note), sizeof(*n));
 
 	if (!n)
 		return false;
@@ -81,7 +81,7 @@ static __always_inline bool store_add(__u64 key)
 
 static __always_inline bool store_find(__u64 key)
 {
-	const struct bench_note *n = __skbext_find_hash(hash(key), __SKBEXT_REF(bench_note));
+	const struct bench_note *n = __skbext_find_hash(hash(key), __SKBEXT_TYPE(bench_note));
 
 	return n && n->id == key;
 }
@@ -109,9 +109,9 @@ static __always_inline bool store_share(__u64 key)
 BENCH("tc", ours_fill, store_add(key))
 BENCH("tc", ours_find, store_find(key))
 BENCH("tc", ours_add_del,
-      store_add(key) && skbext_store_del(hash(key), __SKBEXT_REF(bench_note)->active))
+      store_add(key) && skbext_store_del(hash(key), __SKBEXT_TYPE(bench_note)->active))
 BENCH("tc", ours_add_del_beside, store_add(TWIN(key)) &&
-      skbext_store_del(hash(TWIN(key)), __SKBEXT_REF(bench_note)->active))
+      skbext_store_del(hash(TWIN(key)), __SKBEXT_TYPE(bench_note)->active))
 BENCH("tc", ours_add_release, store_add(key) && store_release(key))
 BENCH("tc", ours_share_release, store_share(key) && store_release(CLONE(key)))
 BENCH("tc", ours_cow, store_share(key) && store_add(CLONE(key)) && store_release(CLONE(key)))

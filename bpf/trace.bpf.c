@@ -38,7 +38,7 @@
 /* Stays on the packet as long as it lives. A copy gets a note of its own. */
 SKBEXT_TYPE_FLAGS(skbext_trace, struct skbext_trace,
 		  SKBEXT_F_NO_CLONE | SKBEXT_F_KEEP_SCRUB);
-#define REF __SKBEXT_REF(skbext_trace)
+#define REF __SKBEXT_TYPE(skbext_trace)
 
 const volatile bool exact, summary;
 const volatile __u32 snap;			/* bytes of each packet to copy; 0: none */

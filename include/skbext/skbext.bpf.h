@@ -103,7 +103,7 @@
  */
 #define skbext_add(skb, name)	/* as SKBEXT_TYPE() declared it */ \
 	(__skbext_mark_add(__SKBEXT_TRACED(skb)),						\
-	 (SKBEXT_TYPE_of_##name *)__SKBEXT_SIZED(__skbext_add(skb, __SKBEXT_REF(name),		\
+	 (SKBEXT_TYPE_of_##name *)__SKBEXT_SIZED(__skbext_add(skb, __SKBEXT_TYPE(name),		\
 		sizeof(SKBEXT_TYPE_of_##name)), sizeof(SKBEXT_TYPE_of_##name)))
 
 /**
@@ -113,7 +113,7 @@
  */
 #define skbext_find(skb, name)	/* as SKBEXT_TYPE() declared it */ \
 	((const SKBEXT_TYPE_of_##name *)__SKBEXT_SIZED(						\
-		(void *)__skbext_find(skb, __SKBEXT_REF(name)), sizeof(SKBEXT_TYPE_of_##name)))
+		(void *)__skbext_find(skb, __SKBEXT_TYPE(name)), sizeof(SKBEXT_TYPE_of_##name)))
 
 /**
  * skbext_find_addr - skbext_find() by the address of a struct sk_buff, as a number
@@ -124,22 +124,22 @@
 #define skbext_find_addr(address, name)	/* as SKBEXT_TYPE() declared it */ \
 	((const SKBEXT_TYPE_of_##name *)__SKBEXT_SIZED(						\
 		(void *)__skbext_find_hash(__skbext_hash_of_address(address),			\
-					   __SKBEXT_REF(name)), sizeof(SKBEXT_TYPE_of_##name)))
+					   __SKBEXT_TYPE(name)), sizeof(SKBEXT_TYPE_of_##name)))
 
 /** skbext_exist_addr - skbext_exist() by the address of a struct sk_buff, as a number */
 #define skbext_exist_addr(address, name)	/* as SKBEXT_TYPE() declared it */ \
-	__skbext_exist_hash(__skbext_hash_of_address(address), __SKBEXT_REF(name))
+	__skbext_exist_hash(__skbext_hash_of_address(address), __SKBEXT_TYPE(name))
 
 /** skbext_exist - is extension @name active on this skb? */
 #define skbext_exist(skb, name)	/* as SKBEXT_TYPE() declared it */ \
-	__skbext_exist(skb, __SKBEXT_REF(name))
+	__skbext_exist(skb, __SKBEXT_TYPE(name))
 
 /**
  * skbext_del - take extension @name from this skb, as skb_ext_del(); clones keep theirs
  * Returns: 0, or -ENOENT: it was not active.
  */
 #define skbext_del(skb, name)	/* as SKBEXT_TYPE() declared it */ \
-	__skbext_del(skb, __SKBEXT_REF(name))
+	__skbext_del(skb, __SKBEXT_TYPE(name))
 
 /**
  * skbext_ref - add @name to this skb if it has none, and one reference to @id to its payload
@@ -155,11 +155,11 @@
 	__extension__								\
 	({ __SKBEXT_HAS_REFS(SKBEXT_TYPE_of_##name, #name);					\
 	   __skbext_mark_add(__SKBEXT_TRACED(skb));						\
-	   __skbext_get(skb, __SKBEXT_REF(name), sizeof(SKBEXT_TYPE_of_##name),		\
+	   __skbext_get(skb, __SKBEXT_TYPE(name), sizeof(SKBEXT_TYPE_of_##name),		\
 			sizeof(((SKBEXT_TYPE_of_##name *)0)->refs.id) / sizeof(__u32), what); })
 
 /** skbext_refs_held - how many references to @id the objects of all packets hold */
-#define skbext_refs_held(name, id)	__skbext_held(__SKBEXT_REF(name), id)
+#define skbext_refs_held(name, id)	__skbext_held(__SKBEXT_TYPE(name), id)
 
 /** skbext_reset - take all extensions from this skb, whoever added them */
 #define skbext_reset(skb)	__skbext_reset(skb)

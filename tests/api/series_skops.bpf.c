@@ -16,7 +16,7 @@
 #define OPTION_LEN	4
 
 SKBEXT_TYPE(api_note, struct api_note);
-#define REF __SKBEXT_REF(api_note)
+#define REF __SKBEXT_TYPE(api_note)
 
 struct api_seen api_seen;
 

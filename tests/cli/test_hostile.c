@@ -95,7 +95,7 @@ static int bind(const char *variable, __u32 offset, int box(struct btf *btf), si
 	};
 	struct skbext *sk = skbext_open(&opts);
 	struct btf *btf = section(variable, offset, box);
-	struct skbext_type_ref *ref;
+	struct skbext_type_head *ref;
 	char *data = calloc(1, 64);
 	int err = sk ? skbext_load(sk) : -errno;
 

@@ -24,7 +24,7 @@ struct irq_counts irq_counts SEC(".data.irq");
 __u64 last[CPUS];
 
 #define COUNT(what) __sync_fetch_and_add(&irq_counts.what, 1)
-#define TAG __SKBEXT_REF(tag)
+#define TAG __SKBEXT_TYPE(tag)
 
 SEC("tp_btf/net_dev_queue")
 int BPF_PROG(remember, struct sk_buff *skb)

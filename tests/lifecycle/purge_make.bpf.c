@@ -30,7 +30,7 @@ static __always_inline __u64 hash_of(__u64 family, int skb)
 
 __attribute__((noinline)) int note(__u64 h, __u64 number)
 {
-	const volatile struct __skbext_ref *ref = __SKBEXT_REF(purge_note);
+	const volatile struct __skbext_type *ref = __SKBEXT_TYPE(purge_note);
 	struct purge_note *n = skbext_store_add(h, ref->active, ref->offset,
 						sizeof(struct purge_note));
 
@@ -41,7 +41,7 @@ __attribute__((noinline)) int note(__u64 h, __u64 number)
 
 __attribute__((noinline)) int states(__u64 h, __u32 id)
 {
-	const volatile struct __skbext_ref *ref = __SKBEXT_REF(purge_states);
+	const volatile struct __skbext_type *ref = __SKBEXT_TYPE(purge_states);
 
 	if (skbext_store_add_slow(h, ref->active, ref->offset, sizeof(struct purge_states)) < 0)
 		return 0;
@@ -75,7 +75,7 @@ static __always_inline __u32 generation(void)
 /* 1: what this packet has just added is there. */
 static __always_inline int has(__u64 h, __u64 number)
 {
-	const volatile struct __skbext_ref *ref = __SKBEXT_REF(purge_note);
+	const volatile struct __skbext_type *ref = __SKBEXT_TYPE(purge_note);
 	struct skbext_object *obj = skbext_store_find(h, ref->active);
 	struct purge_note *n = obj ? __skbext_payload(obj, ref->offset) : (void *)0;
 
@@ -119,7 +119,7 @@ static long wait_to_go(__u32 i, void *unused)
 SEC("tc")
 int write_late(struct __sk_buff *skb)
 {
-	const volatile struct __skbext_ref *ref = __SKBEXT_REF(purge_note);
+	const volatile struct __skbext_type *ref = __SKBEXT_TYPE(purge_note);
 	struct purge_note *n = skbext_store_add(hash_of(0, 0), ref->active, ref->offset,
 						sizeof(struct purge_note));
 

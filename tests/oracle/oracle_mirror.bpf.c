@@ -112,7 +112,7 @@ ACTS("?fentry/skb_put", mirror_mptcp_put, ORACLE_ACT_MPTCP_MOVED)
 /* What moves is no longer trusted: as renew() does it, for the one extension that moves. */
 static __always_inline void renew_moved(__u64 h)
 {
-	struct oracle_payload *p = __skbext_add_hash(h, __SKBEXT_REF(mptcp), sizeof(*p));
+	struct oracle_payload *p = __skbext_add_hash(h, __SKBEXT_TYPE(mptcp), sizeof(*p));
 
 	if (p)
 		p->taken = 0;

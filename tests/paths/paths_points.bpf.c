@@ -49,7 +49,7 @@ static __always_inline bool is_meant(const struct paths_point *p, struct sk_buff
 }
 
 static __always_inline void look_at(__u64 h, struct paths_seen *s,
-				    const volatile struct __skbext_ref *ref, __u32 bit, __u32 *mask)
+				    const volatile struct __skbext_type *ref, __u32 bit, __u32 *mask)
 {
 	struct skbext_object *obj = skbext_store_find(h, ref->active);
 	const struct paths_note *note;
@@ -66,15 +66,15 @@ static __always_inline void look(__u64 h, struct paths_seen *s)
 {
 	__u32 mask = 0;
 
-	look_at(h, s, __SKBEXT_REF(plain), PLAIN, &mask);
-	look_at(h, s, __SKBEXT_REF(noclone), NOCLONE, &mask);
-	look_at(h, s, __SKBEXT_REF(scrub), SCRUB, &mask);
-	look_at(h, s, __SKBEXT_REF(udp), UDP, &mask);
+	look_at(h, s, __SKBEXT_TYPE(plain), PLAIN, &mask);
+	look_at(h, s, __SKBEXT_TYPE(noclone), NOCLONE, &mask);
+	look_at(h, s, __SKBEXT_TYPE(scrub), SCRUB, &mask);
+	look_at(h, s, __SKBEXT_TYPE(udp), UDP, &mask);
 	__sync_fetch_and_add(&s->mask[mask & 15], 1);
 }
 
 static __always_inline void tag_with(__u64 h, struct paths_seen *s,
-				     const volatile struct __skbext_ref *ref, __u32 bit,
+				     const volatile struct __skbext_type *ref, __u32 bit,
 				     __u64 number)
 {
 	struct paths_note *note = skbext_store_add(h, ref->active, ref->offset, sizeof(*note));
@@ -91,10 +91,10 @@ static __always_inline void tag(__u64 h, struct paths_seen *s)
 {
 	__u64 number = __sync_fetch_and_add(&serial, 1);
 
-	tag_with(h, s, __SKBEXT_REF(plain), PLAIN, number);
-	tag_with(h, s, __SKBEXT_REF(noclone), NOCLONE, number);
-	tag_with(h, s, __SKBEXT_REF(scrub), SCRUB, number);
-	tag_with(h, s, __SKBEXT_REF(udp), UDP, number);
+	tag_with(h, s, __SKBEXT_TYPE(plain), PLAIN, number);
+	tag_with(h, s, __SKBEXT_TYPE(noclone), NOCLONE, number);
+	tag_with(h, s, __SKBEXT_TYPE(scrub), SCRUB, number);
+	tag_with(h, s, __SKBEXT_TYPE(udp), UDP, number);
 }
 
 static __always_inline int at(const struct paths_point *p, struct paths_seen *s, __u64 arg)

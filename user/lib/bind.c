@@ -83,13 +83,13 @@ static int register_all(struct skbext *sk, const struct btf *btf, const struct b
 		const struct btf_type *var = btf__type_by_id(btf, vi->type);
 		const char *name = var && btf_is_var(var) ?
 				   btf__name_by_offset(btf, var->name_off) : NULL;
-		struct skbext_type_ref *ref = (void *)(data + vi->offset);
+		struct skbext_type_head *ref = (void *)(data + vi->offset);
 		int id;
 
 		if (name && strncmp(name, VAR_PREFIX, strlen(VAR_PREFIX)))
 			continue;
 		if (!name || vi->size < sizeof(*ref) || (__u64)vi->offset + sizeof(*ref) > size ||
-		    (unsigned long)ref % _Alignof(struct skbext_type_ref))
+		    (unsigned long)ref % _Alignof(struct skbext_type_head))
 			return damaged_object();
 		id = type_register(sk, name + strlen(VAR_PREFIX), ref->size, ref->flags, btf,
 				   payload_type(btf, var->type));

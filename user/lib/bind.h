@@ -3,7 +3,7 @@
 #define SKBEXT_BIND_H
 
 /* The head of what SKBEXT_TYPE() of skbext.bpf.h defines; an array of no payloads follows. */
-struct skbext_type_ref {
+struct skbext_type_head {
 	__u32 active, offset, mask, entering, size, flags;
 };
 

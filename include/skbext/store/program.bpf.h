@@ -22,40 +22,40 @@ __skbext_inline __u64 __skbext_hash_of_address(__u64 skb)
 }
 
 /* The head of each SKBEXT_TYPE variable, which skbext_bind() writes. */
-struct __skbext_ref {
+struct __skbext_type {
 	__u32 active;		/* the type's bit of active_extensions; 0: not bound */
 	__u32 offset;		/* of its payload in an object */
 	__u32 mask;		/* as in __skbext_cfg, which so has not to be read as well */
 	__u32 entering;		/* the same, and SKBEXT_LIMITED if the type has a max */
 };
 /* Without its SKBEXT_TYPE the compiler names SKBEXT_TYPE_of_... first. */
-#define __SKBEXT_REF(name)	((void)sizeof(SKBEXT_TYPE_of_##name),			\
-				 (const volatile struct __skbext_ref *)&__skbext_type_##name)
+#define __SKBEXT_TYPE(name)	((void)sizeof(SKBEXT_TYPE_of_##name),			\
+				 (const volatile struct __skbext_type *)&__skbext_type_##name)
 
 __skbext_inline
-void *__skbext_add_hash(__u64 h, const volatile struct __skbext_ref *ref, __u32 size)
+void *__skbext_add_hash(__u64 h, const volatile struct __skbext_type *type, __u32 size)
 {
-	__u64 active = ref->active, mask;
+	__u64 active = type->active, mask;
 
 	if (!active)
 		return (void *)0;
-	mask = ref->entering;
+	mask = type->entering;
 	if (mask >= SKBEXT_LIMITED)
-		return __skbext_add_payload(h, active, ref->offset, size);
-	return skbext_store_add_at(__skbext_front(h, mask), h, active, ref->offset, size);
+		return __skbext_add_payload(h, active, type->offset, size);
+	return skbext_store_add_at(__skbext_front(h, mask), h, active, type->offset, size);
 }
 
 __skbext_inline
-void *__skbext_add(const void *skb, const volatile struct __skbext_ref *ref, __u32 size)
+void *__skbext_add(const void *skb, const volatile struct __skbext_type *type, __u32 size)
 {
-	return __skbext_add_hash(__skbext_hash_of(skb), ref, size);
+	return __skbext_add_hash(__skbext_hash_of(skb), type, size);
 }
 
 /* Up to the call the type's address is in one register; behind it, a constant again. */
 __skbext_inline
-const void *__skbext_find_hash(__u64 h, const volatile struct __skbext_ref *ref)
+const void *__skbext_find_hash(__u64 h, const volatile struct __skbext_type *type)
 {
-	const volatile struct __skbext_ref *here = ref;
+	const volatile struct __skbext_type *here = type;
 	struct skbext_bucket *b;
 	__u64 first, active;
 	__u32 offset;
@@ -71,29 +71,29 @@ const void *__skbext_find_hash(__u64 h, const volatile struct __skbext_ref *ref)
 		return (void *)0;
 	if (!__skbext_in_first(b, first, h, active)) {
 		b = __skbext_around(skbext_store_find_object(h, active));
-		offset = ref->offset;
+		offset = type->offset;
 	}
 	return __skbext_payload_in(b, offset);
 }
 
 __skbext_inline
-const void *__skbext_find(const void *skb, const volatile struct __skbext_ref *ref)
+const void *__skbext_find(const void *skb, const volatile struct __skbext_type *type)
 {
-	return __skbext_find_hash(__skbext_hash_of(skb), ref);
+	return __skbext_find_hash(__skbext_hash_of(skb), type);
 }
 
 __skbext_inline
-_Bool __skbext_exist_hash(__u64 h, const volatile struct __skbext_ref *ref)
+_Bool __skbext_exist_hash(__u64 h, const volatile struct __skbext_type *type)
 {
-	__u64 active = ref->active;
+	__u64 active = type->active;
 
 	return active && !skbext_store_absent(h) && skbext_store_find_slow(h, active) >= 0;
 }
 
 __skbext_inline
-_Bool __skbext_exist(const void *skb, const volatile struct __skbext_ref *ref)
+_Bool __skbext_exist(const void *skb, const volatile struct __skbext_type *type)
 {
-	return __skbext_exist_hash(__skbext_hash_of(skb), ref);
+	return __skbext_exist_hash(__skbext_hash_of(skb), type);
 }
 
 __skbext_inline
@@ -106,9 +106,9 @@ void __skbext_reset(const void *skb)
 }
 
 __skbext_inline
-int __skbext_del(const void *skb, const volatile struct __skbext_ref *ref)
+int __skbext_del(const void *skb, const volatile struct __skbext_type *type)
 {
-	__u64 active = ref->active, h = __skbext_hash_of(skb);
+	__u64 active = type->active, h = __skbext_hash_of(skb);
 
 	return active && skbext_store_del(h, active) ? 0 : -ENOENT;
 }
@@ -120,24 +120,24 @@ int __skbext_del(const void *skb, const volatile struct __skbext_ref *ref)
 		       "skbext: too many refs")
 
 __skbext_inline
-int __skbext_get(const void *skb, const volatile struct __skbext_ref *ref, __u32 size, __u32 max,
+int __skbext_get(const void *skb, const volatile struct __skbext_type *type, __u32 size, __u32 max,
 		 __u32 id)
 {
-	__u64 active = ref->active, h = __skbext_hash_of(skb);
+	__u64 active = type->active, h = __skbext_hash_of(skb);
 	int place;
 
 	if (!(active & SKBEXT_STATE->counted) || id >= SKBEXT_STATE->refs)
 		return -EINVAL;
-	if (skbext_store_add_slow(h, active, ref->offset, size) < 0)
+	if (skbext_store_add_slow(h, active, type->offset, size) < 0)
 		return -ENOMEM;
 	place = skbext_store_ref(h, __skbext_type_of(active), max, id);
 	return place < 0 ? -ENOSPC : place;
 }
 
 __skbext_inline
-__u64 __skbext_held(const volatile struct __skbext_ref *ref, __u32 id)
+__u64 __skbext_held(const volatile struct __skbext_type *type, __u32 id)
 {
-	__u32 active = ref->active;
+	__u32 active = type->active;
 	__u64 *counter = active ? __skbext_counter(__skbext_type_of(active), id) : (__u64 *)0;
 	__u64 held = counter ? __skbext_read(counter) : 0;
 
