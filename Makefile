@@ -10,6 +10,7 @@ exec_prefix ?= $(prefix)
 sbindir	?= $(exec_prefix)/sbin
 includedir ?= $(prefix)/include
 datadir	?= $(prefix)/share
+localstatedir ?= /var
 sysconfdir ?= $(if $(filter /usr,$(prefix)),,$(prefix))/etc
 unitdir	?= $(prefix)/lib/systemd/system
 mandir	?= $(datadir)/man
@@ -29,7 +30,7 @@ WARN	:= -Wall -Wextra -Wno-unused-parameter
 NO_PATHS := '-ffile-prefix-map=$(CURDIR)=.'
 OWN_CPPFLAGS = -Iinclude -I$(OUT) -D_GNU_SOURCE= -DSKBEXT_VERSION='"$(VERSION)"' \
 	$(if $(NCURSES_LIBS),-DHAVE_NCURSES) $(if $(PCAP),-DHAVE_PCAP) \
-	$(if $(MICROHTTPD),-DHAVE_MICROHTTPD)
+	$(if $(MICROHTTPD),-DHAVE_MICROHTTPD) -DSKBEXT_STATE_DIR='"$(localstatedir)/lib/skbext"'
 USER_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(NO_PATHS) $(OWN_CPPFLAGS) $(CPPFLAGS)
 BPF_CFLAGS = -O2 -g $(WARN) $(NO_PATHS) -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Iinclude -I$(OUT)
 # As users compile: no -mcpu, no target architecture. <linux/*.h> wants the machine's <asm/*.h>.
@@ -82,7 +83,7 @@ endif
 # Pages and completion for shells, of the command's own tables; pages where there is an scdoc.
 PAGES	:= skbext.8 skbext.7 skbext.bpf.7 libskbext.3
 MAN	:= $(if $(shell command -v scdoc),$(PAGES:%=$(OUT)/man/%))
-UNITS	:= skbext.service skbext-metrics.service skbext-metrics.timer
+UNITS	:= skbext.service skbext-kept.service skbext-metrics.service skbext-metrics.timer
 COMPLETION := $(OUT)/completion/skbext $(OUT)/completion/_skbext
 
 .PHONY: all lib man run test tests faults fuzz fuzzers bench oracle paths soak matrix toolchains \

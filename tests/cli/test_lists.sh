@@ -226,10 +226,33 @@ outputs_follow_their_schemas()
 	follows status
 	run "$skbext" detach --all --json
 	follows detach
+	what_is_kept_follows
 	run setpriv --bounding-set=-sys_admin "$skbext" status --json
 	follows status
 	run setpriv --bounding-set=-sys_admin "$skbext" type list --json
 	follows type-list
+}
+
+what_is_kept_follows()
+{
+	cp "$objs/attach_read.bpf.o" "$tmp/kept.o"
+	mount -t tmpfs -o mode=0755 tmpfs /var/lib || wrong "no /var/lib of its own"
+	run "$skbext" attach --keep "$tmp/kept.o" --dev lo --json
+	follows attach
+	must "$skbext" unload --force
+	run "$skbext" load --json
+	follows load
+	must "$skbext" unload --force && rm "$tmp/kept.o" && run "$skbext" load --json
+	follows load
+	run "$skbext" attach --again --json
+	[ "$status" = 1 ] && status=0
+	follows attach
+	run "$skbext" status --json
+	[ "$status" = 1 ] && status=0
+	follows status
+	run "$skbext" detach --all --json
+	follows detach
+	umount /var/lib
 }
 
 lines_are_objects()

@@ -3,7 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "keep/parts.h"
+
+static const char *text(const json_t *one, const char *key)
+{
+	const char *value = json_string_value(json_object_get(one, key));
+
+	return value ? value : "";
+}
 
 static const char *direction(const struct skbext_attached *a)
 {
@@ -40,21 +47,35 @@ static int collect(const struct skbext_attached *a, void *list)
 	return 0;
 }
 
+/* Where nobody can tell, it is not said. */
+static void mark_kept(json_t *list, const struct cli_common *common)
+{
+	struct keep_why why = { "" };
+	struct keep_store store;
+	json_t *kept, *one;
+	size_t i;
+
+	if (keep_open(&store, common, KEEP_READ, &why))
+		return;
+	kept = keep_list(&store, &why);
+	json_array_foreach(list, i, one)
+		if (kept)
+			json_object_set_new(one, "kept",
+					    json_boolean(keep_find(kept, text(one, "name"))));
+	json_decref(kept);
+	keep_close(&store);
+}
+
 json_t *cli_json_attached(const struct cli_common *common)
 {
 	json_t *list = json_array();
 
-	if (!skbext_for_each_attached(common->bpffs, collect, list))
+	if (!skbext_for_each_attached(common->bpffs, collect, list)) {
+		mark_kept(list, common);
 		return list;
+	}
 	json_decref(list);
 	return NULL;
-}
-
-static const char *text(const json_t *one, const char *key)
-{
-	const char *value = json_string_value(json_object_get(one, key));
-
-	return value ? value : "";
 }
 
 static void print_program(const json_t *p)
@@ -74,7 +95,8 @@ void cli_print_attached(const json_t *one)
 	const json_t *p;
 	size_t i;
 
-	printf("  %s: %s\n", text(one, "name"), text(one, "object"));
+	printf("  %s: %s%s\n", text(one, "name"), text(one, "object"),
+	       json_is_true(json_object_get(one, "kept")) ? ", kept" : "");
 	json_array_foreach(json_object_get(one, "programs"), i, p)
 		print_program(p);
 }

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* skbext attach: one's own object on live packets, by one command and no loader. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
-
-#define MAX_NAMED	32	/* programs of one object that attach takes */
+#include "keep/parts.h"
 
 struct request {
 	struct cli_common common;
 	struct skbext_attach_opts opts;
-	const char *programs[MAX_NAMED + 1];
+	const char *programs[KEEP_PROGRAMS + 1];
 	unsigned int nr_programs;
 	char name[64];
+	bool keep, again;
 };
 
 enum {
 	OPT_PROG = CLI_OPT_OWN, OPT_DEV, OPT_INGRESS, OPT_EGRESS, OPT_CGROUP, OPT_TRACING, OPT_BEFORE,
-	OPT_AFTER, OPT_PRIO, OPT_NAME,
+	OPT_AFTER, OPT_PRIO, OPT_NAME, OPT_KEEP, OPT_AGAIN,
 };
 
 static void add_program(struct request *req, const char *name)
 {
-	if (req->nr_programs == MAX_NAMED)
-		cli_usage_error("--prog is given more than %d times", MAX_NAMED);
+	if (req->nr_programs == KEEP_PROGRAMS)
+		cli_usage_error("--prog is given more than %d times", KEEP_PROGRAMS);
 	req->programs[req->nr_programs++] = name;
 	req->opts.programs = req->programs;
 }
@@ -68,6 +68,12 @@ static void take(struct request *req, int option)
 	case OPT_NAME:
 		o->name = optarg;
 		break;
+	case OPT_KEEP:
+		req->keep = true;
+		break;
+	case OPT_AGAIN:
+		req->again = true;
+		break;
 	}
 }
 
@@ -94,21 +100,10 @@ static void set_name(struct request *req, const char *file)
 		req->opts.name = req->name;
 }
 
-static json_t *find(json_t *attached, const char *name)
-{
-	json_t *one;
-	size_t i;
-
-	json_array_foreach(attached, i, one)
-		if (!strcmp(json_string_value(json_object_get(one, "name")), name))
-			return one;
-	return NULL;
-}
-
 static int report(const struct request *req, int left_out)
 {
 	json_t *attached = cli_json_attached(&req->common);
-	json_t *one = find(attached, req->opts.name);
+	json_t *one = keep_find(attached, req->opts.name);
 	int ret = CLI_DONE;
 
 	if (!attached) {
@@ -129,18 +124,125 @@ static int report(const struct request *req, int left_out)
 	return ret;
 }
 
+static int attach(const struct request *req, const char *file)
+{
+	int left_out = skbext_attach_file(file, &req->opts, req->common.bpffs);
+
+	return left_out < 0 ? cli_lib_error("attach") : report(req, left_out);
+}
+
+static int cannot_keep(const struct request *req, const struct keep_why *why, const char *so)
+{
+	return cli_error("cannot keep %s: %s; %s", req->opts.name, why->text, so);
+}
+
+static int undo(const struct request *req, const struct keep_why *why)
+{
+	return cannot_keep(req, why, skbext_detach(req->opts.name, req->common.bpffs) ?
+			   "it is attached all the same, until `skbext detach`" :
+			   "it was detached again");
+}
+
+static int attach_and_keep(const struct request *req, const char *file, json_t *entry)
+{
+	struct keep_why why = { "" };
+	struct keep_store store;
+	int left_out, err;
+
+	if (keep_open(&store, &req->common, KEEP_CREATE, &why))
+		return cannot_keep(req, &why, "nothing was attached");
+	left_out = skbext_attach_file(file, &req->opts, req->common.bpffs);
+	err = left_out < 0 ? 0 : keep_write(&store, req->opts.name, entry, &why);
+	keep_close(&store);
+	if (left_out < 0)
+		return cli_lib_error("attach");
+	return err ? undo(req, &why) : report(req, left_out);
+}
+
+/* Nothing is made on a machine where nothing is loaded. */
+static int keep(const struct request *req, const char *file)
+{
+	struct skbext *sk = cli_open(&req->common, "attach");
+	struct keep_why why = { "" };
+	json_t *entry;
+	int ret;
+
+	if (!sk)
+		return CLI_FAILED;
+	skbext_close(sk);
+	entry = keep_entry(file, &req->opts, &why);
+	ret = entry ? attach_and_keep(req, file, entry) :
+		      cannot_keep(req, &why, "nothing was attached");
+	json_decref(entry);
+	return ret;
+}
+
+/* One that is kept and is not attached has its name all the same. */
+static int refuse_kept(const struct request *req)
+{
+	struct keep_why why = { "" };
+	struct keep_store store;
+	json_t *list, *attached;
+	int ret = CLI_DONE;
+
+	if (keep_open(&store, &req->common, KEEP_READ, &why))
+		return CLI_DONE;
+	list = keep_list(&store, &why);
+	attached = cli_json_attached(&req->common);
+	if (keep_find(list, req->opts.name) && !keep_find(attached, req->opts.name))
+		ret = cli_error("cannot attach: something is kept as %s, and not attached; `skbext attach --again` attaches it, `skbext detach %s` forgets it, or give this one another --name",
+				req->opts.name, req->opts.name);
+	json_decref(attached);
+	json_decref(list);
+	keep_close(&store);
+	return ret;
+}
+
+static int attach_again(const struct cli_common *common)
+{
+	struct skbext *sk = cli_open(common, "attach again");
+	struct keep_why why = { "" };
+	json_t *results;
+	int ret = CLI_DONE;
+
+	if (!sk)
+		return CLI_FAILED;
+	skbext_close(sk);
+	results = keep_attach_again(common, &why);
+	if (!results)
+		return cli_error("cannot attach again: %s", why.text);
+	if (common->json)
+		ret = cli_print_json(json_pack("{s:O}", "kept", results));
+	else
+		keep_print_attached(results);
+	if (keep_print_failed(results))
+		ret = CLI_FAILED;
+	json_decref(results);
+	return ret;
+}
+
+static bool is_id(const char *program)
+{
+	return program && isdigit((unsigned char)*program);
+}
+
 static int run(int argc, char **argv)
 {
 	struct request req = { .opts.sz = sizeof(req.opts) };
-	int c, left_out;
+	int c;
 
 	while ((c = cli_getopt(argc, argv, &req.common)) != -1)
 		take(&req, c);
-	cli_want_args(argc, 1, 1);
+	cli_want_args(argc, !req.again, !req.again);
+	if (req.again)
+		return attach_again(&req.common);
 	check(&req.opts);
+	if (req.keep && (is_id(req.opts.before) || is_id(req.opts.after)))
+		cli_usage_error("with --keep, --before and --after want a name: an id is another one the next time");
 	set_name(&req, argv[optind]);
-	left_out = skbext_attach_file(argv[optind], &req.opts, req.common.bpffs);
-	return left_out < 0 ? cli_lib_error("attach") : report(&req, left_out);
+	if (req.keep)
+		return keep(&req, argv[optind]);
+	return refuse_kept(&req) ? CLI_FAILED : attach(&req, argv[optind]);
 }
 
 static const struct cli_option options[] = {
@@ -168,10 +270,17 @@ static const struct cli_option options[] = {
 	{ "name", OPT_NAME, "NAME",
 	  "what detach and status call it (default: the file's name\n"
 	  "up to its first dot)" },
+	{ "keep", OPT_KEEP, NULL,
+	  "attach it again after each load, until detach. Root alone\n"
+	  "must be able to change the file and its directories" },
+	{ "again", OPT_AGAIN, NULL,
+	  "attach what is kept and not attached, as load does, for a\n"
+	  "device that came later; alone, without OBJ.o. Fails if one\n"
+	  "could not be attached" },
 	{ 0 },
 };
 
 const struct command cmd_attach = {
-	"attach", run, "OBJ.o",
-	"bind and load a BPF object, attach its programs and keep them", options
+	"attach", run, "[OBJ.o]",
+	"bind and load a BPF object, and attach its programs", options
 };

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "keep/parts.h"
 
 #define MAX_SPECS 64	/* more than fit, so that a ninth type is the library's to refuse */
 
@@ -113,24 +113,51 @@ static void print_line(const struct request *req, const struct skbext_status *st
 	putchar('\n');
 }
 
+static json_t *result_json(const struct request *req, const struct skbext_status *status,
+			   const struct cli_types *types, json_t *kept, const struct keep_why *why)
+{
+	json_t *all = json_pack("{s:b, s:s, s:s, s:s, s:I, s:o, s:O?}",
+				"replaced", req->replaced,
+				"mode", skbext_mode_name(status->mode),
+				"guarantee", skbext_guarantee_name(status->guarantee),
+				"reason", status->reason,
+				"capacity", (json_int_t)status->capacity,
+				"types", cli_json_types(types), "kept", kept);
+
+	if (all && !kept)
+		json_object_set_new(all, "kept_unknown", json_string(why->text));
+	return all;
+}
+
+/* Loaded is loaded: a device that is not there yet makes no failure of it. */
+static void warn_kept(const json_t *kept, const struct keep_why *why)
+{
+	if (kept)
+		keep_print_failed(kept);
+	else
+		cli_error("warning: what is kept is not attached: %s; then `skbext attach --again`",
+			  why->text);
+}
+
 static int report(struct skbext *sk, const struct request *req,
 		  const struct skbext_status *status)
 {
+	struct keep_why why = { "" };
+	json_t *kept = keep_attach_again(&req->common, &why);
 	struct cli_types types;
 	int ret = CLI_DONE;
 
 	cli_types_read(sk, &types);
-	if (req->common.json)
-		ret = cli_print_json(json_pack("{s:b, s:s, s:s, s:s, s:I, s:o}",
-					       "replaced", req->replaced,
-					       "mode", skbext_mode_name(status->mode),
-					       "guarantee", skbext_guarantee_name(status->guarantee),
-					       "reason", status->reason,
-					       "capacity", (json_int_t)status->capacity,
-					       "types", cli_json_types(&types)));
-	else
+	if (req->common.json) {
+		ret = cli_print_json(result_json(req, status, &types, kept, &why));
+	} else {
 		print_line(req, status, &types);
+		keep_print_attached(kept);
+	}
 	cli_types_free(&types);
+	if (!fflush(stdout))
+		warn_kept(kept, &why);
+	json_decref(kept);
 	/* Where the result cannot be written, that is the one line. */
 	if (status->guarantee == SKBEXT_GUARANTEE_PARTIAL && !fflush(stdout))
 		cli_error("warning: guarantee partial%s: %s; `skbext status` tells what holds",
@@ -220,5 +247,5 @@ static const struct cli_option options[] = {
 
 const struct command cmd_load = {
 	"load", run, "",
-	"load, attach and pin skbext", options
+	"load, attach and pin skbext, and attach what is kept", options
 };

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "cli.h"
+#include "keep/parts.h"
 
 /* The result of one look. The library's words are kept: later calls overwrite them. */
 struct look {
@@ -12,6 +12,8 @@ struct look {
 	json_t *bound;		/* NULL: why says why */
 	char why[512];
 	json_t *attached;	/* NULL: it could not look */
+	json_t *missing;	/* kept, and not attached; NULL: why_kept says why */
+	struct keep_why why_kept;
 	json_t *problems;
 };
 
@@ -29,6 +31,7 @@ static int look_at(struct look *look, struct skbext *sk, const struct cli_common
 	look->attached = cli_json_attached(common);
 	look->problems = cli_problems(sk, common, &look->status, &look->types.stats,
 				      look->types.uncounted, limits);
+	look->missing = keep_missing(common, &look->why_kept);
 	return 0;
 }
 
@@ -36,6 +39,7 @@ static void look_end(struct look *look)
 {
 	json_decref(look->bound);
 	json_decref(look->attached);
+	json_decref(look->missing);
 	json_decref(look->problems);
 	cli_types_free(&look->types);
 }
@@ -61,7 +65,7 @@ static json_t *status_json(struct skbext *sk, const struct look *look,
 	json_t *all;
 
 	snprintf(ctl, sizeof(ctl), "0x%llx", status->ctl);
-	all = json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:I, s:s, s:s, s:O?, s:O?, s:O}",
+	all = json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:I, s:s, s:s, s:O?, s:O?, s:O?, s:O}",
 			"mode", skbext_mode_name(status->mode),
 			"guarantee", skbext_guarantee_name(status->guarantee),
 			"hooks", cli_json_hooks(sk, status->mode),
@@ -71,13 +75,16 @@ static json_t *status_json(struct skbext *sk, const struct look *look,
 			"payload", (json_int_t)status->payload,
 			"payload_used", (json_int_t)status->payload_used,
 			"ctl", ctl, "reason", status->reason, "bound", look->bound,
-			"attached", look->attached, "problems", look->problems);
+			"attached", look->attached, "kept_missing", look->missing,
+			"problems", look->problems);
 	if (all && look->types.uncounted[0])
 		json_object_set_new(all, "lost_unknown", json_string(look->types.uncounted));
 	else if (all)
 		json_object_set_new(all, "lost", cli_json_lost(&look->types.stats));
 	if (all && !look->bound)
 		json_object_set_new(all, "bound_unknown", json_string(look->why));
+	if (all && !look->missing)
+		json_object_set_new(all, "kept_unknown", json_string(look->why_kept.text));
 	if (all)
 		add_memory(all, common);
 	return all;
@@ -118,6 +125,23 @@ static void print_attached(const json_t *attached)
 		cli_print_attached(one);
 }
 
+static void print_missing(const struct look *look)
+{
+	const json_t *one;
+	size_t i;
+
+	if (!look->missing)
+		printf("kept       unknown: %s\n", look->why_kept.text);
+	if (json_array_size(look->missing))
+		printf("kept, and not attached\n");
+	json_array_foreach(look->missing, i, one) {
+		const char *object = json_string_value(json_object_get(one, "object"));
+
+		printf("  %s: %s\n", json_string_value(json_object_get(one, "name")),
+		       object ? object : json_string_value(json_object_get(one, "damaged")));
+	}
+}
+
 static void print_types(const struct cli_types *types)
 {
 	for (unsigned int id = 0; id < SKBEXT_MAX_TYPES; id++) {
@@ -155,6 +179,7 @@ static void print_text(struct skbext *sk, const struct look *look)
 	print_types(&look->types);
 	print_bound(look->bound, look->why);
 	print_attached(look->attached);
+	print_missing(look);
 	if (look->types.uncounted[0])
 		printf("lost       unknown: %s\n", look->types.uncounted);
 	else

@@ -17,11 +17,28 @@ static int print_result(bool json, int removed)
 	return CLI_DONE;
 }
 
+static bool any_kept(const struct cli_common *common)
+{
+	json_t *attached = cli_json_attached(common), *one;
+	bool any = false;
+	size_t i;
+
+	json_array_foreach(attached, i, one)
+		any |= json_is_true(json_object_get(one, "kept"));
+	json_decref(attached);
+	return any;
+}
+
 static int unload(const struct cli_common *common)
 {
 	int removed = skbext_unpin_unused(common->bpffs);
+	char why[512];
 
-	return removed < 0 ? cli_lib_error("unload") : print_result(common->json, removed);
+	if (removed >= 0)
+		return print_result(common->json, removed);
+	snprintf(why, sizeof(why), "%s", skbext_errmsg());
+	return cli_error("cannot unload: %s%s", why, removed == -EBUSY && any_kept(common) ?
+			 "; the next load attaches again what is kept, and detach forgets it" : "");
 }
 
 struct forced {

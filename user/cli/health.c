@@ -2,7 +2,7 @@
 /* The problems of a loaded skbext, the worst first, each with its remedy. */
 #include <stdarg.h>
 
-#include "cli.h"
+#include "keep/parts.h"
 
 __attribute__((format(printf, 2, 3)))
 static void add(json_t *problems, const char *fmt, ...)
@@ -69,6 +69,24 @@ static void check_others(json_t *problems, const struct cli_common *common)
 		add(problems, "%s is bound to an skbext that was unloaded: load that program again", first);
 }
 
+static void check_kept(json_t *problems, const struct cli_common *common)
+{
+	struct keep_why why = { "" };
+	json_t *missing = keep_missing(common, &why);
+	const json_t *one;
+	size_t i;
+
+	if (!missing)
+		add(problems, "nobody can tell what is kept: %s", why.text);
+	json_array_foreach(missing, i, one) {
+		const char *name = json_string_value(json_object_get(one, "name"));
+
+		add(problems, "%s is kept and not attached: `skbext attach --again` attaches it or says why not, `skbext detach %s` forgets it",
+		    name, name);
+	}
+	json_decref(missing);
+}
+
 json_t *cli_problems(struct skbext *sk, const struct cli_common *common,
 		     const struct skbext_status *status, const struct skbext_stats *stats,
 		     const char *uncounted, const struct cli_limits *limits)
@@ -83,5 +101,6 @@ json_t *cli_problems(struct skbext *sk, const struct cli_common *common,
 		check_limits(problems, stats, limits);
 	}
 	check_others(problems, common);
+	check_kept(problems, common);
 	return problems;
 }

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What is kept, attached again. */
+#include <string.h>
+
+#include "parts.h"
+
+static const char *text(const json_t *one, const char *key)
+{
+	const char *value = json_string_value(json_object_get(one, key));
+
+	return value ? value : "";
+}
+
+/* And its place has not gone. */
+static bool is_attached(json_t *attached, const char *name)
+{
+	const json_t *p;
+	size_t i;
+
+	json_array_foreach(json_object_get(keep_find(attached, name), "programs"), i, p)
+		if (!json_is_true(json_object_get(p, "gone")))
+			return true;
+	return false;
+}
+
+/* Those of the list that are not attached, or NULL. */
+static json_t *missing_of(json_t *list, const struct cli_common *common, struct keep_why *why)
+{
+	json_t *attached = list ? cli_json_attached(common) : NULL, *missing, *one;
+	size_t i;
+
+	if (list && !attached)
+		keep_fail(why, -1, "%s", skbext_errmsg());
+	if (!attached)
+		return NULL;
+	missing = json_array();
+	json_array_foreach(list, i, one)
+		if (!is_attached(attached, text(one, "name")))
+			json_array_append(missing, one);
+	json_decref(attached);
+	return missing;
+}
+
+static json_t *read_missing(const struct keep_store *store, const struct cli_common *common,
+			    struct keep_why *why)
+{
+	json_t *list = keep_list(store, why), *missing = missing_of(list, common, why);
+
+	json_decref(list);
+	return missing;
+}
+
+json_t *keep_missing(const struct cli_common *common, struct keep_why *why)
+{
+	json_t *missing, *shown, *one;
+	struct keep_store store;
+	size_t i;
+
+	if (keep_open(&store, common, KEEP_READ, why))
+		return NULL;
+	missing = read_missing(&store, common, why);
+	keep_close(&store);
+	shown = missing ? json_array() : NULL;
+	json_array_foreach(missing, i, one)
+		json_array_append_new(shown, json_pack("{s:O, s:O*, s:O*}",
+				      "name", json_object_get(one, "name"),
+				      "object", json_object_get(one, "object"),
+				      "damaged", json_object_get(one, "damaged")));
+	json_decref(missing);
+	return shown;
+}
+
+static int attach(const json_t *entry, const struct cli_common *common, struct keep_why *why)
+{
+	const char *programs[KEEP_PROGRAMS + 1], *damaged = text(entry, "damaged");
+	struct skbext_attach_opts opts;
+	int err = *damaged ? keep_fail(why, -1, "%s", damaged) : keep_opts(entry, &opts, programs, why);
+
+	if (!err && skbext_attach_file(text(entry, "object"), &opts, common->bpffs) < 0)
+		err = keep_fail(why, -1, "%s", skbext_errmsg());
+	return err;
+}
+
+static json_t *attach_those(json_t *missing, const struct cli_common *common)
+{
+	json_t *results = json_array(), *result;
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(missing, i, entry) {
+		struct keep_why why = { "" };
+		int err = attach(entry, common, &why);
+
+		result = json_pack("{s:s, s:s, s:b}", "name", text(entry, "name"), "object",
+				   text(entry, "object"), "attached", !err);
+		if (err)
+			json_object_set_new(result, "why", json_string(why.text));
+		json_array_append_new(results, result);
+	}
+	return results;
+}
+
+json_t *keep_attach_again(const struct cli_common *common, struct keep_why *why)
+{
+	json_t *missing, *results;
+	struct keep_store store;
+
+	if (keep_open(&store, common, KEEP_CHANGE, why))
+		return NULL;
+	missing = read_missing(&store, common, why);
+	results = missing ? attach_those(missing, common) : NULL;
+	json_decref(missing);
+	keep_close(&store);
+	return results;
+}
+
+void keep_print_attached(const json_t *results)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(results, i, one)
+		if (json_is_true(json_object_get(one, "attached")))
+			printf("attached again: %s (%s)\n", text(one, "name"), text(one, "object"));
+}
+
+unsigned int keep_print_failed(const json_t *results)
+{
+	unsigned int nr = 0;
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(results, i, one) {
+		if (json_is_true(json_object_get(one, "attached")))
+			continue;
+		cli_error("warning: %s is kept, but could not be attached again: %s",
+			  text(one, "name"), text(one, "why"));
+		nr++;
+	}
+	return nr;
+}
