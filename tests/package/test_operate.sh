@@ -163,7 +163,8 @@ make_machine()	# DIR
 	mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$r" || return
 	rm -rf "$r/etc/systemd/system" && mkdir -p "$r/etc/systemd/system" "$r/var/lib/prometheus/node-exporter"
 	installed "$r" || return
-	echo "SKBEXT_LOAD=--type note:16 --capacity 100" >"$r/etc/default/skbext"
+	printf '%s\n' "SKBEXT_LOAD=--type note:16 --capacity 100" SKBEXT_UNLOAD=--force >"$r/etc/default/skbext"
+	cp "$objs/attach_read.bpf.o" "$r/kept.o" || return
 	cat >"$r/etc/systemd/system/default.target" <<-'END'
 		[Unit]
 		DefaultDependencies=no
@@ -184,6 +185,10 @@ make_machine()	# DIR
 		systemctl is-active skbext.service
 		skbext status --json >/status
 		systemctl start skbext-metrics.service && cat /var/lib/prometheus/node-exporter/skbext.prom
+		skbext attach --keep /kept.o --tracing
+		systemctl restart skbext.service && systemctl start skbext-kept.service && echo restarted
+		skbext status --json >/status.restarted
+		stat -c %a /var/lib/skbext
 		systemctl stop skbext.service
 		systemctl is-active skbext.service
 		ls /sys/fs/bpf
@@ -217,6 +222,9 @@ units_run_under_systemd()
 	jq -e '.healthy and (.types | map(.name) == ["note"])' "$r/status" >/dev/null ||
 		wrong "status: $(cat "$r/status")"
 	grep -qx 'skbext_up 1' "$r/seen" || wrong "skbext-metrics.service: $(cat "$r/seen")"
+	grep -qx restarted "$r/seen" && grep -qx 700 "$r/seen" || wrong "restart: $(sed '1,/EOF/d' "$r/seen")"
+	jq -e '.healthy and [.attached[] | "\(.name) \(.kept)"] == ["kept true"]' "$r/status.restarted" >/dev/null ||
+		wrong "after a restart: $(cat "$r/status.restarted")"
 	grep -qx inactive "$r/seen" || wrong "stop: $(sed '1,/EOF/d' "$r/seen")"
 	grep -qx skbext "$r/seen" && wrong "stopped, and it is loaded"
 }
