@@ -370,10 +370,10 @@ shown()
 	! declare -F "shown_$1" >/dev/null || "shown_$1" 2>&1 | same
 }
 
-# How many lines are on stderr, but for those with which trace begins and ends.
+# How many lines are on stderr, but for those with which trace begins and ends, and a warning of load.
 err_lines()
 {
-	grep -vcE '^skbext: (tracing in |[0-9]+ packets seen)' "$tmp/err"
+	grep -vcE '^skbext: (tracing in |[0-9]+ packets seen|warning: what is kept is not attached: )' "$tmp/err"
 }
 
 # Its output, without the parts that may differ from run to run.

@@ -265,11 +265,12 @@ struct cli_limits {
 
 /*
  * An array of what is wrong and what to do about it, the worst first; empty: healthy. uncounted: why
- * stats could not be read; "": they were.
+ * stats could not be read; "": they were. missing: of keep_missing(), and why it is NULL.
  */
 json_t *cli_problems(struct skbext *sk, const struct cli_common *common,
 		     const struct skbext_status *status, const struct skbext_stats *stats,
-		     const char *uncounted, const struct cli_limits *limits);
+		     const char *uncounted, const json_t *missing, const char *unknown,
+		     const struct cli_limits *limits);
 
 /* dead.c: how many programs hold an skbext that is no more, and the first; 0 also if it may not look. */
 unsigned int cli_find_dead(const struct cli_common *common, char *first, size_t size);

@@ -29,9 +29,10 @@ static int look_at(struct look *look, struct skbext *sk, const struct cli_common
 	if (!look->bound)
 		snprintf(look->why, sizeof(look->why), "%s", skbext_errmsg());
 	look->attached = cli_json_attached(common);
-	look->problems = cli_problems(sk, common, &look->status, &look->types.stats,
-				      look->types.uncounted, limits);
 	look->missing = keep_missing(common, &look->why_kept);
+	look->problems = cli_problems(sk, common, &look->status, &look->types.stats,
+				      look->types.uncounted, look->missing, look->why_kept.text,
+				      limits);
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 /* The problems of a loaded skbext, the worst first, each with its remedy. */
 #include <stdarg.h>
 
-#include "keep/parts.h"
+#include "cli.h"
 
 __attribute__((format(printf, 2, 3)))
 static void add(json_t *problems, const char *fmt, ...)
@@ -69,27 +69,25 @@ static void check_others(json_t *problems, const struct cli_common *common)
 		add(problems, "%s is bound to an skbext that was unloaded: load that program again", first);
 }
 
-static void check_kept(json_t *problems, const struct cli_common *common)
+static void check_kept(json_t *problems, const json_t *missing, const char *unknown)
 {
-	struct keep_why why = { "" };
-	json_t *missing = keep_missing(common, &why);
 	const json_t *one;
 	size_t i;
 
 	if (!missing)
-		add(problems, "nobody can tell what is kept: %s", why.text);
+		add(problems, "nobody can tell what is kept: %s", unknown);
 	json_array_foreach(missing, i, one) {
 		const char *name = json_string_value(json_object_get(one, "name"));
 
 		add(problems, "%s is kept and not attached: `skbext attach --again` attaches it or says why not, `skbext detach %s` forgets it",
 		    name, name);
 	}
-	json_decref(missing);
 }
 
 json_t *cli_problems(struct skbext *sk, const struct cli_common *common,
 		     const struct skbext_status *status, const struct skbext_stats *stats,
-		     const char *uncounted, const struct cli_limits *limits)
+		     const char *uncounted, const json_t *missing, const char *unknown,
+		     const struct cli_limits *limits)
 {
 	json_t *problems = json_array();
 
@@ -101,6 +99,6 @@ json_t *cli_problems(struct skbext *sk, const struct cli_common *common,
 		check_limits(problems, stats, limits);
 	}
 	check_others(problems, common);
-	check_kept(problems, common);
+	check_kept(problems, missing, unknown);
 	return problems;
 }

@@ -67,8 +67,9 @@ int keep_open_trusted(const char *path, int flags, struct keep_why *why)
 {
 	char done[PATH_MAX] = "/", part[NAME_MAX + 1];
 	const char *rest = path + strspn(path, "/");
-	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), err = check(fd, done, true, why);
+	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), err;
 
+	err = fd < 0 ? keep_fail(why, -errno, "/: %s", strerror(errno)) : check(fd, done, true, why);
 	while (!err && *rest) {
 		size_t len = strcspn(rest, "/");
 		unsigned int left = parts_left(rest + len);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "parts.h"
+#include "../keep/parts.h"
 
 enum kind { GAUGE, COUNTER };
 
@@ -72,10 +73,13 @@ static void write_health(struct out *o, struct skbext *sk, const struct cli_comm
 			 const struct skbext_status *st, const struct skbext_stats *stats)
 {
 	const struct cli_limits limits = { 0 };
-	json_t *problems = cli_problems(sk, common, st, stats, "", &limits);
+	struct keep_why why = { "" };
+	json_t *missing = keep_missing(common, &why);
+	json_t *problems = cli_problems(sk, common, st, stats, "", missing, why.text, &limits);
 
 	single(o, "healthy", !json_array_size(problems), "whether `skbext status` finds no problem");
 	json_decref(problems);
+	json_decref(missing);
 }
 
 static void write_status(struct out *o, const struct skbext_status *st)
