@@ -345,6 +345,27 @@ picture_of_top_is_drawn()
 	done
 }
 
+# Each place of a trace has a row with its fate and its packets.
+picture_of_lifetimes_is_drawn()
+{
+	[ -n "$IN_NS" ] || { skip="needs root"; return; }
+	ping -q -i 0.01 127.0.0.1 >"$tmp/ping" &
+	run "$skbext" trace --summary --json --duration 2
+	kill $!
+	[ "$(jq '.places | length' <<<"$out")" -ge 1 ] || { wrong "no packets: $err"; return; }
+	cp "$tmp/out" "$tmp/trace"
+	must "$root/scripts/lifetimes-svg" "$tmp/trace" || return
+	cp "$tmp/out" "$tmp/lifetimes.svg"
+	python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$tmp/lifetimes.svg" \
+		2>"$tmp/err" || wrong "no XML: $(tail -n 1 "$tmp/err")"
+	jq -r '.places[] | select(.count > 0) | ">\(.fate), \(.count)<"' "$tmp/trace" >"$tmp/rows"
+	while read -r row; do
+		grep -qF "$row" "$tmp/lifetimes.svg" || wrong "no row $row"
+	done < <(head -n 10 "$tmp/rows")
+	grep -q 'mode</text>' "$root/scripts/lifetimes.svg" && grep -q '>dropped, ' "$root/scripts/lifetimes.svg" ||
+		wrong "scripts/lifetimes.svg is another; run scripts/lifetimes-svg >scripts/lifetimes.svg"
+}
+
 # ---- the table of paths
 
 table_of_paths_is_of_these_hooks()
@@ -369,5 +390,6 @@ run_case prototypes_are_those_of_the_header
 run_case tests_that_are_named_exist
 run_case picture_is_made_by_its_script
 run_case picture_of_top_is_drawn
+run_case picture_of_lifetimes_is_drawn
 run_case table_of_paths_is_of_these_hooks
 exit $failed
