@@ -143,8 +143,10 @@ static int undo(const struct request *req, const struct keep_why *why)
 			   "it was detached again");
 }
 
-static int attach_and_keep(const struct request *req, const char *file, json_t *entry)
+/* The file that was looked at, wherever a link leads by now. */
+static int attach_and_keep(const struct request *req, json_t *entry)
 {
+	const char *file = json_string_value(json_object_get(entry, "object"));
 	struct keep_why why = { "" };
 	struct keep_store store;
 	int left_out, err;
@@ -171,7 +173,7 @@ static int keep(const struct request *req, const char *file)
 		return CLI_FAILED;
 	skbext_close(sk);
 	entry = keep_entry(file, &req->opts, &why);
-	ret = entry ? attach_and_keep(req, file, entry) :
+	ret = entry ? attach_and_keep(req, entry) :
 		      cannot_keep(req, &why, "nothing was attached");
 	json_decref(entry);
 	return ret;

@@ -87,23 +87,35 @@ static int open_dir(struct keep_why *why)
 	return fd;
 }
 
+/* What is kept is root's: another user, with a bpffs of his own, has nothing there. */
+static bool nothing_there(void)
+{
+	struct stat st;
+
+	return geteuid() || (lstat(SKBEXT_STATE_DIR, &st) && errno == ENOENT);
+}
+
+static int make_dir(struct keep_why *why)
+{
+	if (geteuid())
+		return keep_fail(why, -EPERM, "only root can keep");
+	if (mkdir(SKBEXT_STATE_DIR, 0700) && errno != EEXIST)
+		return keep_fail(why, -errno, "making %s: %s", SKBEXT_STATE_DIR, strerror(errno));
+	return 0;
+}
+
 int keep_open(struct keep_store *store, const struct cli_common *common, enum keep_access access,
 	      struct keep_why *why)
 {
 	int err;
 
 	store->dir = -1;
-	err = set_suffix(store, common, why);
+	if (access != KEEP_CREATE && nothing_there())
+		return 0;
+	err = set_suffix(store, common, why) ?: access == KEEP_CREATE ? make_dir(why) : 0;
 	if (err)
 		return err;
-	if (access == KEEP_CREATE && mkdir(SKBEXT_STATE_DIR, 0700) && errno != EEXIST)
-		return keep_fail(why, -errno, "making %s: %s", SKBEXT_STATE_DIR, strerror(errno));
 	store->dir = open_dir(why);
-	if (store->dir == -ENOENT && access != KEEP_CREATE) {
-		store->dir = -1;
-		why->text[0] = 0;
-		return 0;
-	}
 	if (store->dir < 0)
 		return store->dir;
 	err = access == KEEP_READ ? 0 : lock(store->dir, why);
