@@ -230,7 +230,7 @@ test_status()
 		wrong "it does not say what is not followed: $out"
 	sk status --json
 	expect_done "status --json"
-	expect_json 'keys == ["attached","bound","capacity","ctl","guarantee","healthy","hooks","kernel_bytes","lost","mode",
+	expect_json 'keys == ["attached","bound","capacity","ctl","guarantee","healthy","hooks","kept_missing","kernel_bytes","lost","mode",
 		"payload","payload_used","problems","reason","types"]' keys
 	expect_json '.problems == []' problems
 	expect_json '(.guarantee == "complete") == (.reason == "")' reason
