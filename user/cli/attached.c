@@ -47,23 +47,19 @@ static int collect(const struct skbext_attached *a, void *list)
 	return 0;
 }
 
-/* Where nobody can tell, it is not said. */
 static void mark_kept(json_t *list, const struct cli_common *common)
 {
 	struct keep_why why = { "" };
-	struct keep_store store;
-	json_t *kept, *one;
+	json_t *kept = keep_read(common, &why), *one;
 	size_t i;
 
-	if (keep_open(&store, common, KEEP_READ, &why))
-		return;
-	kept = keep_list(&store, &why);
 	json_array_foreach(list, i, one)
 		if (kept)
 			json_object_set_new(one, "kept",
 					    json_boolean(keep_find(kept, text(one, "name"))));
+		else
+			json_object_set_new(one, "kept_unknown", json_string(why.text));
 	json_decref(kept);
-	keep_close(&store);
 }
 
 json_t *cli_json_attached(const struct cli_common *common)
@@ -92,11 +88,14 @@ static void print_program(const json_t *p)
 
 void cli_print_attached(const json_t *one)
 {
+	bool unknown = json_object_get(one, "kept_unknown");
 	const json_t *p;
 	size_t i;
 
-	printf("  %s: %s%s\n", text(one, "name"), text(one, "object"),
-	       json_is_true(json_object_get(one, "kept")) ? ", kept" : "");
+	printf("  %s: %s%s%s\n", text(one, "name"), text(one, "object"),
+	       unknown ? ", whether it is kept is not known: " :
+	       json_is_true(json_object_get(one, "kept")) ? ", kept" : "",
+	       text(one, "kept_unknown"));
 	json_array_foreach(json_object_get(one, "programs"), i, p)
 		print_program(p);
 }

@@ -106,6 +106,10 @@ static int report(const struct request *req, int left_out)
 	json_t *one = keep_find(attached, req->opts.name);
 	int ret = CLI_DONE;
 
+	if (one && req->keep) {
+		json_object_set_new(one, "kept", json_true());
+		json_object_del(one, "kept_unknown");
+	}
 	if (!attached) {
 		ret = cli_error("attached, but cannot show it: %s", skbext_errmsg());
 	} else if (!one) {
@@ -183,20 +187,14 @@ static int keep(const struct request *req, const char *file)
 static int refuse_kept(const struct request *req)
 {
 	struct keep_why why = { "" };
-	struct keep_store store;
-	json_t *list, *attached;
+	json_t *list = keep_read(&req->common, &why), *attached = cli_json_attached(&req->common);
 	int ret = CLI_DONE;
 
-	if (keep_open(&store, &req->common, KEEP_READ, &why))
-		return CLI_DONE;
-	list = keep_list(&store, &why);
-	attached = cli_json_attached(&req->common);
 	if (keep_find(list, req->opts.name) && !keep_find(attached, req->opts.name))
 		ret = cli_error("cannot attach: something is kept as %s, and not attached; `skbext attach --again` attaches it, `skbext detach %s` forgets it, or give this one another --name",
 				req->opts.name, req->opts.name);
 	json_decref(attached);
 	json_decref(list);
-	keep_close(&store);
 	return ret;
 }
 

@@ -41,32 +41,19 @@ static json_t *missing_of(json_t *list, const struct cli_common *common, struct 
 	return missing;
 }
 
-static json_t *read_missing(const struct keep_store *store, const struct cli_common *common,
-			    struct keep_why *why)
-{
-	json_t *list = keep_list(store, why), *missing = missing_of(list, common, why);
-
-	json_decref(list);
-	return missing;
-}
-
 json_t *keep_missing(const struct cli_common *common, struct keep_why *why)
 {
-	json_t *missing, *shown, *one;
-	struct keep_store store;
+	json_t *list = keep_read(common, why), *missing = missing_of(list, common, why);
+	json_t *shown = missing ? json_array() : NULL, *one;
 	size_t i;
 
-	if (keep_open(&store, common, KEEP_READ, why))
-		return NULL;
-	missing = read_missing(&store, common, why);
-	keep_close(&store);
-	shown = missing ? json_array() : NULL;
 	json_array_foreach(missing, i, one)
 		json_array_append_new(shown, json_pack("{s:O, s:O*, s:O*}",
 				      "name", json_object_get(one, "name"),
 				      "object", json_object_get(one, "object"),
 				      "damaged", json_object_get(one, "damaged")));
 	json_decref(missing);
+	json_decref(list);
 	return shown;
 }
 
@@ -102,14 +89,16 @@ static json_t *attach_those(json_t *missing, const struct cli_common *common)
 
 json_t *keep_attach_again(const struct cli_common *common, struct keep_why *why)
 {
-	json_t *missing, *results;
+	json_t *list, *missing, *results;
 	struct keep_store store;
 
 	if (keep_open(&store, common, KEEP_CHANGE, why))
 		return NULL;
-	missing = read_missing(&store, common, why);
+	list = keep_list(&store, why);
+	missing = missing_of(list, common, why);
 	results = missing ? attach_those(missing, common) : NULL;
 	json_decref(missing);
+	json_decref(list);
 	keep_close(&store);
 	return results;
 }

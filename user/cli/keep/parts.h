@@ -65,6 +65,7 @@ void keep_close(struct keep_store *store);
  * "damaged", which says why. NULL: see why.
  */
 json_t *keep_list(const struct keep_store *store, struct keep_why *why);
+json_t *keep_read(const struct cli_common *common, struct keep_why *why);	/* the same list */
 json_t *keep_find(json_t *list, const char *name);	/* borrowed; also of other lists with names */
 int keep_write(const struct keep_store *store, const char *name, json_t *entry,
 	       struct keep_why *why);

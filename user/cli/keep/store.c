@@ -223,6 +223,18 @@ json_t *keep_list(const struct keep_store *store, struct keep_why *why)
 	return list;
 }
 
+json_t *keep_read(const struct cli_common *common, struct keep_why *why)
+{
+	struct keep_store store;
+	json_t *list;
+
+	if (keep_open(&store, common, KEEP_READ, why))
+		return NULL;
+	list = keep_list(&store, why);
+	keep_close(&store);
+	return list;
+}
+
 json_t *keep_find(json_t *list, const char *name)
 {
 	json_t *one;
