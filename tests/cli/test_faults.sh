@@ -27,6 +27,8 @@ COMMAND=load AFTER=mkdir CALL=openat FAULT=EMFILE faults
 # A hook whose pin or program could not be looked at was called gone; a type's BTF, none.
 COMMAND=status CALL=bpf FAULT=ENOSPC faults 40
 COMMAND=dump CALL=bpf FAULT=EMFILE faults 12
+# A file that the kernel called busy was being written by another process, of which there was none.
+COMMAND=bind CALL=fsync FAULT=EBUSY faults
 # Without a first program libbpf gives no names, and load did not know its own pins.
 COMMAND=load CALL=bpf FIRST=3 FAULT=EBUSY faults
 # A full disk under its result was a second line, behind the warning.

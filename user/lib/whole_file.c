@@ -77,28 +77,50 @@ static int write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
+/* Why a file cannot be written that no errno tells: the kernel may say EBUSY and EEXIST of its own. */
+enum { BEING_WRITTEN = 1, IN_THE_WAY };
+
+static int lock_file(int fd)
+{
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return 0;
+	return errno == EWOULDBLOCK ? BEING_WRITTEN : -errno;
+}
+
 static int fill(int fd, const char *data, size_t size, size_t full)
 {
-	int err = flock(fd, LOCK_EX | LOCK_NB) ? -errno : write_all(fd, data, size);
+	int err = lock_file(fd) ?: write_all(fd, data, size);
 
 	if (!err && (ftruncate(fd, full) || fchmod(fd, 0644) || fsync(fd)))
 		err = -errno;
 	return err;
 }
 
-/* -EBUSY: another process is writing it. -EEXIST: it is not of a process that was killed. */
+/* Left by a process of ours that was killed, and locked now. */
+static int lock_dead(int fd, const char *name)
+{
+	struct stat st;
+	int err = fstat(fd, &st) ? -errno : 0;
+
+	if (!err && (!S_ISREG(st.st_mode) || st.st_uid != geteuid()))
+		return IN_THE_WAY;
+	err = err ?: lock_file(fd);
+	return err ?: dir_is_at(fd, name) ? 0 : BEING_WRITTEN;
+}
+
+static int cannot_open(int err)
+{
+	return err == ENOENT ? 0 : err == ELOOP || err == EACCES || err == ENXIO ? IN_THE_WAY : -err;
+}
+
 static int remove_dead(const char *name)
 {
-	int fd = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), err = 0;
-	struct stat st;
+	int fd = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), err;
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -EEXIST;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_uid != geteuid())
-		err = -EEXIST;
-	else if (flock(fd, LOCK_EX | LOCK_NB) || !dir_is_at(fd, name))
-		err = -EBUSY;
-	else if (unlink(name))
+		return cannot_open(errno);
+	err = lock_dead(fd, name);
+	if (!err && unlink(name))
 		err = -errno;
 	close(fd);
 	return err;
@@ -133,13 +155,13 @@ static int write_named(const char *path, const char *new, const char *data, size
 		return err;
 	fd = open(new, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return -errno;
+		return errno == EEXIST ? BEING_WRITTEN : -errno;
 	err = fill(fd, data, size, full);
 	if (!err && !dir_is_at(fd, new))	/* before it was locked, another one took it for dead */
-		err = -EBUSY;
+		err = BEING_WRITTEN;
 	else if (!err && rename(new, path))
 		err = -errno;
-	if (err && err != -EBUSY)
+	if (err < 0)
 		unlink(new);
 	close(fd);
 	return err;
@@ -152,6 +174,8 @@ static int name_file(int fd, const char *path, const char *new)
 	if (err != -EEXIST)
 		return err;
 	err = remove_dead(new) ?: give_name(fd, new);
+	if (err == -EEXIST)
+		return BEING_WRITTEN;
 	if (!err && rename(new, path)) {
 		err = -errno;
 		unlink(new);
@@ -175,9 +199,10 @@ int file_write(const char *path, const char *data, size_t size, size_t full)
 		err = fd < 0 ? fd : fill(fd, data, size, full) ?: name_file(fd, path, new);
 	if (fd >= 0)
 		close(fd);
-	if (err == -EEXIST || err == -EBUSY)
-		return fail(err, "writing %s: %s is %s", path, new, err == -EBUSY ?
-			    "being written by another process; try again" : "in the way; remove it");
+	if (err == BEING_WRITTEN)
+		return fail(-EBUSY, "writing %s: %s is being written by another process; try again", path, new);
+	if (err == IN_THE_WAY)
+		return fail(-EEXIST, "writing %s: %s is in the way; remove it", path, new);
 	return err ? fail(err, "writing %s: %s; give a path that can be written", path,
 			  strerror(-err)) : 0;
 }
