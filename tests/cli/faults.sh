@@ -200,7 +200,7 @@ before_purge() { before_loaded; }
 before_unload() { before_loaded; }
 before_type_list() { before_loaded; }
 before_type_remove() { before_loaded; }
-before_trace() { send_always; }
+before_trace() { before_nothing; send_always; }
 before_demo() { true; }
 before_add() { before_loaded; sk del $other a >/dev/null 2>&1; }
 before_del() { before_loaded; }
@@ -257,7 +257,7 @@ send_always()
 
 no_cgroup() { ! compgen -G "/sys/fs/cgroup/skbext-demo-*" >/dev/null; }
 
-has_type() { sk status --json | jq -e '.types | length == 2' >/dev/null; }
+has_type() { sk status --json | jq -e '.types | any(.name == "alone_note")' >/dev/null; }
 
 has_trail() { sk type list --json | jq -e '.types | any(.name == "attach_trail")' >/dev/null; }
 
@@ -331,7 +331,7 @@ next()	# COMMAND
 		log=$(sk detach --all 2>&1) || say "detach after it: $log"
 		nothing_attached || say "attached after detach: $(pins | grep attached | tr '\n' ' ')" ;;
 	replace)
-		log=$(sk find $skb alone_note 2>&1) || say "the record is lost: $log"
+		log=$(sk find $skb alone_note 2>&1) || say "the record is lost: $log $(sk stats --json | jq -c .lost)"
 		done_attach || say "what was attached is not"
 		log=$(sk purge 2>&1) || say "purge after it: $log"
 		! compgen -G "$dir-new-*" >/dev/null || say "left: $(compgen -G "$dir-new-*")" ;;
