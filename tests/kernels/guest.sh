@@ -113,6 +113,21 @@ cli_records()
 	"$skbext" unload >/dev/null || echo "unload"
 }
 
+# The limit of a cgroup above it, as cgroup v2 has it.
+cli_memory_limit()
+{
+	local group=/sys/fs/cgroup/limited limit=40
+	echo +memory >/sys/fs/cgroup/cgroup.subtree_control || { echo "no controller of memory"; return; }
+	mkdir -p $group/below
+	echo ${limit}M >$group/memory.max
+	bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' $group/below "$skbext" load --capacity 400000 \
+		>/dev/null 2>/run/err && echo "load beyond its limit"
+	[ "$(wc -l </run/err)" = 1 ] || echo "more than a line: $(cat /run/err)"
+	grep -q "cgroup /limited is limited to $limit MiB (memory.max)" /run/err || cat /run/err
+	[ ! -e /sys/fs/bpf/skbext ] || echo "something is pinned"
+	rmdir $group/below $group || echo "the cgroup is in use"
+}
+
 # The drop at a policy point cannot be taken away alone, nor one of its two programs: all trust ends with it.
 cli_policy_pin_removed()
 {
@@ -236,6 +251,7 @@ run_step()
 		result cli_complete "$(cli_complete 2>&1)"
 		result cli_not_proved "$(cli_not_proved 2>&1)"
 		result cli_records "$(cli_records 2>&1)"
+		result cli_memory_limit "$(cli_memory_limit 2>&1)"
 		result cli_policy_pin_removed "$(cli_policy_pin_removed 2>&1)"
 		result cli_attach "$(cli_attach 2>&1)"
 		echo "attached at: $(grep -oE 'tcx|clsact' /run/attached | sort -u)"
