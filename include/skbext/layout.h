@@ -25,13 +25,13 @@
 #define SKBEXT_F_KEEP_SCRUB	(1U << 1)	/* survives skb_scrub_packet: veth, tunnel, netns */
 #define SKBEXT_F_COUNTED	(1U << 3)	/* its payload begins with SKBEXT_REFS() */
 #define SKBEXT_F_DROP_UDP	(1U << 4)	/* dropped at the UDP receive queue, as the kernel's own */
-/* One row a policy: its flag, the mask of struct skbext_state, the word of commands and messages. */
-#define SKBEXT_POLICIES(X)				\
-	X(SKBEXT_F_NO_CLONE, noclone, "noclone")	\
-	X(SKBEXT_F_KEEP_SCRUB, keep_scrub, "keep-scrub")	\
-	X(SKBEXT_F_DROP_UDP, drop_udp, "drop-udp")	\
-	X(SKBEXT_F_COUNTED, counted, "counted")
-#define __SKBEXT_OR_FLAG(flag, mask, word)	| (flag)
+/* One row a policy: its flag, the mask of struct skbext_state, the word of commands and messages, its help. */
+#define SKBEXT_POLICIES(X)								\
+	X(SKBEXT_F_NO_CLONE, noclone, "noclone", "clones do not inherit it")		\
+	X(SKBEXT_F_KEEP_SCRUB, keep_scrub, "keep-scrub", "survives skb_scrub_packet()")	\
+	X(SKBEXT_F_DROP_UDP, drop_udp, "drop-udp", "dropped at the UDP receive queue")	\
+	X(SKBEXT_F_COUNTED, counted, "counted", "begins with references")
+#define __SKBEXT_OR_FLAG(flag, mask, word, help)	| (flag)
 #define SKBEXT_F_ALL		(0 SKBEXT_POLICIES(__SKBEXT_OR_FLAG))
 
 /*

@@ -219,13 +219,13 @@ static int run(int argc, char **argv)
 	return ret;
 }
 
+#define POLICY_HELP(flag, mask, word, help)	"  " word ": " help ";\n"
+
 static const struct cli_option options[] = {
 	{ "type", OPT_TYPE, "NAME:SIZE[,POLICY]...",
 	  "register a type of SIZE bytes; may be repeated, up to 8.\n"
-	  "POLICY: noclone, not inherited by clones; keep-scrub,\n"
-	  "survives skb_scrub_packet(); drop-udp, dropped at the UDP\n"
-	  "receive queue; counted, begins with references; max=N,\n"
-	  "N records at one time, more adds fail" },
+	  "POLICY:\n" SKBEXT_POLICIES(POLICY_HELP)
+	  "  max=N: N records at one time, more adds fail" },
 	{ "capacity", OPT_CAPACITY, "N",
 	  "records at one time (default 65536)" },
 	{ "payload", OPT_PAYLOAD, "BYTES",

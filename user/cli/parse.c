@@ -99,12 +99,12 @@ static bool is_identifier(const char *name, size_t len)
 	return true;
 }
 
-#define LISTED(flag, mask, name)	name ", "
-#define OPTIONAL(flag, mask, name)	"[," name "]"
+#define LISTED(flag, mask, name, help)	name ", "
+#define OPTIONAL(flag, mask, name, help)	"[," name "]"
 
 static __u32 parse_flag(const char *word, const char *spec)
 {
-#define IS_WORD(flag, mask, name)							\
+#define IS_WORD(flag, mask, name, help)							\
 	if (!strcmp(word, name))							\
 		return flag;
 	SKBEXT_POLICIES(IS_WORD)

@@ -54,7 +54,7 @@ json_t *cli_json_flags(__u32 flags)
 {
 	json_t *list = json_array();
 
-#define ADD_STRING(flag, mask, word)							\
+#define ADD_STRING(flag, mask, word, help)							\
 	if (flags & (flag))								\
 		json_array_append_new(list, json_string(word));
 	SKBEXT_POLICIES(ADD_STRING)
@@ -67,7 +67,7 @@ const char *cli_policy_text(const struct skbext_type_info *info)
 	size_t n = 0;
 
 	text[0] = 0;
-#define ADD_WORD(flag, mask, word)							\
+#define ADD_WORD(flag, mask, word, help)							\
 	if (info->flags & (flag))							\
 		n += snprintf(text + n, sizeof(text) - n, "," word);
 	SKBEXT_POLICIES(ADD_WORD)

@@ -72,7 +72,7 @@ static const char *policy_text(__u32 flags, char *buf, size_t len)
 	size_t used = 0;
 
 	buf[0] = 0;
-#define ADD_WORD(flag, mask, word)							\
+#define ADD_WORD(flag, mask, word, help)							\
 	if (flags & (flag) && used < len)						\
 		used += snprintf(buf + used, len - used, " " word);
 	SKBEXT_POLICIES(ADD_WORD)
@@ -139,7 +139,7 @@ static void set_policy(struct skbext_state *state, int id, __u32 flags)
 {
 	__u8 bit = 1 << id;
 
-#define SET_MASK(flag, mask, word)	set_bit(&state->mask, bit, flags & (flag));
+#define SET_MASK(flag, mask, word, help)	set_bit(&state->mask, bit, flags & (flag));
 	SKBEXT_POLICIES(SET_MASK)
 	state->marked = state->counted | state->limited;
 }
