@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Shared by the commands of `skbext`. A command is one cmd_x.c and one row of main.c's table: it
+ * Shared by the commands of `skbext`. A command is one cmd_x.c and one word in CLI_COMMANDS(): it
  * reads its options with cli_getopt(), does its work through the public API and returns an exit
  * status. Results go to stdout, as text or with --json as one JSON value; an error is one line on
  * stderr: "skbext: cannot <do>: <why>; <what to do>".
@@ -43,10 +43,12 @@ struct command {
 	const struct cli_option *options;	/* of its own, up to one without a name; or NULL */
 };
 
-/* Each cmd_x.c defines its own. */
-extern const struct command cmd_load, cmd_unload, cmd_status, cmd_doctor, cmd_stats, cmd_dump,
-	cmd_add, cmd_find, cmd_del, cmd_purge, cmd_demo, cmd_bench, cmd_trace, cmd_bind, cmd_type, cmd_top,
-	cmd_metrics, cmd_attach, cmd_detach;
+/* Each cmd_x.c defines its own; in the order in which help lists them. */
+#define CLI_COMMANDS(X) \
+	X(load) X(unload) X(status) X(doctor) X(stats) X(top) X(dump) X(add) X(find) X(del) X(purge) \
+	X(demo) X(bench) X(trace) X(bind) X(attach) X(detach) X(type) X(metrics)
+#define CLI_DECLARE(name)	extern const struct command cmd_##name;
+CLI_COMMANDS(CLI_DECLARE)
 
 /* main.c: all of them; NULL after the last. */
 extern const struct command *const cli_commands[];

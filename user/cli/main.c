@@ -36,10 +36,9 @@ static const struct command cmd_help = {
 	"help", help, "[COMMAND]", "print this, or what a command takes", help_options
 };
 
+#define ADDRESS(name)	&cmd_##name,
 const struct command *const cli_commands[] = {
-	&cmd_load, &cmd_unload, &cmd_status, &cmd_doctor, &cmd_stats, &cmd_top, &cmd_dump, &cmd_add,
-	&cmd_find, &cmd_del, &cmd_purge, &cmd_demo, &cmd_bench, &cmd_trace, &cmd_bind,
-	&cmd_attach, &cmd_detach, &cmd_type, &cmd_metrics, &cmd_version, &cmd_help, NULL,
+	CLI_COMMANDS(ADDRESS) &cmd_version, &cmd_help, NULL,
 };
 
 const struct command *cli_find_command(const char *name)
