@@ -20,6 +20,9 @@ faults()
 COMMAND='find stats metrics textfile add del dump purge status bind version help' faults 3
 COMMAND='filter top attach attach_clsact detach detach_clsact' faults 3
 COMMAND='load unload doctor replace bundle' faults 3
+COMMAND='attach_keep detach_keep load_keep' faults 2
+# A directory that could not be looked at had nothing kept.
+COMMAND=attach_keep CALL=openat FAULT=ENOMEM faults
 # An unload that stopped half-way took the slots first, and none could end what it had begun.
 COMMAND=unload CALL=unlinkat FAULT='KILL EMFILE' faults 12
 # A directory that was made and could not be opened stayed.
