@@ -295,6 +295,23 @@ a_link_to_an_object()
 	[[ $out == *"attached again: linked ($read)"* ]] || wrong "load: $out $err"
 }
 
+# What the file cannot say is not kept as if it had not been given.
+a_path_that_is_no_text()
+{
+	local bad=$'\xff'
+	mkdir "/var/lib/objs/$bad" && cp "$read" "/var/lib/objs/$bad/x.o"
+	sk attach --keep "/var/lib/objs/$bad/x.o" --dev lo
+	refused "an object" "cannot keep x: a path or a name is not UTF-8; give another one; nothing was attached"
+	mkdir -p "$tmp/cgroup" && mount -t cgroup2 none "$tmp/cgroup" && mkdir -p "$tmp/cgroup/keep-$bad" ||
+		{ skip="no cgroup v2"; return; }
+	sk attach --keep "$read" --dev lo --cgroup "$tmp/cgroup/keep-$bad"
+	refused "a cgroup" "cannot keep attach_read: a path or a name is not UTF-8"
+	[ "$(kept)" = "" ] || wrong "kept: $(kept)"
+	"$skbext" detach --all >/dev/null
+	rmdir "$tmp/cgroup/keep-$bad"
+	umount "$tmp/cgroup"
+}
+
 # A bound one is bound to what was loaded when it was made, whatever that was.
 a_bound_object()
 {
@@ -454,6 +471,7 @@ run_case a_device_of_another_namespace
 run_case a_device_of_the_machine
 run_case an_object_that_has_gone
 run_case a_link_to_an_object
+run_case a_path_that_is_no_text
 run_case a_bound_object
 run_case an_object_that_others_can_write
 run_case below_a_sticky_directory

@@ -28,6 +28,15 @@ static const char *direction(const struct skbext_attach_opts *o)
 	return o->direction == SKBEXT_EGRESS ? "egress" : o->direction == SKBEXT_INGRESS ? "ingress" : NULL;
 }
 
+/* JSON takes no other text, and a part that was left out would be kept as if it had not been given. */
+static bool all_there(const json_t *entry, const struct skbext_attach_opts *o)
+{
+	return json_object_get(entry, "object") && !o->dev == !json_object_get(entry, "dev") &&
+	       !o->cgroup == !json_object_get(entry, "cgroup") &&
+	       !o->before == !json_object_get(entry, "before") &&
+	       !o->after == !json_object_get(entry, "after");
+}
+
 static json_t *from_opts(const char *file, const struct skbext_attach_opts *o)
 {
 	json_t *entry = json_object(), *programs = json_array();
@@ -61,7 +70,9 @@ json_t *keep_entry(const char *file, const struct skbext_attach_opts *opts, stru
 {
 	json_t *entry = from_opts(file, opts);
 
-	if (!check_object(entry, why) && !(opts->dev && keep_mark_netns(entry, why)))
+	if (!all_there(entry, opts))
+		keep_fail(why, -EILSEQ, "a path or a name is not UTF-8; give another one");
+	else if (!check_object(entry, why) && !(opts->dev && keep_mark_netns(entry, why)))
 		return entry;
 	json_decref(entry);
 	return NULL;
