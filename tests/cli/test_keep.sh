@@ -280,6 +280,11 @@ an_object_that_has_gone()
 	echo no >"$read"
 	again
 	warned attach_read "is no BPF object"
+	rm "$read" && mkfifo "$read"
+	must "$skbext" unload --force && run timeout 60 "$skbext" load
+	warned attach_read "$read: is not a regular file"
+	run timeout 60 "$skbext" attach --keep "$read" --name fifo --dev lo
+	refused "a FIFO" "cannot keep fifo: $read: is not a regular file; nothing was attached"
 	ln -sf "$objs/attach_read.bpf.o" "$read"
 	again
 	warned attach_read "$read: is a symbolic link"

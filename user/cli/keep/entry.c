@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "parts.h"
@@ -55,15 +56,21 @@ static json_t *from_opts(const char *file, const struct skbext_attach_opts *o)
 	return entry;
 }
 
+/* To open a FIFO would wait for somebody who writes to it. */
 static int check_object(const json_t *entry, struct keep_why *why)
 {
 	const char *object = json_string_value(json_object_get(entry, "object"));
 	int fd = object && *object == '/' ? keep_open_trusted(object, O_RDONLY | O_NONBLOCK, why) :
 		 keep_fail(why, -EINVAL, "it names no object");
+	struct stat st;
+	int err = fd < 0 ? fd : fstat(fd, &st) ? -errno : 0;
 
-	if (fd >= 0)
-		close(fd);
-	return fd < 0 ? fd : 0;
+	if (fd < 0)
+		return err;
+	close(fd);
+	if (!err && S_ISREG(st.st_mode))
+		return 0;
+	return keep_fail(why, -EINVAL, "%s: %s", object, err ? strerror(-err) : "is not a regular file");
 }
 
 json_t *keep_entry(const char *file, const struct skbext_attach_opts *opts, struct keep_why *why)
