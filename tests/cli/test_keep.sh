@@ -396,6 +396,18 @@ a_hostile_state_directory()
 	must "$skbext" status
 }
 
+# Files that attach could not have named so are nobody's: no name breaks a terminal, or a command.
+foreign_files()
+{
+	local name
+	keep "$read" --dev lo || return
+	for name in $'\xff' $'\e[31m' $'two\nlines' .hidden a.b a@b; do
+		cp $state/attach_read@* "$state/$name@sys-fs-bpf-skbext.json"
+	done
+	must "$skbext" status && must "$skbext" attach --again && must "$skbext" detach --all
+	[ "$out" = "detached attach_read" ] || wrong "detach: $out"
+}
+
 modes()
 {
 	(umask 0; keep "$read" --dev lo)
@@ -481,6 +493,7 @@ run_case a_bound_object
 run_case an_object_that_others_can_write
 run_case below_a_sticky_directory
 run_case a_hostile_state_directory
+run_case foreign_files
 run_case modes
 run_case a_disk_that_takes_nothing
 run_case killed_on_the_way

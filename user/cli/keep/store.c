@@ -175,12 +175,12 @@ static json_t *read_entry(const struct keep_store *store, const char *file)
 	return entry;
 }
 
+/* With a name that attach takes: what others are called is not from here, and shown to nobody. */
 static bool is_entry(const struct keep_store *store, const char *file)
 {
-	size_t len = strlen(file), suffix = strlen(store->suffix);
+	size_t name = strspn(file, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
 
-	return *file != '.' && len > suffix && !strcmp(file + len - suffix, store->suffix) &&
-	       strcspn(file, "@") == len - suffix;
+	return name && !strcmp(file + name, store->suffix);
 }
 
 static json_int_t order_of(const json_t *entry)
