@@ -375,6 +375,10 @@ a_hostile_state_directory()
 		wrong "load: $status $err"
 	sk attach --keep "$write" --prog one --dev lo --egress
 	refused "writable" "others can write to $state" "nothing was attached"
+	chmod 0755 $state
+	again
+	[[ $err == *"what is kept is not attached: $state is open to others (mode 0755); chmod it to 0700"* ]] ||
+		wrong "readable: $err"
 	chmod 0700 $state && mv $state "$tmp/elsewhere" && ln -s "$tmp/elsewhere" $state
 	again
 	[[ $err == *"what is kept is not attached: $state is a symbolic link"* ]] || wrong "a link: $err"

@@ -45,7 +45,7 @@ json_t *keep_entry(const char *file, const struct skbext_attach_opts *opts, stru
 int keep_opts(const json_t *entry, struct skbext_attach_opts *opts,
 	      const char *programs[KEEP_PROGRAMS + 1], struct keep_why *why);
 
-/* store.c: the files of one directory of a bpffs. */
+/* dir.c, and store.c: the files of one directory of a bpffs. */
 enum keep_access {
 	KEEP_READ,
 	KEEP_CHANGE,	/* alone */
