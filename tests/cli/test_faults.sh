@@ -50,6 +50,8 @@ COMMAND=load CALL=statfs FAULT=ENOMEM faults
 # The links of bound programs could not be looked at: no error, or none that matters. Nor could those
 # that were about to take over: they were called bound, and out of order.
 COMMAND=replace CALL=bpf AFTER=mkdir FAULT=EPERM faults 24
+# A directory of pins that was read in part: what was in the rest was bound.
+COMMAND=replace CALL=getdents64 AFTER=mkdir FAULT=ENOMEM faults 4
 # A table of symbols that could not be read was not permitted; the kernel's BTF, without a reason.
 COMMAND=trace CALL=read FAULT=ENOMEM faults
 # The kernel's BTF again, for the programs. Without a first trial libbpf maps no data: it died of that.

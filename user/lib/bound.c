@@ -69,12 +69,13 @@ static int own_progs_in(struct own *own, const char *dir, const char *sub)
 			close(fd);
 		return err == -ENOENT ? 0 : err;
 	}
-	while (!err && (e = readdir(d))) {
+	while (!err && (errno = 0, e = readdir(d))) {
 		if (e->d_type != DT_REG)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s/%s", dir, sub, e->d_name);
 		err = own_prog(own, path, is_link);
 	}
+	err = err ?: -errno;
 	closedir(d);
 	return err == -ENOENT ? 0 : err;
 }

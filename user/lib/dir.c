@@ -332,12 +332,14 @@ int dir_each_half_made(const char *dir, int (*fn)(const char *path, void *arg), 
 	if (!d)
 		return errno == ENOENT || errno == EACCES ? 0 :
 		       fail(-errno, "looking into %s: %s", parent, why_bpf(-errno));
-	while (!ret && (e = readdir(d))) {
+	while (!ret && (errno = 0, e = readdir(d))) {
 		if (!is_half_made(e->d_name, base))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", parent, e->d_name);
 		ret = fn(path, arg);
 	}
+	if (!ret && errno && errno != ENOENT)
+		ret = fail(-errno, "looking into %s: %s", parent, why_bpf(-errno));
 	closedir(d);
 	return ret;
 }
