@@ -244,6 +244,11 @@ a_device_that_is_not_there()
 	must "$skbext" status
 }
 
+in_another()	# SCRIPT
+{
+	skbext=$skbext read=$read unshare --net bash -c "$1"
+}
+
 # lo of another network namespace is not the one that was meant.
 a_device_of_another_namespace()
 {
@@ -253,6 +258,21 @@ a_device_of_another_namespace()
 	sed -i 's/"boot": "/"boot": "0/' $state/attach_write@*
 	again
 	warned attach_write "ended with the last boot"
+}
+
+# The kernel gives a new namespace the inode number of one that has ended.
+a_namespace_that_has_ended()
+{
+	local first
+	first=$(in_another '"$skbext" attach --keep "$read" --dev lo >/dev/null && readlink /proc/self/ns/net')
+	must "$skbext" unload --force || return
+	for _ in {1..50}; do
+		sleep 0.2
+		run in_another "[ \$(readlink /proc/self/ns/net) != '$first' ] || \"\$skbext\" load"
+		[ -z "$out" ] || break
+	done
+	[ -n "$out" ] || { skip="no namespace got the number of another one"; return; }
+	warned attach_read "its device was one of a network namespace that has ended"
 }
 
 # A machine of its own, as far as it can tell: this is the network namespace of its pid 1.
@@ -489,6 +509,7 @@ run_case replace_attaches_nothing_twice
 run_case other_directories_have_their_own
 run_case a_device_that_is_not_there
 run_case a_device_of_another_namespace
+run_case a_namespace_that_has_ended
 run_case a_device_of_the_machine
 run_case an_object_that_has_gone
 run_case a_link_to_an_object

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,24 @@
 #define OWN	"/proc/thread-self/ns/net"
 #define FIRST	"/proc/1/ns/net"
 #define FIRST_ONLY	"/proc/sys/net/core/netdev_max_backlog"	/* one for all, seen in the first alone */
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE	71
+#endif
+
+/* A new namespace gets the inode number of one that ended, never its cookie. 0: before Linux 5.14. */
+static json_int_t own_cookie(void)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	unsigned long long cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len))
+		cookie = 0;
+	if (fd >= 0)
+		close(fd);
+	return (json_int_t)cookie;
+}
 
 static void read_boot(char *boot, size_t size)
 {
@@ -45,14 +64,15 @@ int keep_mark_netns(json_t *entry, struct keep_why *why)
 	if (is_first(&own) > 0)
 		return 0;
 	read_boot(boot, sizeof(boot));
-	json_object_update_new(entry, json_pack("{s:I, s:s}", "netns", (json_int_t)own.st_ino,
-						"boot", boot));
+	json_object_update_new(entry, json_pack("{s:I, s:I, s:s}", "netns", (json_int_t)own.st_ino,
+						"cookie", own_cookie(), "boot", boot));
 	return 0;
 }
 
 static int check_other(const json_t *entry, const struct stat *own, struct keep_why *why)
 {
 	json_int_t netns = json_integer_value(json_object_get(entry, "netns"));
+	json_int_t cookie = json_integer_value(json_object_get(entry, "cookie"));
 	const char *kept = json_string_value(json_object_get(entry, "boot"));
 	char boot[64];
 
@@ -62,6 +82,8 @@ static int check_other(const json_t *entry, const struct stat *own, struct keep_
 	if (netns != (json_int_t)own->st_ino)
 		return keep_fail(why, -ESTALE, "its device is one of another network namespace, net:[%lld]",
 				 (long long)netns);
+	if (cookie && cookie != own_cookie())
+		return keep_fail(why, -ESTALE, "its device was one of a network namespace that has ended");
 	return 0;
 }
 
