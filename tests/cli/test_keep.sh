@@ -230,6 +230,8 @@ a_device_that_is_not_there()
 	[ "$status" = 1 ] && [[ $err == *"no device keep0"* ]] || wrong "again, without it: $status $out $err"
 	sk attach "$write" --prog one --dev lo --egress
 	refused "its name" "something is kept as attach_write, and not attached" "attach --again" "detach attach_write"
+	sk attach --keep "$write" --prog two --dev lo --egress
+	refused "its name, to keep another" "something is kept as attach_write, and not attached"
 	must ip link add keep0 type veth peer name keep1
 	must "$skbext" attach --again
 	[ "$out" = "attached again: attach_write ($write)" ] || wrong "again, with it: $out"

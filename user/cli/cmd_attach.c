@@ -128,6 +128,21 @@ static int report(const struct request *req, int left_out)
 	return ret;
 }
 
+/* One that is kept and is not attached has its name all the same. */
+static int refuse_kept(const struct request *req)
+{
+	struct keep_why why = { "" };
+	json_t *list = keep_read(&req->common, &why), *attached = cli_json_attached(&req->common);
+	int ret = CLI_DONE;
+
+	if (keep_find(list, req->opts.name) && !keep_find(attached, req->opts.name))
+		ret = cli_error("cannot attach: something is kept as %s, and not attached; `skbext attach --again` attaches it, `skbext detach %s` forgets it, or give this one another --name",
+				req->opts.name, req->opts.name);
+	json_decref(attached);
+	json_decref(list);
+	return ret;
+}
+
 static int attach(const struct request *req, const char *file)
 {
 	int left_out = skbext_attach_file(file, &req->opts, req->common.bpffs);
@@ -157,6 +172,10 @@ static int attach_and_keep(const struct request *req, json_t *entry)
 
 	if (keep_open(&store, &req->common, KEEP_CREATE, &why))
 		return cannot_keep(req, &why, "nothing was attached");
+	if (refuse_kept(req)) {
+		keep_close(&store);
+		return CLI_FAILED;
+	}
 	left_out = skbext_attach_file(file, &req->opts, req->common.bpffs);
 	err = left_out < 0 ? 0 : keep_write(&store, req->opts.name, entry, &why);
 	keep_close(&store);
@@ -180,21 +199,6 @@ static int keep(const struct request *req, const char *file)
 	ret = entry ? attach_and_keep(req, entry) :
 		      cannot_keep(req, &why, "nothing was attached");
 	json_decref(entry);
-	return ret;
-}
-
-/* One that is kept and is not attached has its name all the same. */
-static int refuse_kept(const struct request *req)
-{
-	struct keep_why why = { "" };
-	json_t *list = keep_read(&req->common, &why), *attached = cli_json_attached(&req->common);
-	int ret = CLI_DONE;
-
-	if (keep_find(list, req->opts.name) && !keep_find(attached, req->opts.name))
-		ret = cli_error("cannot attach: something is kept as %s, and not attached; `skbext attach --again` attaches it, `skbext detach %s` forgets it, or give this one another --name",
-				req->opts.name, req->opts.name);
-	json_decref(attached);
-	json_decref(list);
 	return ret;
 }
 
