@@ -213,6 +213,8 @@ other_directories_have_their_own()
 	must "$skbext" load --bpffs /sys/fs/bpf//other-one
 	[[ $out == *"attached again: attach_read"* ]] || wrong "the same directory: $out"
 	must "$skbext" unload --force --bpffs /sys/fs/bpf/other-one
+	run env -C /sys/fs/bpf "$skbext" detach attach_read --bpffs other-one
+	[[ $status = 0 && $out == "forgot attach_read, "* ]] || wrong "a name without a slash: $out $err"
 }
 
 # A device that comes later is no failure of load; the rest is attached.

@@ -16,13 +16,14 @@
 /* A directory may be written in more ways than one; it is there, or its parent is. */
 static char *whole_path(const char *dir)
 {
-	char *whole = realpath(dir, NULL), *copy, *slash, *parent, *path = NULL;
+	char *whole = realpath(dir, NULL), *copy = NULL, *slash, *parent, *path = NULL;
 
 	if (whole)
 		return whole;
-	copy = strdup(dir);
-	slash = copy ? strrchr(copy, '/') : NULL;
-	if (!slash || slash == copy)
+	if (asprintf(&copy, "%s%s", strchr(dir, '/') ? "" : "./", dir) < 0)
+		return NULL;
+	slash = strrchr(copy, '/');
+	if (slash == copy)
 		return copy;
 	*slash = 0;
 	parent = realpath(copy, NULL);
