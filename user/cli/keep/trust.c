@@ -43,12 +43,14 @@ static int check(int fd, const char *path, bool is_way, struct keep_why *why)
 static int step(int at, const char *part, int flags, const char *path, struct keep_why *why)
 {
 	int fd = openat(at, part, flags | O_NOFOLLOW | O_CLOEXEC), err = errno;
+	struct stat st;
+	bool is_link = fd < 0 && !fstatat(at, part, &st, AT_SYMLINK_NOFOLLOW) && S_ISLNK(st.st_mode);
 
 	close(at);
 	if (fd >= 0)
 		return fd;
-	return keep_fail(why, -err, "%s: %s", path, err == ELOOP ? "is a symbolic link; give the file itself" :
-			 strerror(err));
+	return keep_fail(why, is_link ? -ELOOP : -err, "%s: %s", path,
+			 is_link ? "is a symbolic link; give the file itself" : strerror(err));
 }
 
 /* The parts that are behind it. */
