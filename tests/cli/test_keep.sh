@@ -429,6 +429,25 @@ a_hostile_state_directory()
 	must "$skbext" status
 }
 
+# A wrong type is not taken for something that was not given.
+a_file_that_says_something_else()
+{
+	local change
+	keep "$read" --dev lo --ingress --prog read_tc && cp $state/attach_read@* "$tmp/whole" || return
+	must "$skbext" unload --force
+	for change in '.programs = "read_tc"' '.programs = {}' '.programs = [7]' '.prio = 4294967297' \
+		'.prio = "1"' '.direction = "sideways"' '.dev = 7' '.cgroup = []' '.tracing = "no"' \
+		'.netns = "7"' '.before = 7' '[.]'; do
+		jq "$change" "$tmp/whole" >"$(echo $state/attach_read@*)"
+		run "$skbext" load
+		warned attach_read "is damaged; remove it"
+		must "$skbext" unload || wrong "$change: attached"
+	done
+	cp "$tmp/whole" "$(echo $state/attach_read@*)"
+	must "$skbext" load
+	[[ $out == *"attached again: attach_read"* ]] || wrong "as it was: $out"
+}
+
 # Files that attach could not have named so are nobody's: no name breaks a terminal, or a command.
 foreign_files()
 {
@@ -527,6 +546,7 @@ run_case a_bound_object
 run_case an_object_that_others_can_write
 run_case below_a_sticky_directory
 run_case a_hostile_state_directory
+run_case a_file_that_says_something_else
 run_case foreign_files
 run_case modes
 run_case a_disk_that_takes_nothing

@@ -85,6 +85,32 @@ json_t *keep_entry(const char *file, const struct skbext_attach_opts *opts, stru
 	return NULL;
 }
 
+static bool are_texts(const json_t *list)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+		if (!json_is_string(one))
+			return false;
+	return !list || json_is_array(list);
+}
+
+bool keep_is_sound(json_t *entry)
+{
+	json_t *programs = NULL;
+	const char *direction = NULL, *s;
+	json_int_t prio = 0, n;
+	int b;
+
+	return !json_unpack(entry, "{s:s, s?o, s?s, s?s, s?b, s?s, s?s, s?s, s?I, s?I, s?I, s?I, s?s}",
+			    "object", &s, "programs", &programs, "dev", &s, "cgroup", &s, "tracing", &b,
+			    "direction", &direction, "before", &s, "after", &s, "prio", &prio,
+			    "order", &n, "netns", &n, "cookie", &n, "boot", &s) &&
+	       are_texts(programs) && prio >= 0 && prio <= SKBEXT_MAX_PRIO &&
+	       (!direction || !strcmp(direction, "egress") || !strcmp(direction, "ingress"));
+}
+
 static const char *text(const json_t *entry, const char *key)
 {
 	return json_string_value(json_object_get(entry, key));

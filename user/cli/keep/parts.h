@@ -41,6 +41,8 @@ int keep_check_netns(const json_t *entry, struct keep_why *why);
 
 /* entry.c: one attach as the file has it. */
 json_t *keep_entry(const char *file, const struct skbext_attach_opts *opts, struct keep_why *why);
+/* Of a file: a member of a wrong type would be taken as if it had not been given. */
+bool keep_is_sound(json_t *entry);
 /* The options borrow from the entry, and programs has room for them. */
 int keep_opts(const json_t *entry, struct skbext_attach_opts *opts,
 	      const char *programs[KEEP_PROGRAMS + 1], struct keep_why *why);

@@ -36,7 +36,7 @@ static json_t *read_file(int dir, const char *file, struct keep_why *why)
 		entry = json_loadfd(fd, 0, &error);
 	if (fd >= 0)
 		close(fd);
-	if (json_is_object(entry) && json_is_string(json_object_get(entry, "object")))
+	if (entry && keep_is_sound(entry))
 		return entry;
 	if (!why->text[0])
 		keep_fail(why, -EINVAL, "%s/%s is damaged; remove it", SKBEXT_STATE_DIR, file);
