@@ -152,6 +152,16 @@ all_options_are_kept()
 	umount "$tmp/cgroup"
 }
 
+# The neighbour was kept anew, and so comes later.
+beside_one_that_was_kept_later()
+{
+	both && keep "$write" --name b --prog two --dev lo --egress --after one || return
+	must "$skbext" detach attach_write && keep "$write" --prog one --dev lo --egress
+	again
+	[[ $err != *kept* ]] || wrong "load: $err"
+	[ "$(trail)" = 12 ] || wrong "the order: $(trail)"
+}
+
 detach_forgets()
 {
 	both || return
@@ -531,6 +541,7 @@ errors()
 run_case load_attaches_again
 run_case the_rest_ends
 run_case all_options_are_kept
+run_case beside_one_that_was_kept_later
 run_case detach_forgets
 run_case unload_says_what_comes_back
 run_case replace_attaches_nothing_twice

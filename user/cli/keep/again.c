@@ -68,22 +68,45 @@ static int attach(const json_t *entry, const struct cli_common *common, struct k
 	return err;
 }
 
-static json_t *attach_those(json_t *missing, const struct cli_common *common)
+static json_t *result_of(const json_t *entry, const struct cli_common *common)
 {
-	json_t *results = json_array(), *result;
+	struct keep_why why = { "" };
+	int err = attach(entry, common, &why);
+	json_t *result = json_pack("{s:s, s:s, s:b}", "name", text(entry, "name"), "object",
+				   text(entry, "object"), "attached", !err);
+
+	if (err)
+		json_object_set_new(result, "why", json_string(why.text));
+	return result;
+}
+
+/* Those that go before or after a program that came later in the list. True: one is attached now. */
+static bool attach_beside(json_t *missing, json_t *results, const struct cli_common *common)
+{
 	const json_t *entry;
+	bool any = false;
 	size_t i;
 
 	json_array_foreach(missing, i, entry) {
-		struct keep_why why = { "" };
-		int err = attach(entry, common, &why);
-
-		result = json_pack("{s:s, s:s, s:b}", "name", text(entry, "name"), "object",
-				   text(entry, "object"), "attached", !err);
-		if (err)
-			json_object_set_new(result, "why", json_string(why.text));
-		json_array_append_new(results, result);
+		if (json_is_true(json_object_get(json_array_get(results, i), "attached")) ||
+		    (!json_object_get(entry, "before") && !json_object_get(entry, "after")))
+			continue;
+		json_array_set_new(results, i, result_of(entry, common));
+		any |= json_is_true(json_object_get(json_array_get(results, i), "attached"));
 	}
+	return any;
+}
+
+static json_t *attach_those(json_t *missing, const struct cli_common *common)
+{
+	json_t *results = json_array();
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(missing, i, entry)
+		json_array_append_new(results, result_of(entry, common));
+	while (attach_beside(missing, results, common))
+		;
 	return results;
 }
 
