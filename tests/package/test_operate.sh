@@ -193,6 +193,9 @@ make_machine()	# DIR
 		systemctl is-active skbext.service
 		ls /sys/fs/bpf
 		systemctl status --no-pager skbext.service; cat /said
+		rm -rf /var/lib/skbext && mount --bind /var/lib /var/lib && mount -o remount,bind,ro /var/lib
+		systemctl start skbext.service skbext-kept.service && echo read-only
+		systemctl stop skbext.service
 		systemctl exit 7
 	END
 }
@@ -225,6 +228,7 @@ units_run_under_systemd()
 	grep -qx restarted "$r/seen" && grep -qx 700 "$r/seen" || wrong "restart: $(sed '1,/EOF/d' "$r/seen")"
 	jq -e '.healthy and [.attached[] | "\(.name) \(.kept)"] == ["kept true"]' "$r/status.restarted" >/dev/null ||
 		wrong "after a restart: $(cat "$r/status.restarted")"
+	grep -qx read-only "$r/seen" || wrong "with a /var that is read-only: $(cat "$r/seen")"
 	grep -qx inactive "$r/seen" || wrong "stop: $(sed '1,/EOF/d' "$r/seen")"
 	grep -qx skbext "$r/seen" && wrong "stopped, and it is loaded"
 }
