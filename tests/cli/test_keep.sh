@@ -263,6 +263,28 @@ in_another()	# SCRIPT
 	skbext=$skbext read=$read unshare --net bash -c "$1"
 }
 
+# A part that has gone is neither passed over nor made anew under what still runs.
+a_part_that_has_gone()
+{
+	mkdir -p "$tmp/cgroup" && mount -t cgroup2 none "$tmp/cgroup" && mkdir "$tmp/cgroup/part-$$" ||
+		{ skip="no cgroup v2"; return; }
+	keep "$read" --dev lo --cgroup "$tmp/cgroup/part-$$"
+	rmdir "$tmp/cgroup/part-$$" && mkdir "$tmp/cgroup/part-$$"
+	for _ in {1..50}; do	# its end comes later
+		[ "$("$skbext" status --json 2>/dev/null | jq 'any(.attached[].programs[]; .gone)')" != true ] || break
+		sleep 0.1
+	done
+	sk attach --again
+	refused "again" "attach_read" "the place of a part of it has gone, the rest is attached; \`skbext detach attach_read\`"
+	sk load --replace
+	warned attach_read "the place of a part of it has gone"
+	must "$skbext" detach attach_read && keep "$read" --dev lo --cgroup "$tmp/cgroup/part-$$"
+	must "$skbext" status
+	must "$skbext" detach --all
+	rmdir "$tmp/cgroup/part-$$"
+	umount "$tmp/cgroup"
+}
+
 # lo of another network namespace is not the one that was meant.
 a_device_of_another_namespace()
 {
@@ -547,6 +569,7 @@ run_case unload_says_what_comes_back
 run_case replace_attaches_nothing_twice
 run_case other_directories_have_their_own
 run_case a_device_that_is_not_there
+run_case a_part_that_has_gone
 run_case a_device_of_another_namespace
 run_case a_namespace_that_has_ended
 run_case a_device_of_the_machine

@@ -11,19 +11,27 @@ static const char *text(const json_t *one, const char *key)
 	return value ? value : "";
 }
 
-/* And its place has not gone. */
-static bool is_attached(json_t *attached, const char *name)
+/* How many of its programs have their place yet; or have it not. */
+static unsigned int count(json_t *attached, const char *name, bool gone)
 {
+	unsigned int nr = 0;
 	const json_t *p;
 	size_t i;
 
 	json_array_foreach(json_object_get(keep_find(attached, name), "programs"), i, p)
-		if (!json_is_true(json_object_get(p, "gone")))
-			return true;
-	return false;
+		nr += json_is_true(json_object_get(p, "gone")) == gone;
+	return nr;
 }
 
-/* Those of the list that are not attached, or NULL. */
+/* The rest runs: to attach it whole is to interrupt that, and not for us to decide. */
+static void say_part(json_t *one)
+{
+	json_object_set_new(one, "damaged",
+			    json_sprintf("the place of a part of it has gone, the rest is attached; `skbext detach %s`, then attach it again with --keep",
+					 text(one, "name")));
+}
+
+/* Those of the list that are not attached, or not whole; or NULL. */
 static json_t *missing_of(json_t *list, const struct cli_common *common, struct keep_why *why)
 {
 	json_t *attached = list ? cli_json_attached(common) : NULL, *missing, *one;
@@ -34,9 +42,15 @@ static json_t *missing_of(json_t *list, const struct cli_common *common, struct 
 	if (!attached)
 		return NULL;
 	missing = json_array();
-	json_array_foreach(list, i, one)
-		if (!is_attached(attached, text(one, "name")))
-			json_array_append(missing, one);
+	json_array_foreach(list, i, one) {
+		bool some = count(attached, text(one, "name"), false);
+
+		if (some && !count(attached, text(one, "name"), true))
+			continue;
+		if (some)
+			say_part(one);
+		json_array_append(missing, one);
+	}
 	json_decref(attached);
 	return missing;
 }

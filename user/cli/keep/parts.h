@@ -74,7 +74,10 @@ int keep_write(const struct keep_store *store, const char *name, json_t *entry,
 int keep_remove(const struct keep_store *store, const char *name, struct keep_why *why);
 
 /* again.c */
-/* What is kept and is not attached: [{"name", "object"}], with "damaged". NULL: see why. */
+/*
+ * What is kept and is not attached: [{"name", "object"}], with "damaged", also where a part of it is
+ * attached and the rest has gone. NULL: see why.
+ */
 json_t *keep_missing(const struct cli_common *common, struct keep_why *why);
 /*
  * Attach what is kept and is not attached: [{"name", "object", "attached", "why"}], "why" where it could
