@@ -315,6 +315,8 @@ errors()
 	refused "no file" "/nowhere.o: No such file"
 	sk attach "$0" --dev lo --name x
 	refused "no object" "is no BPF object"
+	must llvm-strip --strip-all -o "$tmp/stripped.o" "$read" && sk attach "$tmp/stripped.o" --dev lo
+	refused "stripped" "stripped.o is no BPF object that libbpf can read"
 	sk attach "$objs/icount_empty.bpf.o" --dev lo --egress
 	refused "does not use skbext" "does not use skbext.bpf.h"
 	sk attach "$write" --dev lo --egress --name a.b

@@ -98,6 +98,7 @@ static int check_opts(const struct skbext_attach_opts *o)
 	return 0;
 }
 
+/* The file is there; where libbpf misses something, it is a symbol table. */
 static int open_object(struct attach_job *j)
 {
 	int err = elf_check_file(j->a.file);
@@ -105,7 +106,7 @@ static int open_object(struct attach_job *j)
 	if (err)
 		return err;
 	j->obj = bpf_object__open_file(j->a.file, NULL);
-	if (!j->obj && errno < __LIBBPF_ERRNO__START && errno != EINVAL)
+	if (!j->obj && errno < __LIBBPF_ERRNO__START && errno != EINVAL && errno != ENOENT)
 		return fail(-errno, "opening %s: %s", j->a.file, why_bpf(-errno));
 	return j->obj ? 0 : fail(-errno, "%s is no BPF object that libbpf can read; compile it with clang -O2 -g -target bpf",
 				 j->a.file);
