@@ -427,6 +427,19 @@ below_a_sticky_directory()
 	warned x "others can write to /var/lib/objs/sticky (mode 0777)"
 }
 
+# A user's process may serve it, and say that all of it is root's.
+on_fuse()
+{
+	local dir=/var/lib/objs/served fuse
+	mkdir $dir && cp "$read" $dir/x.o && keep $dir/x.o --dev lo || return
+	if ! { exec {fuse}<>/dev/fuse; } 2>/dev/null; then skip="no FUSE"; return; fi
+	must mount -i -t fuse -o "fd=$fuse,rootmode=40000,user_id=65534,group_id=65534" none $dir || return
+	again
+	warned x "$dir lies on FUSE"
+	exec {fuse}>&-
+	umount $dir
+}
+
 a_hostile_state_directory()
 {
 	keep "$read" --dev lo || return
@@ -579,6 +592,7 @@ run_case a_path_that_is_no_text
 run_case a_bound_object
 run_case an_object_that_others_can_write
 run_case below_a_sticky_directory
+run_case on_fuse
 run_case a_hostile_state_directory
 run_case a_file_that_says_something_else
 run_case foreign_files

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "parts.h"
@@ -26,8 +28,13 @@ int keep_fail(struct keep_why *why, int err, const char *fmt, ...)
  */
 static int check(int fd, const char *path, bool is_way, struct keep_why *why)
 {
+	struct statfs fs;
 	struct stat st;
 
+	/* Its server, which may be any user's process, says who owns what. */
+	if (!fstatfs(fd, &fs) && fs.f_type == FUSE_SUPER_MAGIC)
+		return keep_fail(why, -EPERM, "%s lies on FUSE, where owners are what a process says; root runs only what root alone can change",
+				 path);
 	if (fstat(fd, &st))
 		return keep_fail(why, -errno, "%s: %s", path, strerror(errno));
 	if (st.st_uid && st.st_uid != geteuid())
