@@ -271,6 +271,27 @@ from_another_namespace()
 	nothing_left "the namespace is gone"
 }
 
+a_device_that_is_renamed()
+{
+	local how old_kernel=
+	ip link add attach0 type veth peer name attach1 || { wrong "no veth"; return; }
+	for how in tcx clsact; do
+		[ $how = tcx ] || old_kernel="env LD_PRELOAD=$tmp/no_tcx.so"
+		# shellcheck disable=SC2086
+		must $old_kernel "$skbext" attach "$write" --prog one --dev attach0 --egress
+		must ip link set attach0 name attach2
+		sk status
+		[[ $out == *"attach2 egress, $how"* ]] || wrong "$how: status: $out"
+		sk detach --dev attach0
+		[ "$out" = "nothing is attached there" ] || wrong "$how: by its old name: $out"
+		sk detach --dev attach2
+		[ "$out" = "detached attach_write" ] || wrong "$how: by its name: $out"
+		must ip link set attach2 name attach0
+	done
+	ip link del attach0
+	nothing_left "a renamed device"
+}
+
 a_device_that_has_gone()
 {
 	local old
@@ -506,6 +527,7 @@ run_case beside_id_and_others
 run_case beside_filters_of_others
 run_case a_filter_that_others_replaced
 run_case from_another_namespace
+run_case a_device_that_is_renamed
 run_case a_device_that_has_gone
 run_case errors
 run_case a_program_that_does_not_load

@@ -44,14 +44,24 @@ static const char *how(const struct attached_program *p)
 	return p->place < ARRAY_SIZE(names) ? names[p->place] : "unknown";
 }
 
+/* A device may have got another name since. That of another network namespace is not looked up. */
+static const char *name_now(const struct attached *a, char now[IF_NAMESIZE])
+{
+	__u64 own[2];
+
+	return !netns_own(own) && own[0] == a->netns[0] && own[1] == a->netns[1] &&
+	       if_indextoname(a->ifindex, now) ? now : a->dev;
+}
+
 static int show(const char *dir, const struct attached *a, const struct attached_program *p,
 		int (*fn)(const struct skbext_attached *, void *), void *arg)
 {
 	bool at_dev = p->place == PLACE_TCX || p->place == PLACE_CLSACT;
+	char now[IF_NAMESIZE];
 	struct skbext_attached one = {
 		.sz = sizeof(one), .name = a->name, .file = a->file, .program = p->name,
 		.section = p->section, .id = p->id, .how = how(p),
-		.dev = at_dev ? a->dev : NULL, .netns = at_dev ? a->netns[1] : 0,
+		.dev = at_dev ? name_now(a, now) : NULL, .netns = at_dev ? a->netns[1] : 0,
 		.cgroup = p->place == PLACE_CGROUP ? a->cgroup : NULL,
 		.direction = p->place == PLACE_TRACING ? SKBEXT_BY_SECTION :
 			     p->egress ? SKBEXT_EGRESS : SKBEXT_INGRESS,
