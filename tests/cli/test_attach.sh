@@ -271,6 +271,21 @@ from_another_namespace()
 	nothing_left "the namespace is gone"
 }
 
+a_path_that_is_no_text()
+{
+	local odd
+	odd=$tmp/$(printf 'x\377\033y')
+	mkdir "$odd" && cp "$write" "$odd/odd.o"
+	must "$skbext" attach "$odd/odd.o" --prog one --dev lo --egress
+	[[ $out == *"odd: "*"x??y/odd.o"* ]] || wrong "attach says: $out"
+	sk status --json
+	is '.attached[] | .object | endswith("x??y/odd.o")' "status"
+	sk status
+	grep -q "$(printf '\033')" <<<"$out" && wrong "status prints an escape sequence"
+	must "$skbext" detach odd
+	nothing_left "a path that is no text"
+}
+
 a_device_that_is_renamed()
 {
 	local how old_kernel=
@@ -527,6 +542,7 @@ run_case beside_id_and_others
 run_case beside_filters_of_others
 run_case a_filter_that_others_replaced
 run_case from_another_namespace
+run_case a_path_that_is_no_text
 run_case a_device_that_is_renamed
 run_case a_device_that_has_gone
 run_case errors

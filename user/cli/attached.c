@@ -19,16 +19,16 @@ static const char *direction(const struct skbext_attached *a)
 
 static json_t *program_json(const struct skbext_attached *a)
 {
-	json_t *one = json_pack("{s:s, s:I, s:s, s:s, s:b}", "name", a->program,
-				"id", (json_int_t)a->id, "section", a->section, "how", a->how,
+	json_t *one = json_pack("{s:s, s:I, s:o, s:s, s:b}", "name", a->program,
+				"id", (json_int_t)a->id, "section", cli_json_text(a->section), "how", a->how,
 				"gone", a->gone);
 
 	if (a->dev)
-		json_object_update_new(one, json_pack("{s:s, s:I, s:I}", "dev", a->dev,
+		json_object_update_new(one, json_pack("{s:o, s:I, s:I}", "dev", cli_json_text(a->dev),
 						      "netns", (json_int_t)a->netns,
 						      "prio", (json_int_t)a->prio));
 	if (a->cgroup)
-		json_object_set_new(one, "cgroup", json_string(a->cgroup));
+		json_object_set_new(one, "cgroup", cli_json_text(a->cgroup));
 	if (a->direction)
 		json_object_set_new(one, "direction", json_string(direction(a)));
 	return one;
@@ -40,7 +40,8 @@ static int collect(const struct skbext_attached *a, void *list)
 	const char *name = json_string_value(json_object_get(last, "name"));
 
 	if (!name || strcmp(name, a->name)) {
-		last = json_pack("{s:s, s:s, s:[]}", "name", a->name, "object", a->file, "programs");
+		last = json_pack("{s:s, s:o, s:[]}", "name", a->name, "object", cli_json_text(a->file),
+				 "programs");
 		json_array_append_new(list, last);
 	}
 	json_array_append_new(json_object_get(last, "programs"), program_json(a));

@@ -43,7 +43,7 @@ static int collect_one(const struct skbext_bound *b, void *arg)
 	one = json_pack("{s:I, s:s, s:s, s:s, s:o}", "id", (json_int_t)b->id, "name", b->name,
 			"type", type ? type : "unknown", "tag", tag, "pids", pids_json(b));
 	if (b->pin)
-		json_object_set_new(one, "pin", json_string(b->pin));
+		json_object_set_new(one, "pin", cli_json_text(b->pin));
 	if (b->types_known && c->types)
 		json_object_set_new(one, "types", names_json(c->types, b->types));
 	json_array_append_new(c->list, one);

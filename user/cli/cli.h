@@ -103,6 +103,13 @@ void cli_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2), 
 /* A handle on the loaded skbext, or NULL and the error is printed. */
 struct skbext *cli_open(const struct cli_common *common, const char *action);
 
+/*
+ * Names of files, devices and programs are any bytes: what is not text for a terminal and for JSON becomes
+ * '?'. cli_json_text() makes a new value of a copy.
+ */
+void cli_clean_text(char *text);
+json_t *cli_json_text(const char *text);
+
 /* Print and free a JSON value, with --jsonl in one line. Returns CLI_DONE. */
 int cli_print_json(json_t *value);
 

@@ -33,7 +33,7 @@ static int run(int argc, char **argv)
 	if (skbext_bind_file(args[0], out, common.bpffs))
 		return cli_lib_error("bind");
 	if (common.json)
-		return cli_print_json(json_pack("{s:s, s:o}", "object", out,
+		return cli_print_json(json_pack("{s:o, s:o}", "object", cli_json_text(out),
 						"maps", maps_json(&common)));
 	print_maps(&common, out);
 	return CLI_DONE;

@@ -72,6 +72,29 @@ static int print_value(const json_t *value, size_t flags)
 	return CLI_DONE;
 }
 
+void cli_clean_text(char *text)
+{
+	json_t *utf8 = json_string(text);
+
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f || (!utf8 && (unsigned char)*c >= 0x80))
+			*c = '?';
+	json_decref(utf8);
+}
+
+json_t *cli_json_text(const char *text)
+{
+	char *copy = strdup(text);
+	json_t *clean = NULL;
+
+	if (copy) {
+		cli_clean_text(copy);
+		clean = json_string(copy);
+	}
+	free(copy);
+	return clean;
+}
+
 int cli_print_json(json_t *value)
 {
 	int ret = print_value(value, cli_lines ? JSON_COMPACT : JSON_INDENT(2));

@@ -17,18 +17,11 @@ void trace_age_text(char *text, size_t size, double ns)
 	snprintf(text, size, ns >= 100 || !i ? "%.0f%s" : "%.1f%s", ns, i < 3 ? units[i] : "s");
 }
 
-/* Names are anybody's. jansson knows what is UTF-8, and escapes the rest itself. */
 void trace_device(char text[TRACE_DEVICE_LEN + 1], const __u64 *device)
 {
-	json_t *utf8;
-
 	memcpy(text, device, TRACE_DEVICE_LEN);
 	text[TRACE_DEVICE_LEN] = 0;
-	utf8 = json_string(text);
-	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f || (!utf8 && (unsigned char)*c >= 0x80))
-			*c = '?';
-	json_decref(utf8);
+	cli_clean_text(text);
 }
 
 const char *trace_protocol(__u16 protocol)
