@@ -271,6 +271,23 @@ from_another_namespace()
 	nothing_left "the namespace is gone"
 }
 
+# Where its namespace could not be looked for, the filter was gone, and stayed.
+a_namespace_that_cannot_be_looked_for()
+{
+	local ns=attach-$$
+	must ip netns add "$ns" || return
+	must nsenter --net="/run/netns/$ns" env LD_PRELOAD="$tmp/no_tcx.so" "$skbext" attach "$write" \
+		--prog one --dev lo --egress
+	run strace -qq -o "$tmp/strace" -P "/run/netns/$ns" -e trace=openat -e inject=openat:error=ENOMEM \
+		"$skbext" detach attach_write
+	refused "its namespace" "memory"
+	ip netns exec "$ns" tc filter show dev lo egress | grep -q . || wrong "it said that it is not detached"
+	must "$skbext" detach attach_write
+	ip netns exec "$ns" tc filter show dev lo egress | grep . && wrong "a filter is left"
+	ip netns del "$ns"
+	nothing_left "a namespace that cannot be looked for"
+}
+
 a_path_that_is_no_text()
 {
 	local odd
@@ -542,6 +559,7 @@ run_case beside_id_and_others
 run_case beside_filters_of_others
 run_case a_filter_that_others_replaced
 run_case from_another_namespace
+run_case a_namespace_that_cannot_be_looked_for
 run_case a_path_that_is_no_text
 run_case a_device_that_is_renamed
 run_case a_device_that_has_gone

@@ -20,34 +20,45 @@ int netns_own(__u64 netns[2])
 	return 0;
 }
 
+/* Nothing there, a process that has ended, or one of somebody whose namespaces are not for us to see. */
+static bool is_none(int err)
+{
+	return err == ENOENT || err == ENOTDIR || err == ESRCH || err == EACCES || err == EPERM ||
+	       err == EINVAL;
+}
+
+/* -ENOENT: it is another one. */
 static int open_if(const char *path, const __u64 netns[2])
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
 	struct stat st;
 
 	if (fd < 0)
-		return -1;
-	if (!fstat(fd, &st) && st.st_dev == netns[0] && st.st_ino == netns[1])
+		return is_none(errno) ? -ENOENT : -errno;
+	err = fstat(fd, &st) ? -errno : -ENOENT;
+	if (err == -ENOENT && st.st_dev == netns[0] && st.st_ino == netns[1])
 		return fd;
 	close(fd);
-	return -1;
+	return err;
 }
 
-/* In DIR/NAME/SUB for the names that there are. */
+/* In DIR/NAME/SUB for the names that there are. -ENOENT: in none; others: nobody can tell. */
 static int look_in(const char *dir, const char *sub, const __u64 netns[2])
 {
 	DIR *d = opendir(dir);
+	int found = d || is_none(errno) ? -ENOENT : -errno;
 	char path[PATH_LEN];
 	struct dirent *e;
-	int fd = -1;
 
-	while (d && fd < 0 && (e = readdir(d)))
+	while (d && found == -ENOENT && (errno = 0, e = readdir(d)))
 		if (e->d_name[0] != '.' &&
 		    snprintf(path, sizeof(path), "%s/%s%s", dir, e->d_name, sub) < (int)sizeof(path))
-			fd = open_if(path, netns);
+			found = open_if(path, netns);
+	if (d && found == -ENOENT && errno && !is_none(errno))
+		found = -errno;
 	if (d)
 		closedir(d);
-	return fd;
+	return found;
 }
 
 int netns_enter(const __u64 netns[2], int *back)
@@ -59,10 +70,10 @@ int netns_enter(const __u64 netns[2], int *back)
 	if (err || (own[0] == netns[0] && own[1] == netns[1]))
 		return err;
 	there = look_in("/run/netns", "", netns);
-	if (there < 0)
+	if (there == -ENOENT)
 		there = look_in("/proc", "/ns/net", netns);
 	if (there < 0)
-		return -ENOENT;
+		return there;
 	*back = open(OWN, O_RDONLY | O_CLOEXEC);
 	err = *back < 0 || setns(there, CLONE_NEWNET) ? -errno : 0;
 	close(there);
