@@ -815,7 +815,7 @@ static void random_operations(__u8 counted, __u8 limited)
 	static const __u32 buckets[] = { 1, 2, 3, 5, 11, 1009 };
 	const char *seed_env = getenv("SEED"), *ops_env = getenv("OPS");
 	__u64 seed = seed_env ? strtoull(seed_env, NULL, 0) : (__u64)time(NULL) << 20 ^ getpid();
-	__u32 ops = ops_env ? strtoul(ops_env, NULL, 0) : 100000;
+	__u32 ops = ops_env ? strtoul(ops_env, NULL, 0) : 250000;
 	int seeds = seed_env ? 1 : 3;
 
 	for (int i = 0; i < seeds && !test_failures; i++, seed++) {

@@ -63,8 +63,12 @@ static bool add_below(const char *dir, __u64 *bytes)
 
 	if (!d)
 		not_read(dir);
-	while (ok && (e = readdir(d)))
+	while (ok && (errno = 0, e = readdir(d)))
 		ok = e->d_type != DT_REG || add_pinned(dir, e->d_name, bytes);
+	if (ok && errno) {
+		not_read(dir);
+		ok = false;
+	}
 	if (d)
 		closedir(d);
 	return ok;
