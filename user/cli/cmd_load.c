@@ -146,6 +146,7 @@ static int report(struct skbext *sk, const struct request *req,
 	json_t *kept = keep_attach_again(&req->common, &why);
 	struct cli_types types;
 	int ret = CLI_DONE;
+	bool written;
 
 	cli_types_read(sk, &types);
 	if (req->common.json) {
@@ -155,11 +156,12 @@ static int report(struct skbext *sk, const struct request *req,
 		keep_print_attached(kept);
 	}
 	cli_types_free(&types);
-	if (!fflush(stdout))
+	/* Where the result cannot be written, that is the one line. */
+	written = !fflush(stdout);
+	if (written)
 		warn_kept(kept, &why);
 	json_decref(kept);
-	/* Where the result cannot be written, that is the one line. */
-	if (status->guarantee == SKBEXT_GUARANTEE_PARTIAL && !fflush(stdout))
+	if (written && status->guarantee == SKBEXT_GUARANTEE_PARTIAL)
 		cli_error("warning: guarantee partial%s: %s; `skbext status` tells what holds",
 			  status->mode == SKBEXT_MODE_TRACEPOINT ?
 			  ", clones cannot be followed" : "", status->reason);
