@@ -22,7 +22,7 @@ COMMAND='filter top attach attach_clsact detach detach_clsact' faults 3
 COMMAND='load unload doctor replace bundle' faults 3
 COMMAND='attach_keep detach_keep load_keep' faults 2
 # A directory that could not be looked at had nothing kept.
-COMMAND=attach_keep CALL=openat FAULT=ENOMEM faults
+COMMAND=attach_keep CALL=openat FAULT=ENOMEM faults 12
 # An unload that stopped half-way took the slots first, and none could end what it had begun.
 COMMAND=unload CALL=unlinkat FAULT='KILL EMFILE' faults 12
 # A directory that was made and could not be opened stayed.
@@ -49,7 +49,7 @@ COMMAND=stats CALL=bpf FAULT=ENOMEM faults 8
 COMMAND=load CALL=statfs FAULT=ENOMEM faults
 # The links of bound programs could not be looked at: no error, or none that matters. Nor could those
 # that were about to take over: they were called bound, and out of order.
-COMMAND=replace CALL=bpf AFTER=mkdir FAULT=EPERM faults 24
+COMMAND=replace CALL=bpf AFTER=mkdir FAULT=EPERM faults 12
 # A directory of pins that was read in part: what was in the rest was bound.
 COMMAND=replace CALL=getdents64 AFTER=mkdir FAULT=ENOMEM faults 4
 # A table of symbols that could not be read was not permitted; the kernel's BTF, without a reason.
@@ -59,7 +59,7 @@ COMMAND='load attach' CALL=faccessat2 FAULT=ENOMEM faults
 COMMAND=trace CALL=faccessat2 FAULT=ENOMEM faults
 COMMAND=trace CALL=bpf FIRST=12 FAULT=ENOMEM faults
 # A field of a type whose BTF could not be had was unknown, behind a warning.
-COMMAND=filter CALL=bpf FAULT=EMFILE faults
+COMMAND=filter CALL=bpf FAULT=EMFILE faults 10
 # What doctor may do is asked without a file; a configuration that was read in part was all of it. Why
 # a record could not be written was not said, and a cgroup v2 was there where only a mount was busy.
 COMMAND='doctor bundle' CALL=capget FAULT=ENOMEM faults
