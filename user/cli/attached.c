@@ -5,13 +5,6 @@
 
 #include "keep/parts.h"
 
-static const char *text(const json_t *one, const char *key)
-{
-	const char *value = json_string_value(json_object_get(one, key));
-
-	return value ? value : "";
-}
-
 static const char *direction(const struct skbext_attached *a)
 {
 	return a->direction == SKBEXT_EGRESS ? "egress" : "ingress";
@@ -57,7 +50,7 @@ static void mark_kept(json_t *list, const struct cli_common *common)
 	json_array_foreach(list, i, one)
 		if (kept)
 			json_object_set_new(one, "kept",
-					    json_boolean(keep_find(kept, text(one, "name"))));
+					    json_boolean(keep_find(kept, cli_member(one, "name"))));
 		else
 			json_object_set_new(one, "kept_unknown", json_string(why.text));
 	json_decref(kept);
@@ -79,11 +72,11 @@ static void print_program(const json_t *p)
 {
 	bool placed = json_object_get(p, "direction");
 
-	printf("    %s: id %lld, ", text(p, "name"),
+	printf("    %s: id %lld, ", cli_member(p, "name"),
 	       (long long)json_integer_value(json_object_get(p, "id")));
 	if (placed)
-		printf("%s%s %s, ", text(p, "dev"), text(p, "cgroup"), text(p, "direction"));
-	printf("%s%s\n", placed ? text(p, "how") : text(p, "section"),
+		printf("%s%s %s, ", cli_member(p, "dev"), cli_member(p, "cgroup"), cli_member(p, "direction"));
+	printf("%s%s\n", placed ? cli_member(p, "how") : cli_member(p, "section"),
 	       json_is_true(json_object_get(p, "gone")) ? ", which has gone" : "");
 }
 
@@ -93,10 +86,10 @@ void cli_print_attached(const json_t *one)
 	const json_t *p;
 	size_t i;
 
-	printf("  %s: %s%s%s\n", text(one, "name"), text(one, "object"),
+	printf("  %s: %s%s%s\n", cli_member(one, "name"), cli_member(one, "object"),
 	       unknown ? ", whether it is kept is not known: " :
 	       json_is_true(json_object_get(one, "kept")) ? ", kept" : "",
-	       text(one, "kept_unknown"));
+	       cli_member(one, "kept_unknown"));
 	json_array_foreach(json_object_get(one, "programs"), i, p)
 		print_program(p);
 }

@@ -110,6 +110,9 @@ struct skbext *cli_open(const struct cli_common *common, const char *action);
 void cli_clean_text(char *text);
 json_t *cli_json_text(const char *text);
 
+/* A member that is text; "": there is none, or it is another kind. */
+const char *cli_member(const json_t *object, const char *key);
+
 /* Print and free a JSON value, with --jsonl in one line. Returns CLI_DONE. */
 int cli_print_json(json_t *value);
 

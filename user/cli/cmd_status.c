@@ -29,7 +29,7 @@ static int look_at(struct look *look, struct skbext *sk, const struct cli_common
 	if (!look->bound)
 		snprintf(look->why, sizeof(look->why), "%s", skbext_errmsg());
 	look->attached = cli_json_attached(common);
-	look->missing = keep_missing(common, &look->why_kept);
+	look->missing = keep_missing(common, look->attached, &look->why_kept);
 	look->problems = cli_problems(sk, common, &look->status, &look->types.stats,
 				      look->types.uncounted, look->missing, look->why_kept.text,
 				      limits);

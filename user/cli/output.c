@@ -95,6 +95,13 @@ json_t *cli_json_text(const char *text)
 	return clean;
 }
 
+const char *cli_member(const json_t *object, const char *key)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	return value ? value : "";
+}
+
 int cli_print_json(json_t *value)
 {
 	int ret = print_value(value, cli_lines ? JSON_COMPACT : JSON_INDENT(2));

@@ -4,13 +4,6 @@
 
 #include "parts.h"
 
-static const char *text(const json_t *one, const char *key)
-{
-	const char *value = json_string_value(json_object_get(one, key));
-
-	return value ? value : "";
-}
-
 /* How many of its programs have their place yet; or have it not. */
 static unsigned int count(json_t *attached, const char *name, bool gone)
 {
@@ -28,36 +21,35 @@ static void say_part(json_t *one)
 {
 	json_object_set_new(one, "damaged",
 			    json_sprintf("the place of a part of it has gone, the rest is attached; `skbext detach %s`, then attach it again with --keep",
-					 text(one, "name")));
+					 cli_member(one, "name")));
 }
 
 /* Those of the list that are not attached, or not whole; or NULL. */
-static json_t *missing_of(json_t *list, const struct cli_common *common, struct keep_why *why)
+static json_t *missing_of(json_t *list, json_t *attached, struct keep_why *why)
 {
-	json_t *attached = list ? cli_json_attached(common) : NULL, *missing, *one;
+	json_t *missing, *one;
 	size_t i;
 
 	if (list && !attached)
 		keep_fail(why, -1, "%s", skbext_errmsg());
-	if (!attached)
+	if (!list || !attached)
 		return NULL;
 	missing = json_array();
 	json_array_foreach(list, i, one) {
-		bool some = count(attached, text(one, "name"), false);
+		bool some = count(attached, cli_member(one, "name"), false);
 
-		if (some && !count(attached, text(one, "name"), true))
+		if (some && !count(attached, cli_member(one, "name"), true))
 			continue;
 		if (some)
 			say_part(one);
 		json_array_append(missing, one);
 	}
-	json_decref(attached);
 	return missing;
 }
 
-json_t *keep_missing(const struct cli_common *common, struct keep_why *why)
+json_t *keep_missing(const struct cli_common *common, json_t *attached, struct keep_why *why)
 {
-	json_t *list = keep_read(common, why), *missing = missing_of(list, common, why);
+	json_t *list = keep_read(common, why), *missing = missing_of(list, attached, why);
 	json_t *shown = missing ? json_array() : NULL, *one;
 	size_t i;
 
@@ -73,11 +65,11 @@ json_t *keep_missing(const struct cli_common *common, struct keep_why *why)
 
 static int attach(const json_t *entry, const struct cli_common *common, struct keep_why *why)
 {
-	const char *programs[KEEP_PROGRAMS + 1], *damaged = text(entry, "damaged");
+	const char *programs[KEEP_PROGRAMS + 1], *damaged = cli_member(entry, "damaged");
 	struct skbext_attach_opts opts;
 	int err = *damaged ? keep_fail(why, -1, "%s", damaged) : keep_opts(entry, &opts, programs, why);
 
-	if (!err && skbext_attach_file(text(entry, "object"), &opts, common->bpffs) < 0)
+	if (!err && skbext_attach_file(cli_member(entry, "object"), &opts, common->bpffs) < 0)
 		err = keep_fail(why, -1, "%s", skbext_errmsg());
 	return err;
 }
@@ -86,8 +78,8 @@ static json_t *result_of(const json_t *entry, const struct cli_common *common)
 {
 	struct keep_why why = { "" };
 	int err = attach(entry, common, &why);
-	json_t *result = json_pack("{s:s, s:s, s:b}", "name", text(entry, "name"), "object",
-				   text(entry, "object"), "attached", !err);
+	json_t *result = json_pack("{s:s, s:s, s:b}", "name", cli_member(entry, "name"), "object",
+				   cli_member(entry, "object"), "attached", !err);
 
 	if (err)
 		json_object_set_new(result, "why", json_string(why.text));
@@ -126,15 +118,17 @@ static json_t *attach_those(json_t *missing, const struct cli_common *common)
 
 json_t *keep_attach_again(const struct cli_common *common, struct keep_why *why)
 {
-	json_t *list, *missing, *results;
+	json_t *list, *attached, *missing, *results;
 	struct keep_store store;
 
 	if (keep_open(&store, common, KEEP_CHANGE, why))
 		return NULL;
 	list = keep_list(&store, why);
-	missing = missing_of(list, common, why);
+	attached = list ? cli_json_attached(common) : NULL;
+	missing = missing_of(list, attached, why);
 	results = missing ? attach_those(missing, common) : NULL;
 	json_decref(missing);
+	json_decref(attached);
 	json_decref(list);
 	keep_close(&store);
 	return results;
@@ -147,7 +141,7 @@ void keep_print_attached(const json_t *results)
 
 	json_array_foreach(results, i, one)
 		if (json_is_true(json_object_get(one, "attached")))
-			printf("attached again: %s (%s)\n", text(one, "name"), text(one, "object"));
+			printf("attached again: %s (%s)\n", cli_member(one, "name"), cli_member(one, "object"));
 }
 
 unsigned int keep_print_failed(const json_t *results)
@@ -160,7 +154,7 @@ unsigned int keep_print_failed(const json_t *results)
 		if (json_is_true(json_object_get(one, "attached")))
 			continue;
 		cli_error("warning: %s is kept, but could not be attached again: %s",
-			  text(one, "name"), text(one, "why"));
+			  cli_member(one, "name"), cli_member(one, "why"));
 		nr++;
 	}
 	return nr;

@@ -76,9 +76,9 @@ int keep_remove(const struct keep_store *store, const char *name, struct keep_wh
 /* again.c */
 /*
  * What is kept and is not attached: [{"name", "object"}], with "damaged", also where a part of it is
- * attached and the rest has gone. NULL: see why.
+ * attached and the rest has gone. attached: of cli_json_attached(), also NULL. NULL: see why.
  */
-json_t *keep_missing(const struct cli_common *common, struct keep_why *why);
+json_t *keep_missing(const struct cli_common *common, json_t *attached, struct keep_why *why);
 /*
  * Attach what is kept and is not attached: [{"name", "object", "attached", "why"}], "why" where it could
  * not. Where nobody can tell what is kept, NULL and why.

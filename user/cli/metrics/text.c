@@ -74,12 +74,13 @@ static void write_health(struct out *o, struct skbext *sk, const struct cli_comm
 {
 	const struct cli_limits limits = { 0 };
 	struct keep_why why = { "" };
-	json_t *missing = keep_missing(common, &why);
+	json_t *attached = cli_json_attached(common), *missing = keep_missing(common, attached, &why);
 	json_t *problems = cli_problems(sk, common, st, stats, "", missing, why.text, &limits);
 
 	single(o, "healthy", !json_array_size(problems), "whether `skbext status` finds no problem");
 	json_decref(problems);
 	json_decref(missing);
+	json_decref(attached);
 }
 
 static void write_status(struct out *o, const struct skbext_status *st)

@@ -5,13 +5,6 @@
 
 #include "parts.h"
 
-static const char *text(const json_t *object, const char *name)
-{
-	const char *value = json_string_value(json_object_get(object, name));
-
-	return value ? value : "";
-}
-
 static double real(const json_t *object, const char *name)
 {
 	return json_number_value(json_object_get(object, name));
@@ -49,14 +42,14 @@ static const json_t *by_name(const json_t *list, const char *name)
 	size_t i;
 
 	json_array_foreach(list, i, one)
-		if (!strcmp(text(one, "name"), name))
+		if (!strcmp(cli_member(one, "name"), name))
 			return one;
 	return NULL;
 }
 
 static struct top_hook make_hook(const struct top_model *m, const json_t *one, int nr)
 {
-	struct top_hook h = { .name = text(one, "name"), .role = text(one, "role"), .nr = nr,
+	struct top_hook h = { .name = cli_member(one, "name"), .role = cli_member(one, "role"), .nr = nr,
 			      .attached = json_is_true(json_object_get(one, "attached")),
 			      .missed = integer(one, "missed") };
 	const json_t *old = by_name(json_object_get(m->before, "hooks"), h.name);
@@ -74,14 +67,14 @@ static struct top_hook make_hook(const struct top_model *m, const json_t *one, i
 
 static struct top_type make_type(const json_t *one)
 {
-	return (struct top_type){ .name = text(one, "name"), .size = integer(one, "size"),
+	return (struct top_type){ .name = cli_member(one, "name"), .size = integer(one, "size"),
 				  .live = integer(one, "live"), .shared = integer(one, "shared"),
 				  .flags = json_object_get(one, "flags") };
 }
 
 static struct top_bound make_bound(const json_t *one)
 {
-	return (struct top_bound){ .name = text(one, "name"), .kind = text(one, "type"),
+	return (struct top_bound){ .name = cli_member(one, "name"), .kind = cli_member(one, "type"),
 				   .id = integer(one, "id"), .pids = json_object_get(one, "pids"),
 				   .types = json_object_get(one, "types") };
 }
@@ -91,8 +84,8 @@ void top_model(struct top_model *m, const json_t *before, const json_t *now)
 	const json_t *one;
 	size_t i;
 
-	*m = (struct top_model){ .before = before, .now = now, .error = text(now, "error") };
-	if (before && !text(before, "error")[0])
+	*m = (struct top_model){ .before = before, .now = now, .error = cli_member(now, "error") };
+	if (before && !cli_member(before, "error")[0])
 		m->seconds = real(now, "clock") - real(before, "clock");
 	json_array_foreach(json_object_get(now, "hooks"), i, one) {
 		if (m->nr_hooks == TOP_HOOKS)
