@@ -10,6 +10,7 @@
 [ -n "$IN_NETNS" ] || IN_NETNS=1 exec unshare --mount --net "$0" "$@"
 
 . "$(dirname "$0")/../lib/cases.sh"
+. "$(dirname "$0")/attach_trail.sh"
 dir=/sys/fs/bpf/skbext
 
 for tool in bpftool tc ip jq strace gcc nsenter setpriv; do
@@ -60,33 +61,6 @@ on_an_old_kernel()
 	old_kernel="env LD_PRELOAD=$tmp/no_tcx.so"
 	"$@"
 	old_kernel=
-}
-
-is()	# JQ-CONDITION WHAT
-{
-	[ "$(jq "$1" <<<"$out" 2>/dev/null)" = true ] || wrong "$2: not true: $1 of $out $err"
-}
-
-send()
-{
-	for _ in {1..5}; do echo x >/dev/udp/127.0.0.1/9; done 2>/dev/null
-}
-
-# value PROGRAM VARIABLE: of the object that the attached program is of
-value()
-{
-	local id map
-	id=$("$skbext" status --json | jq "first(.attached[].programs[] | select(.name == \"$1\") | .id)")
-	for map in $(bpftool -j prog show id "$id" | jq '.map_ids[]'); do
-		bpftool -j map dump id "$map" 2>/dev/null |
-			jq -r "first(.[].formatted.value | objects | .[\".bss\"][]? | .$2 // empty)"
-	done 2>/dev/null
-}
-
-trail()
-{
-	send
-	value read_tc at_tc
 }
 
 # nothing_left WHAT: no program of ours runs, and unload does not ask for --force

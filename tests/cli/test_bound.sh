@@ -26,11 +26,6 @@ after_case()
 	"$skbext" unload --force >/dev/null 2>&1
 }
 
-is()	# JQ-CONDITION WHAT
-{
-	[ "$(jq "$1" <<<"$out" 2>/dev/null)" = true ] || wrong "$2: not true: $1 of $out $err"
-}
-
 # bound_program NAME: of NAME.bpf.o, loaded by stock bpftool and pinned as /sys/fs/bpf/own/PROGRAM
 bound_program()
 {

@@ -10,6 +10,7 @@
 [ -n "$IN_NETNS" ] || IN_NETNS=1 exec unshare --mount --net "$0" "$@"
 
 . "$(dirname "$0")/../lib/cases.sh"
+. "$(dirname "$0")/attach_trail.sh"
 dir=/sys/fs/bpf/skbext
 state=/var/lib/skbext
 
@@ -44,11 +45,6 @@ sk()
 	run "$skbext" "$@"
 }
 
-is()	# JQ-CONDITION WHAT
-{
-	[ "$(jq "$1" <<<"$out" 2>/dev/null)" = true ] || wrong "$2: not true: $1 of $out $err"
-}
-
 keep()	# ARGUMENT...
 {
 	must "$skbext" attach --keep "$@"
@@ -57,23 +53,6 @@ keep()	# ARGUMENT...
 both()
 {
 	keep "$write" --prog one --dev lo --egress && keep "$read" --dev lo
-}
-
-# value PROGRAM VARIABLE: of the object that the attached program is of
-value()
-{
-	local id map
-	id=$("$skbext" status --json | jq "first(.attached[].programs[] | select(.name == \"$1\") | .id)")
-	for map in $(bpftool -j prog show id "$id" | jq '.map_ids[]'); do
-		bpftool -j map dump id "$map" 2>/dev/null |
-			jq -r "first(.[].formatted.value | objects | .[\".bss\"][]? | .$2 // empty)"
-	done 2>/dev/null
-}
-
-trail()
-{
-	for _ in {1..5}; do echo x >/dev/udp/127.0.0.1/9; done 2>/dev/null
-	value read_tc at_tc
 }
 
 again()	# a load after an unload

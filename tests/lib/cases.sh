@@ -55,6 +55,12 @@ refused()
 	done
 }
 
+# is JQ-CONDITION WHAT: of the JSON that was printed by what was run
+is()
+{
+	[ "$(jq "$1" <<<"$out" 2>/dev/null)" = true ] || wrong "$2: not true: $1 of $out $err"
+}
+
 before_case() { :; }
 after_case() { :; }
 
