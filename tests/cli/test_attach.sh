@@ -338,6 +338,10 @@ errors()
 	refused "no cgroup" /nowhere "directory of a cgroup"
 	sk attach "$read" --cgroup "$tmp"
 	refused "no cgroup v2" "is not a directory of cgroup v2"
+	mkfifo "$tmp/pipe.o"
+	run timeout -k 1 20 "$skbext" attach "$tmp/pipe.o" --dev lo
+	refused "a pipe" "pipe.o is not a regular file; give a BPF object"
+	rm "$tmp/pipe.o"
 	sk attach /nowhere.o --dev lo
 	refused "no file" "/nowhere.o: No such file"
 	sk attach "$0" --dev lo --name x

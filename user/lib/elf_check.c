@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <gelf.h>
+#include <sys/stat.h>
 
 #include "internal.h"
 #include "elf_check.h"
@@ -43,17 +44,29 @@ int elf_check(Elf *elf, const char *path)
 	return 0;
 }
 
-int elf_check_file(const char *path)
+/* libbpf would wait for who writes to a pipe, with the lock of what is loaded. */
+static int check_opened(int fd, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), err;
+	struct stat st;
 	Elf *elf;
+	int err;
 
-	if (fd < 0)
-		return 0;
+	if (!fstat(fd, &st) && !S_ISREG(st.st_mode))
+		return fail(-EINVAL, "%s is not a regular file; give a BPF object", path);
 	elf_version(EV_CURRENT);
 	elf = elf_begin(fd, ELF_C_READ, NULL);
 	err = elf_check(elf, path);
 	elf_end(elf);
+	return err;
+}
+
+int elf_check_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return 0;
+	err = check_opened(fd, path);
 	close(fd);
 	return err;
 }
